@@ -1,0 +1,36 @@
+{
+  "targets": [
+    {
+      "target_name": "holdfast",
+      "sources": [
+        "native/addon.cc",
+        "native/append/batch_writer.cc",
+        "native/append/id_search.cc",
+        "native/lock/flock.cc",
+        "native/lock/interrupt.cc",
+        "native/lock/wait_queue.cc",
+        "native/os/file_posix.cc",
+        "native/os/thread_pool.cc",
+        "native/os/thread_posix.cc"
+      ],
+      "include_dirs": ["<!@(node -p \"require('node-addon-api').include\")", "native"],
+      "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_CPP_EXCEPTIONS_ALL", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+      "cflags": ["-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"],
+      "cflags!": ["-Wno-unused-parameter"],
+      "cflags_cc": ["-std=c++17", "-fexceptions"],
+      "cflags_cc!": ["-fno-exceptions", "-std=gnu++17", "-std=gnu++20"],
+      "xcode_settings": {
+        "CLANG_CXX_LANGUAGE_STANDARD": "c++17",
+        "GCC_ENABLE_CPP_EXCEPTIONS": "YES",
+        "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
+        "MACOSX_DEPLOYMENT_TARGET": "12.0",
+        "OTHER_CFLAGS": ["-Wall", "-Wextra", "-Werror"]
+      },
+      "conditions": [
+        # A worker thread that ends unloads the addons that only it had loaded; our waiting threads and the signal
+        # handler would then run in unmapped memory. Once loaded, the library therefore stays.
+        ["OS=='linux'", { "ldflags": ["-Wl,-z,nodelete"] }]
+      ]
+    }
+  ]
+}

@@ -1,0 +1,192 @@
+/**
+ * A chronicle: an append-only NDJSON file that many processes append to at once.
+ */
+import {
+  checkBoolean,
+  checkInteger,
+  checkOptions,
+  describe,
+  type FilePath,
+  toNativePath,
+} from '../arguments.js';
+import { HoldfastError, invalid } from '../errors.js';
+import type { NativePath } from '../native.js';
+import { Appender, type AppendResult } from './appender.js';
+import { reportCorruptLine } from './corrupt-line.js';
+import { type EventLine, toEventLine } from './event-id.js';
+import { type JsonObject, parseLine } from './line.js';
+import { type ChronicleOptions, checkChronicleOptions, type ReadSettings, type Settings } from './options.js';
+import { openForReading, readBackwards, readForwards } from './reader.js';
+
+/** An event, and where it stands in the file. Reading goes on behind it at `offset + length`. */
+export interface Entry<T> {
+  readonly event: T;
+  /** In bytes. */
+  readonly offset: number;
+  /** In bytes, with the newline. */
+  readonly length: number;
+}
+
+export interface ReadRange {
+  /** Only events whose line begins at this offset or behind it. Default: 0. */
+  from?: number;
+  /** Only events whose line begins before this offset. Default: the end of the file. */
+  to?: number;
+  /** At most so many events. Default: all. */
+  limit?: number;
+  /** The last event first. Default: false. */
+  reverse?: boolean;
+}
+
+/**
+ * Opens a chronicle, and creates the file and every missing directory above it.
+ *
+ * @throws `EVALIDATION` for a bad path or option, `EIO` for what the file system refuses.
+ */
+export async function openChronicle<T extends object = JsonObject>(
+  path: FilePath,
+  options?: ChronicleOptions,
+): Promise<Chronicle<T>> {
+  const nativePath = toNativePath(path, 'path');
+  const settings = checkChronicleOptions(options);
+  const appender = new Appender(nativePath, settings);
+  await appender.open();
+  return new Chronicle<T>(nativePath, settings, appender);
+}
+
+export class Chronicle<T extends object = JsonObject> {
+  /** The absolute path of the file. */
+  readonly path: string;
+  readonly #path: NativePath;
+  readonly #settings: Settings;
+  readonly #appender: Appender;
+  #closing: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(path: NativePath, settings: Settings, appender: Appender) {
+    this.path = path.toString();
+    this.#path = path;
+    this.#settings = settings;
+    this.#appender = appender;
+  }
+
+  /**
+   * Appends an event. When this resolves, the event is in the file and synced as `durability` says; a duplicate is
+   * acknowledged when the first copy is. After a rejection with `outcomeUnknown` it may or may not be in the file;
+   * after every other one it is not.
+   *
+   * @throws `EVALIDATION`, `ELOCK_TIMEOUT`, `EIO`, `ECLOSED`
+   */
+  async append(event: T): Promise<AppendResult> {
+    const [result] = await this.#append([this.#toLine(event, 'event')]);
+    return result as AppendResult;
+  }
+
+  /**
+   * Appends events in one batch: with one lock and one sync, next to each other and in this order. Either all of
+   * them are acknowledged, or none.
+   */
+  async appendMany(events: Iterable<T>): Promise<AppendResult[]> {
+    if (typeof events !== 'object' || events === null || !(Symbol.iterator in events)) {
+      throw invalid('events', `expected an iterable of events, got ${describe(events)}`);
+    }
+    const lines: EventLine[] = [];
+    for (const event of events) lines.push(this.#toLine(event, `events[${lines.length}]`));
+    return lines.length === 0 ? [] : this.#append(lines);
+  }
+
+  /** The events of the file, in its order. Lines that are none are skipped as `onCorrupt` says. Takes no lock. */
+  async *read(range?: ReadRange): AsyncGenerator<Entry<T>, void, undefined> {
+    yield* readEntries<T>(this.#path, this.#settings, range);
+  }
+
+  /** The last `count` events, in the order of the file. Costs what they hold, not what the file holds. */
+  tail(count = 10): Promise<Entry<T>[]> {
+    return readTail<T>(this.#path, this.#settings, count);
+  }
+
+  /** Resolves when every append that was made before is acknowledged or rejected. */
+  flush(): Promise<void> {
+    return this.#appender.drain();
+  }
+
+  /** Lets the appends that were made before finish, and closes the file. To do so again has no effect. */
+  close(): Promise<void> {
+    this.#closing ??= this.#appender.drain().then(() => this.#appender.close());
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #append(lines: readonly EventLine[]): Promise<AppendResult[]> {
+    if (this.#closing) {
+      throw new HoldfastError('ECLOSED', `the chronicle '${this.path}' is closed`, { path: this.path });
+    }
+    return this.#appender.append(lines);
+  }
+
+  #toLine(event: T, field: string): EventLine {
+    const { idKey, computeId, maxLineBytes } = this.#settings;
+    const line = toEventLine(event, field, idKey, computeId);
+    // Three bytes of UTF-8 are the most that one UTF-16 code unit can take.
+    if (line.text.length * 3 > maxLineBytes && Buffer.byteLength(line.text) > maxLineBytes) {
+      throw invalid(field, `is longer than maxLineBytes (${maxLineBytes}), no reader would take it`);
+    }
+    return line;
+  }
+}
+
+/** Reads the events of a file that need not be open as a chronicle. */
+export async function* readEntries<T extends object>(
+  path: NativePath,
+  settings: ReadSettings,
+  range?: ReadRange,
+): AsyncGenerator<Entry<T>, void, undefined> {
+  const {
+    from = 0,
+    to = Number.MAX_SAFE_INTEGER,
+    limit = Number.MAX_SAFE_INTEGER,
+    reverse = false,
+  } = checkOptions(range);
+  checkInteger(from, 'from', 0);
+  checkInteger(to, 'to', 0);
+  checkInteger(limit, 'limit', 0);
+  checkBoolean(reverse, 'reverse');
+  if (limit === 0) return;
+  const file = await openForReading(path);
+  try {
+    const read = reverse ? readBackwards : readForwards;
+    let left = limit;
+    for await (const lines of read(file, from, to, settings.maxLineBytes)) {
+      for (const line of lines) {
+        const parsed = parseLine(line);
+        if (parsed.kind === 'event') {
+          yield { event: parsed.event as T, offset: line.offset, length: line.length };
+          if (--left === 0) return;
+        } else if (parsed.kind === 'corrupt') {
+          const { offset, length } = line;
+          reportCorruptLine(
+            { path: path.toString(), offset, length, reason: parsed.reason },
+            settings.onCorrupt,
+          );
+        }
+      }
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+export async function readTail<T extends object>(
+  path: NativePath,
+  settings: ReadSettings,
+  count: number,
+): Promise<Entry<T>[]> {
+  checkInteger(count, 'count', 0);
+  const entries: Entry<T>[] = [];
+  for await (const entry of readEntries<T>(path, settings, { reverse: true, limit: count }))
+    entries.push(entry);
+  return entries.reverse();
+}

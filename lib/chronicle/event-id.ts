@@ -1,0 +1,66 @@
+/**
+ * Event ids, and the line that an event becomes.
+ */
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import { describe } from '../arguments.js';
+import { invalid } from '../errors.js';
+import type { JsonObject } from './line.js';
+
+/** An event as it will stand in the file, without its newline. */
+export interface EventLine {
+  readonly text: string;
+  readonly id: string | undefined;
+}
+
+/**
+ * Turns an event into its line. The id that it carries is kept; where it carries none and `computeId` is set, it gets
+ * the lowercase hex SHA-256 of its canonical JSON (RFC 8785), as the last property.
+ *
+ * What counts is the event as JSON writes it: after `toJSON`, without undefined properties.
+ */
+export function toEventLine(event: unknown, field: string, idKey: string, computeId: boolean): EventLine {
+  if (typeof event !== 'object' || event === null || Array.isArray(event)) {
+    throw invalid(field, `expected an object, got ${describe(event)}`);
+  }
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(event);
+  } catch (error) {
+    throw invalid(field, `cannot be written as JSON: ${firstLine(error)}`, error);
+  }
+  if (!text?.startsWith('{')) throw invalid(field, 'its JSON is no object');
+
+  const written = JSON.parse(text) as JsonObject;
+  const carried = idOf(written, idKey);
+  if (carried !== undefined) return { text, id: carried };
+  if (Object.hasOwn(written, idKey)) {
+    throw invalid(`${field}.${idKey}`, `expected a non-empty string, got ${describe(written[idKey])}`);
+  }
+  if (!computeId) return { text, id: undefined };
+  const id = sha256OfCanonical(written, field);
+  const rest = text === '{}' ? '' : `${text.slice(1, -1)},`;
+  return { text: `{${rest}${JSON.stringify(idKey)}:"${id}"}`, id };
+}
+
+/** The id that an event carries. */
+export function idOf(event: JsonObject, idKey: string): string | undefined {
+  const id = Object.hasOwn(event, idKey) ? event[idKey] : undefined;
+  return typeof id === 'string' && id !== '' ? id : undefined;
+}
+
+function sha256OfCanonical(event: JsonObject, field: string): string {
+  let canonical: string | undefined;
+  try {
+    canonical = canonicalize(event);
+  } catch (error) {
+    throw invalid(field, `has no canonical JSON: ${firstLine(error)}`, error);
+  }
+  return createHash('sha256')
+    .update(canonical ?? '')
+    .digest('hex');
+}
+
+function firstLine(error: unknown): string {
+  return String(error instanceof Error ? error.message : error).split('\n', 1)[0] ?? '';
+}

@@ -1,0 +1,122 @@
+/**
+ * The chronicle as plain functions, for callers that keep no handle. Calls for the same path and options share one
+ * open chronicle, and so one batch; it is closed when nobody has used it for a while.
+ */
+import { type FilePath, toNativePath } from '../arguments.js';
+import type { AppendResult } from './appender.js';
+import { type Chronicle, openChronicle, readEntries, readTail } from './chronicle.js';
+import type { JsonObject } from './line.js';
+import {
+  type ChronicleOptions,
+  checkChronicleOptions,
+  checkReadOptions,
+  type ReadOptions,
+} from './options.js';
+
+/** How long an open chronicle is kept without use, in milliseconds. */
+const linger = 1000;
+
+interface Shared {
+  readonly chronicle: Promise<Chronicle<object>>;
+  users: number;
+  timer?: NodeJS.Timeout;
+}
+
+const shared = new Map<string, Shared>();
+
+/**
+ * Appends one event; see {@link Chronicle.append}. A number in place of the options is the lock timeout in
+ * milliseconds.
+ */
+export function appendEvent<T extends object>(
+  path: FilePath,
+  event: T,
+  options?: ChronicleOptions | number,
+): Promise<AppendResult> {
+  return withShared(path, typeof options === 'number' ? { lockTimeout: options } : options, (chronicle) =>
+    chronicle.append(event),
+  );
+}
+
+/** As {@link appendEvent}; an event that carries no id always gets one. */
+export async function appendEventWithId<T extends object>(
+  path: FilePath,
+  event: T,
+  options?: Omit<ChronicleOptions, 'computeId'> | number,
+): Promise<AppendResult & { readonly eventId: string }> {
+  const given = typeof options === 'number' ? { lockTimeout: options } : options;
+  const result = await appendEvent(path, event, { ...given, computeId: true });
+  return result as AppendResult & { readonly eventId: string };
+}
+
+/** All events of a file, in its order. A file that does not exist holds none. */
+export async function readChronicle<T extends object = JsonObject>(
+  path: FilePath,
+  options?: ReadOptions,
+): Promise<T[]> {
+  const events: T[] = [];
+  const entries = readEntries<T>(toNativePath(path, 'path'), checkReadOptions(options));
+  await orMissing(async () => {
+    for await (const { event } of entries) events.push(event);
+  });
+  return events;
+}
+
+/** The last `count` events of a file, in its order. A file that does not exist holds none. */
+export async function tailChronicle<T extends object = JsonObject>(
+  path: FilePath,
+  count = 10,
+  options?: ReadOptions,
+): Promise<T[]> {
+  const nativePath = toNativePath(path, 'path');
+  const settings = checkReadOptions(options);
+  const entries = await orMissing(() => readTail<T>(nativePath, settings, count));
+  return (entries ?? []).map(({ event }) => event);
+}
+
+async function orMissing<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    const { cause } = error as { cause?: NodeJS.ErrnoException };
+    if (cause?.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function withShared<R>(
+  path: FilePath,
+  options: ChronicleOptions | undefined,
+  use: (chronicle: Chronicle<object>) => Promise<R>,
+): Promise<R> {
+  const nativePath = toNativePath(path, 'path');
+  const { onCorrupt: _, ...settings } = checkChronicleOptions(options);
+  const key = JSON.stringify([nativePath, Object.entries(settings)]);
+  let entry = shared.get(key);
+  if (!entry) {
+    entry = { chronicle: openChronicle(nativePath, options), users: 0 };
+    shared.set(key, entry);
+  }
+  entry.users++;
+  clearTimeout(entry.timer);
+  try {
+    return await use(await entry.chronicle);
+  } catch (error) {
+    // A chronicle that could not be opened, or that a failed sync has poisoned, is not used again.
+    if (shared.get(key) === entry) shared.delete(key);
+    throw error;
+  } finally {
+    const { chronicle } = entry;
+    if (--entry.users === 0) {
+      const close = () => {
+        if (shared.get(key) === entry) shared.delete(key);
+        chronicle.then(
+          (opened) => opened.close(),
+          () => {},
+        );
+      };
+      if (shared.get(key) === entry) entry.timer = setTimeout(close, linger).unref();
+      else close();
+    }
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * The options of a chronicle, checked and filled in.
+ */
+import {
+  checkBoolean,
+  checkInteger,
+  checkOneOf,
+  checkOptions,
+  checkTimeout,
+  describe,
+} from '../arguments.js';
+import { invalid } from '../errors.js';
+import type { CorruptLine } from './corrupt-line.js';
+
+/**
+ * What an acknowledged append survives. All of them survive the death of the process at any moment.
+ * - `'data'`: a crash of the system and a power loss (fdatasync). On macOS fsync, which stops at the drive's cache.
+ * - `'full'`: as `'data'`, through the drive's cache on macOS too (F_FULLFSYNC).
+ * - `'none'`: neither; the system writes when it likes.
+ */
+export type Durability = 'data' | 'full' | 'none';
+
+/**
+ * Which events count as already written:
+ * - `{ window: n }`: those with the id of one of the last n events of the file.
+ * - `'consecutive'`: those with the id of the last event of the file.
+ * - `false`: none.
+ */
+export type Dedupe = false | 'consecutive' | { window: number };
+
+/** What to do with a line that is no event: warn (`process.emitWarning`), skip it, throw it, or call a function. */
+export type OnCorrupt = 'warn' | 'skip' | 'throw' | ((line: CorruptLine) => void);
+
+export interface ReadOptions {
+  /** Default: `'warn'`. */
+  onCorrupt?: OnCorrupt;
+  /** Longer lines, in bytes, are skipped as corrupt, and longer events are refused. Default: 8 MiB. */
+  maxLineBytes?: number;
+}
+
+export interface ChronicleOptions extends ReadOptions {
+  /** How long an append waits for the file's lock, in milliseconds; 0 means one try. Default: 2000. */
+  lockTimeout?: number;
+  /** Default: `'data'`. */
+  durability?: Durability;
+  /** The property that holds an event's id. Default: `'eventId'`. */
+  idKey?: string;
+  /** Give an id to events that carry none: the SHA-256 of their canonical JSON. Default: true. */
+  computeId?: boolean;
+  /** Default: `{ window: 10_000 }`. */
+  dedupe?: Dedupe;
+}
+
+export interface ReadSettings {
+  readonly onCorrupt: OnCorrupt;
+  readonly maxLineBytes: number;
+}
+
+export interface Settings extends ReadSettings {
+  readonly lockTimeout: number;
+  readonly durability: Durability;
+  readonly idKey: string;
+  readonly computeId: boolean;
+  /** How many of the last events are remembered; 0: none. */
+  readonly window: number;
+}
+
+const defaultWindow = 10_000;
+const defaultMaxLineBytes = 8 * 1024 * 1024;
+
+export function checkReadOptions(options: ReadOptions | undefined): ReadSettings {
+  const { onCorrupt = 'warn', maxLineBytes = defaultMaxLineBytes } = checkOptions(options);
+  return {
+    onCorrupt:
+      typeof onCorrupt === 'function'
+        ? onCorrupt
+        : checkOneOf(onCorrupt, ['warn', 'skip', 'throw'] as const, 'onCorrupt'),
+    maxLineBytes: checkInteger(maxLineBytes, 'maxLineBytes', 2),
+  };
+}
+
+export function checkChronicleOptions(options: ChronicleOptions | undefined): Settings {
+  const {
+    lockTimeout = 2000,
+    durability = 'data',
+    idKey = 'eventId',
+    computeId = true,
+    dedupe,
+  } = checkOptions(options);
+  if (typeof idKey !== 'string' || idKey === '') {
+    throw invalid('idKey', `expected the name of a property, got ${describe(idKey)}`);
+  }
+  return {
+    ...checkReadOptions(options),
+    lockTimeout: checkTimeout(lockTimeout, 'lockTimeout'),
+    durability: checkOneOf(durability, ['data', 'full', 'none'], 'durability'),
+    idKey,
+    computeId: checkBoolean(computeId, 'computeId'),
+    window: checkDedupe(dedupe),
+  };
+}
+
+function checkDedupe(dedupe: unknown): number {
+  if (dedupe === undefined) return defaultWindow;
+  if (dedupe === false) return 0;
+  if (dedupe === 'consecutive') return 1;
+  if (typeof dedupe === 'object' && dedupe !== null && 'window' in dedupe) {
+    return checkInteger(dedupe.window, 'dedupe.window', 1);
+  }
+  throw invalid('dedupe', `expected false, 'consecutive' or { window }, got ${describe(dedupe)}`);
+}

@@ -1,0 +1,74 @@
+/**
+ * Every error code of holdfast, and the one place where errors of the native code are mapped to them.
+ */
+import { getSystemErrorMap } from 'node:util';
+import type { NativeError } from './native.js';
+
+/**
+ * - `ELOCK_TIMEOUT`: the lock was not free in time. Nothing was written.
+ * - `EVALIDATION`: an argument is wrong; {@link HoldfastError.field} names it. Nothing was written.
+ * - `EIO`: the file system refused something; `cause` is the system's error, with its own code.
+ * - `ECLOSED`: the chronicle was closed before the call.
+ */
+export type HoldfastErrorCode = 'ELOCK_TIMEOUT' | 'EVALIDATION' | 'EIO' | 'ECLOSED';
+
+interface Details {
+  cause?: unknown;
+  field?: string;
+  path?: string;
+  outcomeUnknown?: boolean;
+}
+
+export class HoldfastError extends Error {
+  override readonly name = 'HoldfastError';
+  readonly code: HoldfastErrorCode;
+  /** `EVALIDATION`: the argument or option that is wrong. */
+  readonly field?: string;
+  /** The file that the call was about. */
+  readonly path?: string;
+  /**
+   * `EIO`: true where an append may or may not be in the file, because its sync failed. Open the chronicle again and
+   * send the event again with the same id.
+   */
+  readonly outcomeUnknown: boolean;
+
+  constructor(code: HoldfastErrorCode, message: string, details: Details = {}) {
+    super(`${code}: ${message}`, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    if (details.field !== undefined) this.field = details.field;
+    if (details.path !== undefined) this.path = details.path;
+    this.outcomeUnknown = details.outcomeUnknown ?? false;
+  }
+}
+
+/** `field` did not hold what it must hold. */
+export function invalid(field: string, problem: string, cause?: unknown): HoldfastError {
+  return new HoldfastError('EVALIDATION', `${field}: ${problem}`, { field, cause });
+}
+
+export function lockTimeout(path: string, mode: string, waited: number): HoldfastError {
+  const message = `waited ${Math.round(waited)} ms for the ${mode} lock on '${path}'`;
+  return new HoldfastError('ELOCK_TIMEOUT', message, { path });
+}
+
+/** The system's error as node:fs would throw it: `code`, `errno`, `syscall`, `path`. */
+export function systemError(error: NativeError, path: string): NodeJS.ErrnoException {
+  const [code, text] = getSystemErrorMap().get(-error.errno) ?? [`E${error.errno}`, 'unknown error'];
+  const made: NodeJS.ErrnoException = new Error(`${code}: ${text}, ${error.syscall} '${path}'`);
+  return Object.assign(made, { errno: -error.errno, code, syscall: error.syscall, path });
+}
+
+/** What the file system refused, as `EIO` with the system's error as its cause. */
+export function refused(cause: Error, path: string): HoldfastError {
+  return new HoldfastError('EIO', cause.message, { cause, path });
+}
+
+/** A write was made whose sync failed, so nobody can say whether it will last. */
+export function outcomeUnknown(cause: Error, path: string): HoldfastError {
+  const message = `outcome unknown, reopen '${path}' and send the events again with the same ids: ${cause.message}`;
+  return new HoldfastError('EIO', message, { cause, path, outcomeUnknown: true });
+}
+
+export function isNativeError(error: unknown): error is Error & NativeError {
+  return error instanceof Error && 'errno' in error && 'syscall' in error;
+}

@@ -1,0 +1,22 @@
+/**
+ * holdfast: kernel-held file locks, and a durable NDJSON log that many processes append to.
+ */
+export type { FilePath } from './arguments.js';
+export type { AppendResult } from './chronicle/appender.js';
+export { Chronicle, type Entry, openChronicle, type ReadRange } from './chronicle/chronicle.js';
+export type { CorruptLine, CorruptReason } from './chronicle/corrupt-line.js';
+export { appendEvent, appendEventWithId, readChronicle, tailChronicle } from './chronicle/functions.js';
+export type { JsonObject } from './chronicle/line.js';
+export type { ChronicleOptions, Dedupe, Durability, OnCorrupt, ReadOptions } from './chronicle/options.js';
+export { HoldfastError, type HoldfastErrorCode } from './errors.js';
+export { FileLock, type LockMode } from './lock/file-lock.js';
+export {
+  type LockOptions,
+  type LockSyncOptions,
+  lock,
+  lockSync,
+  type TryLockOptions,
+  tryLock,
+  tryLockSync,
+  withLock,
+} from './lock/lock.js';

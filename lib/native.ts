@@ -1,0 +1,65 @@
+/**
+ * The typed loader of the addon. See native/addon.cc for what each function does.
+ */
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** A system call that failed. `errno` is positive, as in C. */
+export interface NativeError {
+  errno: number;
+  syscall: string;
+}
+
+/** A path as the system takes it: absolute, without NUL. */
+export type NativePath = string | Buffer;
+
+type LockDone = (error: NativeError | null, lock: number) => void;
+
+export interface CommitResult {
+  status: 'committed' | 'behind' | 'reload' | 'lockTimeout' | 'failed' | 'unknown';
+  /** Device and inode of the file, as `dev:ino`. */
+  file: string;
+  /** Where the first byte of the batch stands. */
+  start: number;
+  /** The end of the file, after the batch. */
+  end: number;
+  /** Whether a torn tail was closed before the batch. */
+  healed: boolean;
+  /** Milliseconds waited for the lock. */
+  waited: number;
+  /** What others wrote between `seenEnd` and this batch. */
+  foreign?: Buffer;
+  error?: NativeError;
+}
+
+export interface Writer {
+  open(done: (result: CommitResult) => void): void;
+  commit(
+    data: string,
+    ids: string,
+    idsExact: boolean,
+    file: string | undefined,
+    seenEnd: number,
+    mustSync: boolean,
+    done: (result: CommitResult) => void,
+  ): void;
+  close(): void;
+}
+
+interface Native {
+  tryLockHere(path: NativePath, exclusive: boolean, create: boolean, barge: boolean): number | undefined;
+  tryLock(path: NativePath, exclusive: boolean, create: boolean, done: LockDone): number;
+  waitLock(path: NativePath, exclusive: boolean, create: boolean, done: LockDone): number;
+  waitLockSync(path: NativePath, exclusive: boolean, create: boolean, timeout: number): number;
+  cancel(ticket: number): boolean;
+  unlock(lock: number): void;
+  Writer: new (path: NativePath, lockTimeout: number, durability: number) => Writer;
+}
+
+const load = createRequire(import.meta.url)('node-gyp-build') as (root: string) => Native;
+
+/** The package's root, from dist/lib/native.js. */
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+
+export const native: Native = load(root);

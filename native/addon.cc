@@ -1,0 +1,378 @@
+// The Node-API surface: argument checks, promises' callbacks, per-environment state. Nothing else includes
+// napi.h.
+//
+// Every environment (the main thread, each worker thread) has an Addon of its own. It owns the locks that
+// were taken in it, the waits that are pending in it and the chronicles that are open in it, and ends them
+// all when the environment ends: normally, by process.exit() or by worker.terminate().
+#include <napi.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "append/batch_writer.h"
+#include "lock/wait_queue.h"
+
+namespace holdfast {
+namespace {
+
+std::string PathFrom(const Napi::Value& value) {
+  if (value.IsString()) return value.As<Napi::String>().Utf8Value();
+  if (value.IsBuffer()) {
+    const auto bytes = value.As<Napi::Buffer<char>>();
+    return std::string(bytes.Data(), bytes.Length());
+  }
+  throw Napi::TypeError::New(value.Env(), "path: expected a string or a Buffer");
+}
+
+Napi::Object ToObject(Napi::Env env, const os::Error& error) {
+  Napi::Object object = Napi::Object::New(env);
+  object["errno"] = error.number;
+  object["syscall"] = error.syscall;
+  return object;
+}
+
+[[noreturn]] void Throw(Napi::Env env, const os::Error& error) {
+  Napi::Error thrown = Napi::Error::New(env, error.syscall);
+  thrown.Set("errno", Napi::Number::New(env, error.number));
+  thrown.Set("syscall", Napi::String::New(env, error.syscall));
+  throw thrown;
+}
+
+std::string ToString(const os::FileId& id) {
+  return std::to_string(id.device) + ":" + std::to_string(id.inode);
+}
+
+os::FileId FileIdFrom(const std::string& text) {
+  unsigned long long device = 0, inode = 0;
+  if (std::sscanf(text.c_str(), "%llu:%llu", &device, &inode) != 2) return {};
+  return {device, inode};
+}
+
+// Carries work from helper threads to the thread of one environment. Tasks posted after the environment has
+// ended are dropped, and what they own is freed where they were posted.
+class Mailbox : public std::enable_shared_from_this<Mailbox> {
+ public:
+  using Task = std::function<void(Napi::Env)>;
+
+  void Open(Napi::Env env) {
+    function_ = Function::New(env, "holdfast", 0, 1, this);
+    function_.Unref(env);
+  }
+
+  // While an answer is expected, the event loop stays alive.
+  void Expect(Napi::Env env) {
+    if (expected_++ == 0) function_.Ref(env);
+  }
+  void Received(Napi::Env env) {
+    if (--expected_ == 0) function_.Unref(env);
+  }
+
+  void Post(Task task) {
+    std::lock_guard guard(mutex_);
+    if (!open_) return;
+    tasks_.push_back(std::move(task));
+    if (tasks_.size() == 1) function_.NonBlockingCall();
+  }
+
+  void Close() {
+    std::vector<Task> dropped;
+    std::lock_guard guard(mutex_);
+    open_ = false;
+    dropped.swap(tasks_);
+  }
+
+ private:
+  static void Deliver(Napi::Env env, Napi::Function, Mailbox* mailbox, void*) {
+    if (env == nullptr) return;
+    // The environment may end in one of the tasks (process.exit), and the Addon's reference with it.
+    const std::shared_ptr<Mailbox> self = mailbox->shared_from_this();
+    std::vector<Task> tasks;
+    {
+      std::lock_guard guard(self->mutex_);
+      tasks.swap(self->tasks_);
+    }
+    for (Task& task : tasks) {
+      Napi::HandleScope scope(env);
+      try {
+        task(env);
+      } catch (const Napi::Error& error) {
+        napi_fatal_exception(env, error.Value());
+      }
+    }
+  }
+
+  using Function = Napi::TypedThreadSafeFunction<Mailbox, void, Deliver>;
+
+  Function function_;
+  std::mutex mutex_;
+  std::vector<Task> tasks_;
+  bool open_ = true;
+  int expected_ = 0;
+};
+
+class Writer;
+
+class Addon : public Napi::Addon<Addon> {
+ public:
+  Addon(Napi::Env env, Napi::Object exports) : mailbox_(std::make_shared<Mailbox>()) {
+    mailbox_->Open(env);
+    // Added after the mailbox's own hook and so run before it.
+    env.AddCleanupHook([this] { End(); });
+    DefineAddon(exports, {
+                             InstanceMethod<&Addon::TryLockHere>("tryLockHere"),
+                             InstanceMethod<&Addon::TryLock>("tryLock"),
+                             InstanceMethod<&Addon::WaitLock>("waitLock"),
+                             InstanceMethod<&Addon::WaitLockSync>("waitLockSync"),
+                             InstanceMethod<&Addon::Cancel>("cancel"),
+                             InstanceMethod<&Addon::Unlock>("unlock"),
+                         });
+    DefineWriter(env, exports);
+  }
+
+  const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
+  void Add(Writer* writer) { writers_[writer] = true; }
+  void Remove(Writer* writer) { writers_.erase(writer); }
+
+ private:
+  void DefineWriter(Napi::Env env, Napi::Object exports);
+
+  static lock::Request RequestFrom(const Napi::CallbackInfo& info) {
+    lock::Request request;
+    request.path = PathFrom(info[0]);
+    request.mode = info[1].ToBoolean() ? lock::Mode::kExclusive : lock::Mode::kShared;
+    request.create = info[2].ToBoolean();
+    return request;
+  }
+
+  // tryLockHere(path, exclusive, create, barge): the lock's number, 0 where it is busy, undefined where
+  // trying on this thread might block it.
+  Napi::Value TryLockHere(const Napi::CallbackInfo& info) {
+    std::optional<lock::Outcome> outcome = lock::TryHere(RequestFrom(info), info[3].ToBoolean());
+    if (!outcome) return info.Env().Undefined();
+    if (outcome->error) Throw(info.Env(), outcome->error);
+    return Napi::Number::New(info.Env(), outcome->busy ? 0 : Keep(std::move(outcome->file)));
+  }
+
+  // tryLock(path, exclusive, create, done), waitLock(path, exclusive, create, done): a ticket for cancel().
+  // done(error, lock): the lock's number, or 0 where it is busy.
+  Napi::Value TryLock(const Napi::CallbackInfo& info) { return Submit(info, lock::Try); }
+  Napi::Value WaitLock(const Napi::CallbackInfo& info) { return Submit(info, lock::Wait); }
+
+  Napi::Value Submit(const Napi::CallbackInfo& info,
+                     std::shared_ptr<lock::Waiter> (*start)(lock::Request, lock::Done)) {
+    const uint32_t ticket = ++last_ticket_;
+    waits_[ticket].callback = Napi::Persistent(info[3].As<Napi::Function>());
+    mailbox_->Expect(info.Env());
+    // Shared, because a std::function must be copyable and a lock is not.
+    waits_[ticket].waiter =
+        start(RequestFrom(info), [this, ticket, mailbox = mailbox_](lock::Outcome outcome) {
+          mailbox->Post([this, ticket, outcome = std::make_shared<lock::Outcome>(std::move(outcome))](
+                            Napi::Env env) { Answer(env, ticket, std::move(*outcome)); });
+        });
+    return Napi::Number::New(info.Env(), ticket);
+  }
+
+  void Answer(Napi::Env env, uint32_t ticket, lock::Outcome outcome) {
+    auto wait = waits_.extract(ticket);
+    mailbox_->Received(env);
+    const Napi::Function callback = wait.mapped().callback.Value();
+    if (outcome.error) {
+      callback.Call({ToObject(env, outcome.error), Napi::Number::New(env, 0)});
+    } else {
+      const uint32_t number = outcome.busy ? 0 : Keep(std::move(outcome.file));
+      callback.Call({env.Null(), Napi::Number::New(env, number)});
+    }
+  }
+
+  // cancel(ticket): true where done() will not be called any more.
+  Napi::Value Cancel(const Napi::CallbackInfo& info) {
+    const auto found = waits_.find(info[0].As<Napi::Number>().Uint32Value());
+    const bool cancelled = found != waits_.end() && lock::Cancel(found->second.waiter);
+    if (cancelled) {
+      waits_.erase(found);
+      mailbox_->Received(info.Env());
+    }
+    return Napi::Boolean::New(info.Env(), cancelled);
+  }
+
+  // waitLockSync(path, exclusive, create, timeout): blocks this thread; the lock's number, or 0 after
+  // `timeout` milliseconds (Infinity: never). A helper thread does the waiting, so that the deadline holds
+  // even where the system call cannot be interrupted.
+  Napi::Value WaitLockSync(const Napi::CallbackInfo& info) {
+    struct Shared {
+      std::mutex mutex;
+      std::condition_variable changed;
+      std::optional<lock::Outcome> outcome;
+    };
+    const double timeout = info[3].As<Napi::Number>().DoubleValue();
+    const auto began = lock::Clock::now();
+    auto shared = std::make_shared<Shared>();
+    const auto done = [shared](lock::Outcome outcome) {
+      std::lock_guard guard(shared->mutex);
+      shared->outcome = std::move(outcome);
+      shared->changed.notify_one();
+    };
+    const lock::Request request = RequestFrom(info);
+    const std::shared_ptr<lock::Waiter> waiter =
+        timeout == 0 ? lock::Try(request, done) : lock::Wait(request, done);
+
+    std::unique_lock guard(shared->mutex);
+    const auto answered = [&] { return shared->outcome.has_value(); };
+    constexpr double kLongest = 1e12;  // milliseconds; what a time_point can hold and nobody lives to see
+    if (timeout > 0 && timeout < kLongest) {
+      const auto wait = std::chrono::duration<double, std::milli>(timeout);
+      if (!shared->changed.wait_until(guard, began + std::chrono::duration_cast<lock::Clock::duration>(wait),
+                                      answered)) {
+        guard.unlock();
+        if (lock::Cancel(waiter)) return Napi::Number::New(info.Env(), 0);
+        guard.lock();
+      }
+    }
+    shared->changed.wait(guard, answered);
+    if (shared->outcome->error) Throw(info.Env(), shared->outcome->error);
+    return Napi::Number::New(info.Env(), shared->outcome->busy ? 0 : Keep(std::move(shared->outcome->file)));
+  }
+
+  // unlock(lock): closing the file is what releases it.
+  void Unlock(const Napi::CallbackInfo& info) { locks_.erase(info[0].As<Napi::Number>().Uint32Value()); }
+
+  uint32_t Keep(os::File file) {
+    locks_.emplace(++last_lock_, std::move(file));
+    return last_lock_;
+  }
+
+  void End();
+
+  struct PendingWait {
+    Napi::FunctionReference callback;
+    std::shared_ptr<lock::Waiter> waiter;
+  };
+
+  std::shared_ptr<Mailbox> mailbox_;
+  std::unordered_map<uint32_t, os::File> locks_;
+  std::unordered_map<uint32_t, PendingWait> waits_;
+  std::unordered_map<Writer*, bool> writers_;
+  Napi::FunctionReference writer_class_;
+  uint32_t last_lock_ = 0;
+  uint32_t last_ticket_ = 0;
+};
+
+// new Writer(path, lockTimeout, durability): the batch writer of one open chronicle. Its callbacks get one
+// object, as lib/native.ts describes it.
+class Writer : public Napi::ObjectWrap<Writer> {
+ public:
+  explicit Writer(const Napi::CallbackInfo& info)
+      : Napi::ObjectWrap<Writer>(info), addon_(info.Env().GetInstanceData<Addon>()) {
+    append::Options options;
+    options.path = PathFrom(info[0]);
+    options.lock_timeout = std::chrono::milliseconds(info[1].As<Napi::Number>().Int64Value());
+    options.durability = static_cast<os::Durability>(info[2].As<Napi::Number>().Int32Value());
+    writer_ = std::make_shared<append::BatchWriter>(std::move(options));
+    addon_->Add(this);
+  }
+
+  ~Writer() override {
+    if (addon_ != nullptr) addon_->Remove(this);
+    writer_->Close();
+  }
+
+  // The environment ends before this object does.
+  void Abandon() {
+    addon_ = nullptr;
+    writer_->Close();
+  }
+
+  static Napi::Function Define(Napi::Env env) {
+    return DefineClass(env, "Writer",
+                       {
+                           InstanceMethod<&Writer::Open>("open"),
+                           InstanceMethod<&Writer::Commit>("commit"),
+                           InstanceMethod<&Writer::Close>("close"),
+                       });
+  }
+
+ private:
+  // open(done)
+  void Open(const Napi::CallbackInfo& info) { writer_->Open(Answer(info, info[0])); }
+
+  // commit(data, ids, idsExact, file, seenEnd, mustSync, done); `file` is undefined without deduplication.
+  void Commit(const Napi::CallbackInfo& info) {
+    append::Batch batch;
+    batch.data = info[0].As<Napi::String>().Utf8Value();
+    batch.ids = info[1].As<Napi::String>().Utf8Value();
+    batch.ids_exact = info[2].ToBoolean();
+    batch.dedupe = info[3].IsString();
+    if (batch.dedupe) batch.file = FileIdFrom(info[3].As<Napi::String>().Utf8Value());
+    batch.seen_end = static_cast<uint64_t>(info[4].As<Napi::Number>().Int64Value());
+    batch.must_sync = info[5].ToBoolean();
+    writer_->Commit(std::move(batch), Answer(info, info[6]));
+  }
+
+  void Close(const Napi::CallbackInfo&) { writer_->Close(); }
+
+  append::BatchWriter::Done Answer(const Napi::CallbackInfo& info, const Napi::Value& callback) {
+    const std::shared_ptr<Mailbox> mailbox = addon_->mailbox();
+    mailbox->Expect(info.Env());
+    callback_ = Napi::Persistent(callback.As<Napi::Function>());
+    // This object lives until its answer has come.
+    Ref();
+    return [this, mailbox](append::Result result) {
+      mailbox->Post([this, mailbox, result = std::move(result)](Napi::Env env) {
+        mailbox->Received(env);
+        const Napi::FunctionReference callback = std::move(callback_);
+        Unref();
+        callback.Call({ToObject(env, result)});
+      });
+    };
+  }
+
+  static Napi::Object ToObject(Napi::Env env, const append::Result& result) {
+    static constexpr const char* kNames[] = {"committed",   "behind", "reload",
+                                             "lockTimeout", "failed", "unknown"};
+    Napi::Object object = Napi::Object::New(env);
+    object["status"] = kNames[static_cast<int>(result.status)];
+    object["file"] = ToString(result.file);
+    object["start"] = static_cast<double>(result.start);
+    object["end"] = static_cast<double>(result.end);
+    object["healed"] = result.healed;
+    object["waited"] = static_cast<double>(result.waited.count());
+    if (!result.foreign.empty()) {
+      object["foreign"] = Napi::Buffer<char>::Copy(env, result.foreign.data(), result.foreign.size());
+    }
+    if (result.error) object["error"] = holdfast::ToObject(env, result.error);
+    return object;
+  }
+
+  Addon* addon_;
+  std::shared_ptr<append::BatchWriter> writer_;
+  Napi::FunctionReference callback_;
+};
+
+void Addon::DefineWriter(Napi::Env env, Napi::Object exports) {
+  const Napi::Function constructor = Writer::Define(env);
+  writer_class_ = Napi::Persistent(constructor);
+  exports.Set("Writer", constructor);
+}
+
+void Addon::End() {
+  mailbox_->Close();
+  for (auto& [ticket, wait] : waits_) lock::Cancel(wait.waiter);
+  waits_.clear();
+  locks_.clear();
+  for (auto& [writer, open] : writers_) writer->Abandon();
+  writers_.clear();
+}
+
+}  // namespace
+
+NODE_API_ADDON(Addon)
+
+}  // namespace holdfast

@@ -1,0 +1,33 @@
+// flock(2), on Linux and macOS.
+#include <errno.h>
+#include <sys/file.h>
+
+#include "lock/mechanism.h"
+#include "os/system_calls.h"
+
+namespace holdfast::lock {
+namespace {
+
+int Operation(Mode mode) {
+  return mode == Mode::kExclusive ? LOCK_EX : LOCK_SH;
+}
+
+Attempt Call(const os::File& file, int operation, os::Error* error) {
+  if (os::system_calls.flock(file.handle(), operation) == 0) return Attempt::kGranted;
+  if (errno == EWOULDBLOCK) return Attempt::kBusy;
+  if (errno == EINTR) return Attempt::kInterrupted;
+  *error = {errno, "flock"};
+  return Attempt::kFailed;
+}
+
+}  // namespace
+
+const Mechanism kFlock = {
+    [](const os::File& file, Mode mode, os::Error* error) {
+      return Call(file, Operation(mode) | LOCK_NB, error);
+    },
+    [](const os::File& file, Mode mode, os::Error* error) { return Call(file, Operation(mode), error); },
+    [](const os::File& file) { os::system_calls.flock(file.handle(), LOCK_UN); },
+};
+
+}  // namespace holdfast::lock

@@ -1,0 +1,70 @@
+// Waiting for locks, for the whole process: first come first served, one kernel waiter per path.
+//
+// Callers that want a path which is taken stand in a queue. For the first of them one helper thread waits in
+// the kernel; when the lock is granted it goes to whoever is first by then. So ten thousand waiting calls
+// cost one thread, and a caller who gives up costs the others nothing: the kernel's queue keeps our place.
+//
+// The threads that wait in the kernel are bounded. Past the bound, one more thread tries the remaining paths
+// in turn, until a kernel waiter becomes free.
+#ifndef HOLDFAST_LOCK_WAIT_QUEUE_H_
+#define HOLDFAST_LOCK_WAIT_QUEUE_H_
+
+#include <atomic>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "lock/mechanism.h"
+#include "os/file.h"
+
+namespace holdfast::lock {
+
+struct Request {
+  std::string path;
+  Mode mode = Mode::kExclusive;
+  bool create = true;
+};
+
+// How a request ended: with an open, locked file (closing it releases the lock), busy, or with an error.
+struct Outcome {
+  os::Error error;
+  bool busy = false;
+  os::File file;
+};
+
+using Done = std::function<void(Outcome)>;
+
+struct PathQueue;
+
+// One call that waits. Changed only under the wait queue's mutex.
+struct Waiter {
+  Request request;
+  Done done;
+  std::atomic<bool> pending{true};
+  PathQueue* queue = nullptr;
+  std::list<std::shared_ptr<Waiter>>::iterator position;
+};
+
+// Tries once on the calling thread, where that cannot block: in directories known to be on a local file
+// system, and (unless `barge`) with nobody of this process waiting for the path. Nothing: use Try or Wait.
+std::optional<Outcome> TryHere(const Request& request, bool barge);
+
+// Tries once on a helper thread.
+std::shared_ptr<Waiter> Try(Request request, Done done);
+
+// Waits for ever; a deadline or an abort is the caller's, by Cancel.
+std::shared_ptr<Waiter> Wait(Request request, Done done);
+
+// True: `done` will never be called, and a grant that still comes is released at once, unseen. False: too
+// late, `done` has been or is being called.
+bool Cancel(const std::shared_ptr<Waiter>& waiter);
+
+// True where `path` names the open `file` now. A lock on a file that its path no longer names excludes nobody
+// who comes later (portalocker#115, filelock#574).
+bool StillNames(const std::string& path, const os::File& file);
+
+}  // namespace holdfast::lock
+
+#endif  // HOLDFAST_LOCK_WAIT_QUEUE_H_

@@ -1,0 +1,92 @@
+// The file operations that locking and appending need. This header is the seam between platforms: one .cc
+// file per platform fills it, and nothing above it knows which one.
+#ifndef HOLDFAST_OS_FILE_H_
+#define HOLDFAST_OS_FILE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace holdfast::os {
+
+// A system call that failed. `number` is errno (0: no error); `syscall` is its name, as node:fs would print
+// it.
+struct Error {
+  int number = 0;
+  const char* syscall = "";
+  explicit operator bool() const { return number != 0; }
+};
+
+// What tells one file from another, whatever the path: device and inode.
+struct FileId {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  bool operator==(const FileId& other) const { return device == other.device && inode == other.inode; }
+  bool operator!=(const FileId& other) const { return !(*this == other); }
+};
+
+// How far a sync must reach. kData: fdatasync, or fsync where that is all there is. kFull: through the
+// drive's own cache too, where the platform tells the two apart (F_FULLFSYNC on macOS).
+enum class Durability { kNone, kData, kFull };
+
+// An open file, closed on destruction. No child process inherits it.
+class File {
+ public:
+#ifdef _WIN32
+  using Handle = void*;
+  static constexpr Handle kNone = nullptr;
+#else
+  using Handle = int;
+  static constexpr Handle kNone = -1;
+#endif
+
+  File() = default;
+  explicit File(Handle handle) : handle_(handle) {}
+  File(File&& other) noexcept : handle_(other.handle_) { other.handle_ = kNone; }
+  File& operator=(File&& other) noexcept;
+  ~File() { Close(); }
+
+  // For locking: read and write, or only read where writing is not allowed. Creates an empty file where
+  // asked. With `follow` false, a path whose last part is a symbolic link fails with ELOOP.
+  static Error OpenForLock(const std::string& path, bool create, bool follow, File* out);
+
+  // For appending and reading back. Creates the file, and every missing directory above it. Refuses anything
+  // that is not a regular file with EINVAL.
+  static Error OpenForAppend(const std::string& path, File* out);
+
+  bool is_open() const { return handle_ != kNone; }
+  Handle handle() const { return handle_; }
+  void Close();
+
+  Error Id(FileId* out) const;
+  Error Size(uint64_t* out) const;
+
+  // Reads exactly `length` bytes at `offset`, or fails with EIO where the file ends before.
+  Error ReadAt(uint64_t offset, char* buffer, size_t length) const;
+
+  // Writes `prefix` and then `data` at the end of the file, wherever that is now. A failure may leave a part
+  // of them in the file; the caller, who holds the lock, cuts it off again.
+  Error Append(const char* prefix, size_t prefix_length, const char* data, size_t length) const;
+
+  Error Truncate(uint64_t size) const;
+  Error Sync(Durability durability) const;
+
+  // True for file systems of this machine, whose calls do not hang on a network. Unknown kinds count as
+  // remote.
+  bool IsLocal() const;
+
+ private:
+  Handle handle_ = kNone;
+};
+
+// The file that `path` names now (ENOENT: none).
+Error Identify(const std::string& path, FileId* out);
+
+// Makes the directory entry of `path` durable; with `ancestors`, those of the directories above it as well,
+// up to the root of the file system. Directories that may not be opened are passed over: who may not read
+// them cannot have made them.
+Error SyncDirectory(const std::string& path, bool ancestors);
+
+}  // namespace holdfast::os
+
+#endif  // HOLDFAST_OS_FILE_H_

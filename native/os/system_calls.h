@@ -1,0 +1,30 @@
+// Every system call of the POSIX files goes through this table, so that a test build can make each one fail
+// (SQLite's os_unix.c has the same, as aSyscall).
+#ifndef HOLDFAST_OS_SYSTEM_CALLS_H_
+#define HOLDFAST_OS_SYSTEM_CALLS_H_
+
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+namespace holdfast::os {
+
+struct SystemCalls {
+  int (*open)(const char* path, int flags, mode_t mode);
+  int (*close)(int descriptor);
+  int (*fstat)(int descriptor, struct stat* out);
+  int (*stat)(const char* path, struct stat* out);
+  ssize_t (*pread)(int descriptor, void* buffer, size_t length, off_t offset);
+  ssize_t (*writev)(int descriptor, const struct iovec* parts, int count);
+  int (*ftruncate)(int descriptor, off_t size);
+  int (*fsync)(int descriptor);
+  int (*fdatasync)(int descriptor);
+  int (*mkdir)(const char* path, mode_t mode);
+  int (*flock)(int descriptor, int operation);
+};
+
+extern SystemCalls system_calls;
+
+}  // namespace holdfast::os
+
+#endif  // HOLDFAST_OS_SYSTEM_CALLS_H_

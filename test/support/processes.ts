@@ -1,0 +1,67 @@
+/**
+ * Real processes for tests. A test waits for what they say, never for a time.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+/** A process that runs one of the scripts in test/programs. Both sides talk in IPC messages. */
+export class Program {
+  readonly #child: ChildProcess;
+  readonly #messages: unknown[] = [];
+  #arrived: () => void = () => {};
+  readonly exited: Promise<number | NodeJS.Signals>;
+
+  /** Starts test/programs/`name`.mjs; it is killed when the test ends. */
+  constructor(name: string, ...args: string[]) {
+    const script = fileURLToPath(new URL(`../programs/${name}.mjs`, import.meta.url));
+    this.#child = fork(script, args);
+    this.#child.on('message', (message) => {
+      this.#messages.push(message);
+      this.#arrived();
+    });
+    this.exited = once(this.#child, 'exit').then(([code, signal]) => code ?? signal);
+    onTestFinished(() => {
+      this.#child.kill('SIGKILL');
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
+  /** The next message that it sends; rejects when it exits instead. */
+  async next<T>(): Promise<T> {
+    while (this.#messages.length === 0) {
+      const arrived = new Promise<void>((resolve) => {
+        this.#arrived = resolve;
+      });
+      const ended = this.exited.then((code) => {
+        if (this.#messages.length === 0) throw new Error(`ended with ${code} instead of answering`);
+      });
+      await Promise.race([arrived, ended]);
+    }
+    return this.#messages.shift() as T;
+  }
+
+  send(message: object): void {
+    this.#child.send(message);
+  }
+
+  /** Sends a command and waits for its answer. */
+  ask<T>(message: object): Promise<T> {
+    this.send(message);
+    return this.next<T>();
+  }
+
+  /** All messages that have come and were not taken yet. */
+  taken(): unknown[] {
+    return this.#messages.splice(0);
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.exited;
+  }
+}

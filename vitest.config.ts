@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // Real processes, real locks and real syncs, on machines that may be busy: the bound only ends what hangs.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
