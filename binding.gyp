@@ -6,6 +6,7 @@
         "native/addon.cc",
         "native/append/batch_writer.cc",
         "native/append/id_search.cc",
+        "native/lock/fcntl.cc",
         "native/lock/flock.cc",
         "native/lock/interrupt.cc",
         "native/lock/wait_queue.cc",

@@ -2,13 +2,14 @@
  * Every error code of holdfast, and the one place where errors of the native code are mapped to them.
  */
 import { getSystemErrorMap } from 'node:util';
+import type { LockHolder } from './lock/holders.js';
 import type { NativeError } from './native.js';
 
 /**
  * - `ELOCK_TIMEOUT`: the lock was not free in time. Nothing was written.
  * - `EVALIDATION`: an argument is wrong; {@link HoldfastError.field} names it. Nothing was written.
  * - `EIO`: the file system refused something; `cause` is the system's error, with its own code.
- * - `ECLOSED`: the chronicle was closed before the call.
+ * - `ECLOSED`: the chronicle was closed before the call, or the lock is not held.
  */
 export type HoldfastErrorCode = 'ELOCK_TIMEOUT' | 'EVALIDATION' | 'EIO' | 'ECLOSED';
 
@@ -17,6 +18,7 @@ interface Details {
   field?: string;
   path?: string;
   outcomeUnknown?: boolean;
+  holders?: readonly LockHolder[];
 }
 
 export class HoldfastError extends Error {
@@ -32,12 +34,16 @@ export class HoldfastError extends Error {
    */
   readonly outcomeUnknown: boolean;
 
+  /** `ELOCK_TIMEOUT`: who held the lock at the deadline, where that can be known. */
+  readonly holders: readonly LockHolder[];
+
   constructor(code: HoldfastErrorCode, message: string, details: Details = {}) {
     super(`${code}: ${message}`, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     if (details.field !== undefined) this.field = details.field;
     if (details.path !== undefined) this.path = details.path;
     this.outcomeUnknown = details.outcomeUnknown ?? false;
+    this.holders = details.holders ?? [];
   }
 }
 
@@ -46,9 +52,14 @@ export function invalid(field: string, problem: string, cause?: unknown): Holdfa
   return new HoldfastError('EVALIDATION', `${field}: ${problem}`, { field, cause });
 }
 
-export function lockTimeout(path: string, mode: string, waited: number): HoldfastError {
-  const message = `waited ${Math.round(waited)} ms for the ${mode} lock on '${path}'`;
-  return new HoldfastError('ELOCK_TIMEOUT', message, { path });
+export function lockTimeout(
+  path: string,
+  mode: string,
+  waited: number,
+  holders: readonly LockHolder[],
+): HoldfastError {
+  const message = `waited ${Math.round(waited)} ms for the ${mode} lock on '${path}'${describeHolders(holders)}`;
+  return new HoldfastError('ELOCK_TIMEOUT', message, { path, holders });
 }
 
 /** The system's error as node:fs would throw it: `code`, `errno`, `syscall`, `path`. */
@@ -71,4 +82,13 @@ export function outcomeUnknown(cause: Error, path: string): HoldfastError {
 
 export function isNativeError(error: unknown): error is Error & NativeError {
   return error instanceof Error && 'errno' in error && 'syscall' in error;
+}
+
+/** For the end of a message: who holds it, if that is known. */
+function describeHolders(holders: readonly LockHolder[]): string {
+  if (holders.length === 0) return '';
+  const described = holders.map(({ pid, command, mode }) =>
+    pid === process.pid ? `this very process (${pid}, ${mode})` : `process ${pid} (${mode}): ${command}`,
+  );
+  return `, held by ${described.join('; ')}`;
 }

@@ -9,7 +9,9 @@ export { appendEvent, appendEventWithId, readChronicle, tailChronicle } from './
 export type { JsonObject } from './chronicle/line.js';
 export type { ChronicleOptions, Dedupe, Durability, OnCorrupt, ReadOptions } from './chronicle/options.js';
 export { HoldfastError, type HoldfastErrorCode } from './errors.js';
-export { FileLock, type LockMode } from './lock/file-lock.js';
+export type { WaitOptions } from './lock/acquire.js';
+export { FileLock } from './lock/file-lock.js';
+export { type LockHolder, lockHolders } from './lock/holders.js';
 export {
   type LockOptions,
   type LockSyncOptions,
@@ -20,3 +22,4 @@ export {
   tryLockSync,
   withLock,
 } from './lock/lock.js';
+export type { Lockable, LockMode, LockRange, TargetOptions } from './lock/target.js';

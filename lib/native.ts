@@ -14,6 +14,9 @@ export interface NativeError {
 /** A path as the system takes it: absolute, without NUL. */
 export type NativePath = string | Buffer;
 
+/** A place in a file, in bytes. */
+type Offset = number | bigint;
+
 type LockDone = (error: NativeError | null, lock: number) => void;
 
 export interface CommitResult {
@@ -47,12 +50,22 @@ export interface Writer {
   close(): void;
 }
 
+/** What is to be locked: a path, or an open descriptor. */
+export type NativeTarget = NativePath | number;
+
+/** The bits of a request for a lock. */
+export const lockFlags = { exclusive: 1, create: 2, fcntl: 4, barge: 8 } as const;
+
 interface Native {
-  tryLockHere(path: NativePath, exclusive: boolean, create: boolean, barge: boolean): number | undefined;
-  tryLock(path: NativePath, exclusive: boolean, create: boolean, done: LockDone): number;
-  waitLock(path: NativePath, exclusive: boolean, create: boolean, done: LockDone): number;
-  waitLockSync(path: NativePath, exclusive: boolean, create: boolean, timeout: number): number;
+  tryLockHere(target: NativeTarget, flags: number, start: Offset, length: Offset): number | undefined;
+  tryLock(target: NativeTarget, flags: number, start: Offset, length: Offset, done: LockDone): number;
+  waitLock(target: NativeTarget, flags: number, start: Offset, length: Offset, done: LockDone): number;
+  waitLockSync(target: NativeTarget, flags: number, start: Offset, length: Offset, timeout: number): number;
   cancel(ticket: number): boolean;
+  convert(lock: number, exclusive: boolean): boolean;
+  isFcntl(lock: number): boolean;
+  isKnownLocal(path: NativePath): boolean;
+  unlockElsewhere(lock: number, done: () => void): boolean;
   unlock(lock: number): void;
   Writer: new (path: NativePath, lockTimeout: number, durability: number) => Writer;
 }

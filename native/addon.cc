@@ -5,6 +5,9 @@
 // were taken in it, the waits that are pending in it and the chronicles that are open in it, and ends them
 // all when the environment ends: normally, by process.exit() or by worker.terminate().
 #include <napi.h>
+#ifdef _WIN32
+#include <uv.h>
+#endif
 
 #include <chrono>
 #include <condition_variable>
@@ -19,6 +22,7 @@
 
 #include "append/batch_writer.h"
 #include "lock/wait_queue.h"
+#include "os/thread_pool.h"
 
 namespace holdfast {
 namespace {
@@ -30,6 +34,20 @@ std::string PathFrom(const Napi::Value& value) {
     return std::string(bytes.Data(), bytes.Length());
   }
   throw Napi::TypeError::New(value.Env(), "path: expected a string or a Buffer");
+}
+
+os::File::Handle DescriptorFrom(int32_t number) {
+#ifdef _WIN32
+  return reinterpret_cast<os::File::Handle>(uv_get_osfhandle(number));
+#else
+  return number;
+#endif
+}
+
+uint64_t OffsetFrom(const Napi::Value& value) {
+  if (!value.IsBigInt()) return static_cast<uint64_t>(value.As<Napi::Number>().Int64Value());
+  bool lossless = false;
+  return value.As<Napi::BigInt>().Uint64Value(&lossless);
 }
 
 Napi::Object ToObject(Napi::Env env, const os::Error& error) {
@@ -132,6 +150,10 @@ class Addon : public Napi::Addon<Addon> {
                              InstanceMethod<&Addon::WaitLock>("waitLock"),
                              InstanceMethod<&Addon::WaitLockSync>("waitLockSync"),
                              InstanceMethod<&Addon::Cancel>("cancel"),
+                             InstanceMethod<&Addon::Convert>("convert"),
+                             InstanceMethod<&Addon::IsFcntl>("isFcntl"),
+                             InstanceMethod<&Addon::IsKnownLocal>("isKnownLocal"),
+                             InstanceMethod<&Addon::UnlockElsewhere>("unlockElsewhere"),
                              InstanceMethod<&Addon::Unlock>("unlock"),
                          });
     DefineWriter(env, exports);
@@ -144,24 +166,37 @@ class Addon : public Napi::Addon<Addon> {
  private:
   void DefineWriter(Napi::Env env, Napi::Object exports);
 
+  // The first four arguments of every locking function: target (a path, or the number of an open descriptor),
+  // flags, and the range's start and length. The flags are those of lib/native.ts.
+  enum Flag : uint32_t { kExclusive = 1, kCreate = 2, kFcntl = 4, kBarge = 8 };
+
   static lock::Request RequestFrom(const Napi::CallbackInfo& info) {
+    const uint32_t flags = info[1].As<Napi::Number>().Uint32Value();
     lock::Request request;
-    request.path = PathFrom(info[0]);
-    request.mode = info[1].ToBoolean() ? lock::Mode::kExclusive : lock::Mode::kShared;
-    request.create = info[2].ToBoolean();
+    if (info[0].IsNumber()) {
+      request.descriptor = DescriptorFrom(info[0].As<Napi::Number>().Int32Value());
+    } else {
+      request.path = PathFrom(info[0]);
+    }
+    request.spec.mode = (flags & kExclusive) != 0 ? lock::Mode::kExclusive : lock::Mode::kShared;
+    request.spec.kind = (flags & kFcntl) != 0 ? lock::Kind::kFcntl : lock::Kind::kFlock;
+    request.spec.start = OffsetFrom(info[2]);
+    request.spec.length = OffsetFrom(info[3]);
+    request.create = (flags & kCreate) != 0;
     return request;
   }
 
-  // tryLockHere(path, exclusive, create, barge): the lock's number, 0 where it is busy, undefined where
-  // trying on this thread might block it.
+  // tryLockHere(target, flags, start, length): the lock's number, 0 where it is busy, undefined where trying
+  // on this thread might block it.
   Napi::Value TryLockHere(const Napi::CallbackInfo& info) {
-    std::optional<lock::Outcome> outcome = lock::TryHere(RequestFrom(info), info[3].ToBoolean());
+    const bool barge = (info[1].As<Napi::Number>().Uint32Value() & kBarge) != 0;
+    std::optional<lock::Outcome> outcome = lock::TryHere(RequestFrom(info), barge);
     if (!outcome) return info.Env().Undefined();
     if (outcome->error) Throw(info.Env(), outcome->error);
-    return Napi::Number::New(info.Env(), outcome->busy ? 0 : Keep(std::move(outcome->file)));
+    return Napi::Number::New(info.Env(), outcome->busy ? 0 : Keep(std::move(outcome->lock)));
   }
 
-  // tryLock(path, exclusive, create, done), waitLock(path, exclusive, create, done): a ticket for cancel().
+  // tryLock(target, flags, start, length, done), waitLock(…, done): a ticket for cancel().
   // done(error, lock): the lock's number, or 0 where it is busy.
   Napi::Value TryLock(const Napi::CallbackInfo& info) { return Submit(info, lock::Try); }
   Napi::Value WaitLock(const Napi::CallbackInfo& info) { return Submit(info, lock::Wait); }
@@ -169,7 +204,7 @@ class Addon : public Napi::Addon<Addon> {
   Napi::Value Submit(const Napi::CallbackInfo& info,
                      std::shared_ptr<lock::Waiter> (*start)(lock::Request, lock::Done)) {
     const uint32_t ticket = ++last_ticket_;
-    waits_[ticket].callback = Napi::Persistent(info[3].As<Napi::Function>());
+    waits_[ticket].callback = Napi::Persistent(info[4].As<Napi::Function>());
     mailbox_->Expect(info.Env());
     // Shared, because a std::function must be copyable and a lock is not.
     waits_[ticket].waiter =
@@ -187,7 +222,7 @@ class Addon : public Napi::Addon<Addon> {
     if (outcome.error) {
       callback.Call({ToObject(env, outcome.error), Napi::Number::New(env, 0)});
     } else {
-      const uint32_t number = outcome.busy ? 0 : Keep(std::move(outcome.file));
+      const uint32_t number = outcome.busy ? 0 : Keep(std::move(outcome.lock));
       callback.Call({env.Null(), Napi::Number::New(env, number)});
     }
   }
@@ -203,7 +238,7 @@ class Addon : public Napi::Addon<Addon> {
     return Napi::Boolean::New(info.Env(), cancelled);
   }
 
-  // waitLockSync(path, exclusive, create, timeout): blocks this thread; the lock's number, or 0 after
+  // waitLockSync(target, flags, start, length, timeout): blocks this thread; the lock's number, or 0 after
   // `timeout` milliseconds (Infinity: never). A helper thread does the waiting, so that the deadline holds
   // even where the system call cannot be interrupted.
   Napi::Value WaitLockSync(const Napi::CallbackInfo& info) {
@@ -212,7 +247,7 @@ class Addon : public Napi::Addon<Addon> {
       std::condition_variable changed;
       std::optional<lock::Outcome> outcome;
     };
-    const double timeout = info[3].As<Napi::Number>().DoubleValue();
+    const double timeout = info[4].As<Napi::Number>().DoubleValue();
     const auto began = lock::Clock::now();
     auto shared = std::make_shared<Shared>();
     const auto done = [shared](lock::Outcome outcome) {
@@ -238,14 +273,58 @@ class Addon : public Napi::Addon<Addon> {
     }
     shared->changed.wait(guard, answered);
     if (shared->outcome->error) Throw(info.Env(), shared->outcome->error);
-    return Napi::Number::New(info.Env(), shared->outcome->busy ? 0 : Keep(std::move(shared->outcome->file)));
+    return Napi::Number::New(info.Env(), shared->outcome->busy ? 0 : Keep(std::move(shared->outcome->lock)));
   }
 
-  // unlock(lock): closing the file is what releases it.
+  // convert(lock, exclusive): changes the mode without waiting; false where that is not possible now.
+  Napi::Value Convert(const Napi::CallbackInfo& info) {
+    const auto found = locks_.find(info[0].As<Napi::Number>().Uint32Value());
+    if (found == locks_.end()) return Napi::Boolean::New(info.Env(), false);
+    os::Error error;
+    const auto mode = info[1].ToBoolean() ? lock::Mode::kExclusive : lock::Mode::kShared;
+    const lock::Attempt attempt = found->second.Convert(mode, &error);
+    if (attempt == lock::Attempt::kFailed) Throw(info.Env(), error);
+    return Napi::Boolean::New(info.Env(), attempt == lock::Attempt::kGranted);
+  }
+
+  // isFcntl(lock): false where flock had to stand in.
+  Napi::Value IsFcntl(const Napi::CallbackInfo& info) {
+    const auto found = locks_.find(info[0].As<Napi::Number>().Uint32Value());
+    const bool answer = found != locks_.end() && found->second.kind() == lock::Kind::kFcntl;
+    return Napi::Boolean::New(info.Env(), answer);
+  }
+
+  // isKnownLocal(path): true where calls for this path cannot block on a network.
+  Napi::Value IsKnownLocal(const Napi::CallbackInfo& info) {
+    return Napi::Boolean::New(info.Env(), lock::IsKnownLocal(PathFrom(info[0])));
+  }
+
+  // unlockElsewhere(lock, done): releases a lock on a helper thread where doing so may block, else false.
+  Napi::Value UnlockElsewhere(const Napi::CallbackInfo& info) {
+    const auto found = locks_.find(info[0].As<Napi::Number>().Uint32Value());
+    if (found == locks_.end() || found->second.is_local()) return Napi::Boolean::New(info.Env(), false);
+    auto held = std::make_shared<lock::HeldLock>(std::move(found->second));
+    locks_.erase(found);
+    mailbox_->Expect(info.Env());
+    const uint32_t number = ++last_ticket_;
+    releases_[number] = Napi::Persistent(info[1].As<Napi::Function>());
+    const os::Error error = os::RunOnHelperThread([this, held, number, mailbox = mailbox_] {
+      held->Release();
+      mailbox->Post([this, number](Napi::Env env) {
+        auto release = releases_.extract(number);
+        mailbox_->Received(env);
+        release.mapped().Call({});
+      });
+    });
+    if (error) Throw(info.Env(), error);
+    return Napi::Boolean::New(info.Env(), true);
+  }
+
+  // unlock(lock)
   void Unlock(const Napi::CallbackInfo& info) { locks_.erase(info[0].As<Napi::Number>().Uint32Value()); }
 
-  uint32_t Keep(os::File file) {
-    locks_.emplace(++last_lock_, std::move(file));
+  uint32_t Keep(lock::HeldLock held) {
+    locks_.emplace(++last_lock_, std::move(held));
     return last_lock_;
   }
 
@@ -257,8 +336,9 @@ class Addon : public Napi::Addon<Addon> {
   };
 
   std::shared_ptr<Mailbox> mailbox_;
-  std::unordered_map<uint32_t, os::File> locks_;
+  std::unordered_map<uint32_t, lock::HeldLock> locks_;
   std::unordered_map<uint32_t, PendingWait> waits_;
+  std::unordered_map<uint32_t, Napi::FunctionReference> releases_;
   std::unordered_map<Writer*, bool> writers_;
   Napi::FunctionReference writer_class_;
   uint32_t last_lock_ = 0;
@@ -366,6 +446,7 @@ void Addon::End() {
   mailbox_->Close();
   for (auto& [ticket, wait] : waits_) lock::Cancel(wait.waiter);
   waits_.clear();
+  releases_.clear();
   locks_.clear();
   for (auto& [writer, open] : writers_) writer->Abandon();
   writers_.clear();

@@ -4,6 +4,7 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { HoldfastError, lockTimeout, outcomeUnknown, refused, systemError } from '../errors.js';
+import { holdersOfFile, type LockHolder } from '../lock/holders.js';
 import { type CommitResult, type NativePath, native, type Writer } from '../native.js';
 import { DedupeWindow, type Place } from './dedupe-window.js';
 import { type EventLine, idOf } from './event-id.js';
@@ -148,7 +149,7 @@ export class Appender {
           await this.#reload(result);
           break;
         case 'lockTimeout':
-          throw lockTimeout(this.#name, 'exclusive', result.waited);
+          throw lockTimeout(this.#name, 'exclusive', result.waited, this.#holders(result));
         case 'failed':
           throw this.#refused(result);
         case 'unknown':
@@ -282,6 +283,11 @@ export class Appender {
     this.#file = file;
     this.#seenEnd = end;
     this.#syncedEnd = 0;
+  }
+
+  #holders({ file }: CommitResult): LockHolder[] {
+    const [dev, ino] = file.split(':');
+    return dev && ino ? holdersOfFile(BigInt(dev), BigInt(ino)) : [];
   }
 
   #systemError(result: CommitResult): Error {

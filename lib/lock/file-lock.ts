@@ -1,10 +1,10 @@
 /**
  * A lock that is held.
  */
-import { native } from '../native.js';
-
-/** `'exclusive'`: one holder. `'shared'`: any number of holders, but no exclusive one. */
-export type LockMode = 'exclusive' | 'shared';
+import { HoldfastError } from '../errors.js';
+import { acquire, checkWait, tryAcquire, type WaitOptions } from './acquire.js';
+import { channels } from './diagnostics.js';
+import type { LockMode, Target } from './target.js';
 
 /**
  * A kernel-held lock on a file. It lasts until it is released, or until its process or worker thread ends, however
@@ -12,16 +12,26 @@ export type LockMode = 'exclusive' | 'shared';
  * stays held: it is not released by the garbage collector.
  */
 export class FileLock {
-  /** The absolute path that was locked. */
-  readonly path: string;
-  readonly mode: LockMode;
+  /** The absolute path that was locked; undefined for a lock on an open descriptor. */
+  readonly path: string | undefined;
+  readonly #target: Target;
   #number: number;
+  #mode: LockMode;
+  /** Whether upgrade() has given the lock up for a moment and waits for it. */
+  #upgrading = false;
+  readonly #since: number | undefined;
 
   /** @internal */
-  constructor(number: number, path: string, mode: LockMode) {
+  constructor(target: Target, number: number, mode: LockMode) {
+    this.#target = target;
     this.#number = number;
-    this.path = path;
-    this.mode = mode;
+    this.#mode = mode;
+    this.path = target.path;
+    this.#since = channels.release.hasSubscribers ? performance.now() : undefined;
+  }
+
+  get mode(): LockMode {
+    return this.#mode;
   }
 
   /** False once it was released. */
@@ -31,13 +41,70 @@ export class FileLock {
 
   /** Releases the lock. To do so again has no effect. */
   async release(): Promise<void> {
-    this.releaseSync();
+    this.#upgrading = false;
+    const number = this.#forget();
+    if (number) await this.#target.releaseElsewhere(number);
   }
 
   /** Releases the lock before it returns. To do so again has no effect. */
   releaseSync(): void {
-    if (this.#number !== 0) native.unlock(this.#number);
-    this.#number = 0;
+    this.#upgrading = false;
+    const number = this.#forget();
+    if (number) this.#target.release(number);
+  }
+
+  /**
+   * Makes a shared lock exclusive; waits as `lock` does. Not atomic: others may have held the lock between, so read
+   * again what you rely on. (Atomic only with `'fcntl'`, where nobody else holds it.) If it fails, the shared lock is
+   * taken again if it is free; `held` says so.
+   *
+   * @throws as `lock` does; `ECLOSED` where the lock is not held
+   */
+  async upgrade(options?: WaitOptions): Promise<void> {
+    const wait = checkWait(options);
+    this.#checkHeld();
+    if (this.#mode === 'exclusive') return;
+    if (this.#target.isFcntl && this.#target.convert(this.#number, 'exclusive')) {
+      this.#mode = 'exclusive';
+      return;
+    }
+    // A waiting flock(2) conversion gives the shared lock up as well, and two waiting fcntl conversions would wait for
+    // each other for ever. So it is given up here, and the wait is like every other: fair, timed and abortable.
+    this.#upgrading = true;
+    this.#target.release(this.#forget());
+    let failure: unknown;
+    let number = 0;
+    try {
+      number = await acquire(this.#target, 'exclusive', wait);
+    } catch (error) {
+      failure = error;
+      if (this.#upgrading) number = await tryAcquire(this.#target, 'shared').catch(() => 0);
+    }
+    if (number && !this.#upgrading) {
+      this.#target.release(number); // released while it waited
+      number = 0;
+    }
+    this.#upgrading = false;
+    this.#number = number;
+    if (failure) throw failure;
+    if (!number) throw notHeld(this.#target);
+    this.#mode = 'exclusive';
+  }
+
+  /**
+   * Makes an exclusive lock shared. Atomic on Linux, and with `'fcntl'` everywhere: no exclusive holder comes between.
+   *
+   * @throws `ECLOSED` where the lock is not held
+   */
+  async downgrade(): Promise<void> {
+    this.#checkHeld();
+    if (this.#mode === 'shared') return;
+    if (!this.#target.convert(this.#number, 'shared')) {
+      // A system whose flock(2) gives the lock up first, and somebody was faster.
+      this.#target.release(this.#forget());
+      this.#number = await acquire(this.#target, 'shared', checkWait(undefined));
+    }
+    this.#mode = 'shared';
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -47,4 +114,22 @@ export class FileLock {
   [Symbol.dispose](): void {
     this.releaseSync();
   }
+
+  #forget(): number {
+    const number = this.#number;
+    this.#number = 0;
+    if (number && channels.release.hasSubscribers) {
+      const held = this.#since === undefined ? undefined : performance.now() - this.#since;
+      channels.release.publish({ path: this.path, mode: this.#mode, held });
+    }
+    return number;
+  }
+
+  #checkHeld(): void {
+    if (this.#number === 0) throw notHeld(this.#target);
+  }
+}
+
+function notHeld(target: Target): HoldfastError {
+  return new HoldfastError('ECLOSED', `the lock on '${target.name}' is not held`);
 }

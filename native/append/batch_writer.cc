@@ -107,6 +107,7 @@ Result BatchWriter::CommitHere(const Batch& batch) {
 
   if (!locked_) {
     const os::Error error = LockCurrentFile(&result);
+    result.file = file_id_;
     if (result.status == Status::kLockTimeout) return result;
     if (error) return fail(error);
   }
@@ -169,15 +170,14 @@ os::Error BatchWriter::LockCurrentFile(Result* result) {
       directory_synced_ = false;
     }
     os::Error error;
-    lock::Attempt attempt = lock::kFlock.try_lock(file_, lock::Mode::kExclusive, &error);
+    lock::Attempt attempt = lock::kFlock.try_lock(file_, lock::Spec{}, &error);
     if (attempt == lock::Attempt::kBusy) {
       {
         std::lock_guard guard(mutex_);
         if (!closing_) interrupt_.At(began + options_.lock_timeout);
       }
       while (!interrupt_.Due()) {
-        attempt =
-            interrupt_.Run([&] { return lock::kFlock.wait_lock(file_, lock::Mode::kExclusive, &error); });
+        attempt = interrupt_.Run([&] { return lock::kFlock.wait_lock(file_, lock::Spec{}, &error); });
         if (attempt != lock::Attempt::kInterrupted) break;
       }
     }
@@ -223,7 +223,7 @@ os::Error BatchWriter::Write(const Batch& batch, uint64_t size, Result* result) 
 }
 
 void BatchWriter::Unlock() {
-  if (locked_) lock::kFlock.unlock(file_);
+  if (locked_) lock::kFlock.unlock(file_, lock::Spec{});
   locked_ = false;
 }
 

@@ -23,11 +23,13 @@ Attempt Call(const os::File& file, int operation, os::Error* error) {
 }  // namespace
 
 const Mechanism kFlock = {
-    [](const os::File& file, Mode mode, os::Error* error) {
-      return Call(file, Operation(mode) | LOCK_NB, error);
+    [](const os::File& file, const Spec& spec, os::Error* error) {
+      return Call(file, Operation(spec.mode) | LOCK_NB, error);
     },
-    [](const os::File& file, Mode mode, os::Error* error) { return Call(file, Operation(mode), error); },
-    [](const os::File& file) { os::system_calls.flock(file.handle(), LOCK_UN); },
+    [](const os::File& file, const Spec& spec, os::Error* error) {
+      return Call(file, Operation(spec.mode), error);
+    },
+    [](const os::File& file, const Spec&) { os::system_calls.flock(file.handle(), LOCK_UN); },
 };
 
 }  // namespace holdfast::lock

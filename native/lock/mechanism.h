@@ -1,13 +1,24 @@
-// One way of locking a file. Each mechanism of the operating system fills this interface in a file of its
-// own.
+// The ways of locking a file. Each mechanism of the operating system fills one table, in a file of its own.
 #ifndef HOLDFAST_LOCK_MECHANISM_H_
 #define HOLDFAST_LOCK_MECHANISM_H_
+
+#include <cstdint>
 
 #include "os/file.h"
 
 namespace holdfast::lock {
 
 enum class Mode { kShared, kExclusive };
+enum class Kind { kFlock, kFcntl };
+
+// What is locked: the whole file, or with fcntl the bytes from `start` on. A length of 0 reaches to the end
+// of the file, wherever that will be.
+struct Spec {
+  Kind kind = Kind::kFlock;
+  Mode mode = Mode::kExclusive;
+  uint64_t start = 0;
+  uint64_t length = 0;
+};
 
 // What an attempt came to. kBusy: somebody else holds it. kInterrupted: a signal ended the wait, nothing is
 // held.
@@ -15,15 +26,24 @@ enum class Attempt { kGranted, kBusy, kInterrupted, kFailed };
 
 struct Mechanism {
   // One try, without waiting. On an open file that already holds the lock, changes its mode.
-  Attempt (*try_lock)(const os::File& file, Mode mode, os::Error* error);
+  Attempt (*try_lock)(const os::File& file, const Spec& spec, os::Error* error);
   // Waits in the kernel until the lock is granted or a signal arrives.
-  Attempt (*wait_lock)(const os::File& file, Mode mode, os::Error* error);
-  void (*unlock)(const os::File& file);
+  Attempt (*wait_lock)(const os::File& file, const Spec& spec, os::Error* error);
+  void (*unlock)(const os::File& file, const Spec& spec);
 };
 
 // flock(2): the lock belongs to the open file description, so it excludes other opens of the same process
 // too, and goes when the last descriptor of it is closed, which the kernel does for a process that dies.
 extern const Mechanism kFlock;
+
+// fcntl(2), open file description locks: byte ranges, owned as flock's are. (The older POSIX record locks
+// belong to the process and vanish when any descriptor of the file is closed; they are never used.) The file
+// must be open for writing for an exclusive lock. On Linux fcntl and flock locks do not see each other.
+extern const Mechanism kFcntl;
+
+inline const Mechanism& MechanismOf(Kind kind) {
+  return kind == Kind::kFcntl ? kFcntl : kFlock;
+}
 
 }  // namespace holdfast::lock
 

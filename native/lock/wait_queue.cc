@@ -15,10 +15,10 @@
 
 namespace holdfast::lock {
 
-// The waiters of one path, in their order.
+// The waiters for one thing that can be locked, in their order.
 struct PathQueue {
-  explicit PathQueue(std::string path_) : path(std::move(path_)) {}
-  const std::string path;
+  explicit PathQueue(std::string key_) : key(std::move(key_)) {}
+  const std::string key;
   std::list<std::shared_ptr<Waiter>> waiting;
   Mode attempted = Mode::kExclusive;  // what the thread is waiting for in the kernel
   Interrupt interrupt;
@@ -37,19 +37,48 @@ std::string DirectoryOf(const std::string& path) {
   return slash == std::string::npos ? "." : path.substr(0, slash + 1);
 }
 
-// Opens and locks the file that the path names. With `interrupt`, waits in the kernel for a lock that is
-// taken. A file that is renamed or removed in the meantime is left, and the one that the path names then is
-// locked. Attempt::kInterrupted also stands for "moved": look at the queue again, then try again.
-Attempt Acquire(const std::string& path, Mode mode, bool create, bool follow, Interrupt* interrupt,
-                Outcome* out) {
-  out->error = os::File::OpenForLock(path, create, follow, &out->file);
-  if (out->error) return Attempt::kFailed;
-  Attempt attempt = kFlock.try_lock(out->file, mode, &out->error);
-  if (attempt == Attempt::kBusy && interrupt != nullptr) {
-    attempt = interrupt->Run([&] { return kFlock.wait_lock(out->file, mode, &out->error); });
+// Requests with the same key wait in one queue.
+std::string KeyOf(const Request& request) {
+  std::string key = request.path;
+  if (request.has_descriptor()) key += std::string("\0fd", 3) + std::to_string((intptr_t)request.descriptor);
+  if (request.spec.kind == Kind::kFcntl) {
+    key += std::string("\0fcntl", 6) + std::to_string(request.spec.start) + "+" +
+           std::to_string(request.spec.length);
   }
-  if (attempt == Attempt::kGranted && !StillNames(path, out->file)) attempt = Attempt::kInterrupted;
+  return key;
+}
+
+// Opens and locks what is asked for. With `interrupt`, waits in the kernel for a lock that is taken. A file
+// that is renamed or removed in the meantime is left, and the one that the path names then is locked.
+// Attempt::kInterrupted also stands for "moved": look at the queue again, then try again.
+Attempt Acquire(const Request& request, bool follow, Interrupt* interrupt, Outcome* out, bool* local) {
+  os::File file;
+  Spec spec = request.spec;
+  const bool must_write = spec.kind == Kind::kFcntl && spec.mode == Mode::kExclusive;
+  out->error = request.has_descriptor()
+                   ? os::File::Duplicate(request.descriptor, &file)
+                   : os::File::OpenForLock(request.path, {request.create, follow, must_write}, &file);
+  if (out->error) return Attempt::kFailed;
+  *local = *local || file.IsLocal();
+  Attempt attempt = MechanismOf(spec.kind).try_lock(file, spec, &out->error);
+  if (out->error.number == EINVAL && spec.kind == Kind::kFcntl && spec.start == 0 && spec.length == 0) {
+    // A kernel without open file description locks (comapeo-core#995). The whole file can be locked by flock
+    // as well.
+    spec.kind = Kind::kFlock;
+    out->error = {};
+    attempt = MechanismOf(spec.kind).try_lock(file, spec, &out->error);
+  }
+  if (attempt == Attempt::kBusy && interrupt != nullptr) {
+    attempt = interrupt->Run([&] { return MechanismOf(spec.kind).wait_lock(file, spec, &out->error); });
+  }
   if (attempt == Attempt::kBusy) out->busy = true;
+  if (attempt == Attempt::kGranted) {
+    out->lock = HeldLock(std::move(file), spec, request.has_descriptor(), *local);
+    if (!request.has_descriptor() && !StillNames(request.path, out->lock.file())) {
+      out->lock.Release();
+      return Attempt::kInterrupted;
+    }
+  }
   return attempt;
 }
 
@@ -63,8 +92,13 @@ class WaitQueue {
 
   bool MayTryHere(const Request& request, bool barge) {
     std::lock_guard guard(mutex_);
-    return local_directories_.count(DirectoryOf(request.path)) != 0 &&
-           (barge || queues_.count(request.path) == 0);
+    return !request.has_descriptor() && IsLocal(request.path) &&
+           (barge || queues_.count(KeyOf(request)) == 0);
+  }
+
+  bool IsKnownLocal(const std::string& path) {
+    std::lock_guard guard(mutex_);
+    return IsLocal(path);
   }
 
   std::shared_ptr<Waiter> Try(Request request, Done done) {
@@ -74,12 +108,11 @@ class WaitQueue {
     const os::Error error = os::RunOnHelperThread([this, waiter] {
       Outcome outcome;
       Attempt attempt;
+      bool local = false;
       do {
         outcome = {};
-        attempt = Acquire(waiter->request.path, waiter->request.mode, waiter->request.create, true, nullptr,
-                          &outcome);
+        attempt = Acquire(waiter->request, true, nullptr, &outcome, &local);
       } while (attempt == Attempt::kInterrupted && waiter->pending);
-      const bool local = outcome.file.is_open() && outcome.file.IsLocal();
       std::unique_lock guard(mutex_);
       if (local) Learn(waiter->request.path);
       Finish(guard, waiter, outcome);
@@ -93,9 +126,10 @@ class WaitQueue {
     waiter->request = std::move(request);
     waiter->done = std::move(done);
     std::lock_guard guard(mutex_);
-    auto& queue = queues_[waiter->request.path];
+    const std::string key = KeyOf(waiter->request);
+    auto& queue = queues_[key];
     const bool is_new = queue == nullptr;
-    if (is_new) queue = std::make_unique<PathQueue>(waiter->request.path);
+    if (is_new) queue = std::make_unique<PathQueue>(key);
     waiter->queue = queue.get();
     waiter->position = queue->waiting.insert(queue->waiting.end(), waiter);
     if (is_new) Start(queue.get());
@@ -112,7 +146,7 @@ class WaitQueue {
       waiter->queue = nullptr;
       // The wait in the kernel goes on for the next in line, unless it is for nobody or for the wrong mode
       // now.
-      if (queue->waiting.empty() || queue->waiting.front()->request.mode != queue->attempted) {
+      if (queue->waiting.empty() || queue->waiting.front()->request.spec.mode != queue->attempted) {
         queue->interrupt.Now();
       }
     }
@@ -172,29 +206,26 @@ class WaitQueue {
   // One attempt for whoever is first. The queue is gone when this returns kEmpty.
   Step ServeFirst(std::unique_lock<std::mutex>& guard, PathQueue* queue, bool wait) {
     if (queue->waiting.empty()) {
-      queues_.erase(queue->path);
+      queues_.erase(queue->key);
       return Step::kEmpty;
     }
     const std::shared_ptr<Waiter> first = queue->waiting.front();
-    queue->attempted = first->request.mode;
+    queue->attempted = first->request.spec.mode;
     queue->interrupt.At(kNever);
     guard.unlock();
     Outcome outcome;
-    const Attempt attempt = Acquire(queue->path, first->request.mode, first->request.create, true,
-                                    wait ? &queue->interrupt : nullptr, &outcome);
-    const bool local = outcome.file.is_open() && outcome.file.IsLocal();
-    // Not left to the end of this function: closing a file on a network may take long, and the mutex is held
-    // there.
-    if (attempt == Attempt::kInterrupted || attempt == Attempt::kBusy) outcome.file.Close();
+    bool local = false;
+    const Attempt attempt =
+        Acquire(first->request, true, wait ? &queue->interrupt : nullptr, &outcome, &local);
     guard.lock();
-    if (local) Learn(queue->path);
+    if (local) Learn(first->request.path);
     if (attempt == Attempt::kInterrupted) return Step::kGoOn;
     if (attempt == Attempt::kBusy) return Step::kBusy;
     std::shared_ptr<Waiter> receiver = first;
     if (attempt == Attempt::kGranted) {
       // A grant may go to somebody else than it was asked for; a failure (ENOENT without create) is one's
       // own.
-      if (queue->waiting.empty() || queue->waiting.front()->request.mode != first->request.mode) {
+      if (queue->waiting.empty() || queue->waiting.front()->request.spec.mode != first->request.spec.mode) {
         receiver = nullptr;
       } else {
         receiver = queue->waiting.front();
@@ -217,7 +248,7 @@ class WaitQueue {
     if (done) {
       done(std::move(outcome));
     } else {
-      outcome.file.Close();
+      outcome.lock.Release();
     }
     done = nullptr;
     guard.lock();
@@ -235,15 +266,18 @@ class WaitQueue {
       for (const auto& waiter : queue->waiting) {
         waiter->pending = false;
         waiter->queue = nullptr;
-        waiter->done(Outcome{error, false, {}});
+        waiter->done(Outcome{error, false, HeldLock()});
       }
-      queues_.erase(queue->path);
+      queues_.erase(queue->key);
     }
     polled_.clear();
   }
 
+  bool IsLocal(const std::string& path) const { return local_directories_.count(DirectoryOf(path)) != 0; }
+
   // Remembers that the directory is on a local file system.
   void Learn(const std::string& path) {
+    if (path.empty()) return;  // a descriptor
     if (local_directories_.size() >= kMostLocalDirectories) local_directories_.clear();
     local_directories_.insert(DirectoryOf(path));
   }
@@ -262,7 +296,8 @@ std::optional<Outcome> TryHere(const Request& request, bool barge) {
   if (!WaitQueue::Get().MayTryHere(request, barge)) return std::nullopt;
   for (int moves = 0; moves < kMostMovesHere; moves++) {
     Outcome outcome;
-    const Attempt attempt = Acquire(request.path, request.mode, request.create, false, nullptr, &outcome);
+    bool local = true;  // the directory is known to be
+    const Attempt attempt = Acquire(request, false, nullptr, &outcome, &local);
     // ELOOP: a symbolic link, which may lead to a file system that we know nothing of.
     if (outcome.error.number == ELOOP) return std::nullopt;
     if (attempt != Attempt::kInterrupted) return outcome;
@@ -280,6 +315,23 @@ std::shared_ptr<Waiter> Wait(Request request, Done done) {
 
 bool Cancel(const std::shared_ptr<Waiter>& waiter) {
   return WaitQueue::Get().Cancel(waiter);
+}
+
+bool IsKnownLocal(const std::string& path) {
+  return WaitQueue::Get().IsKnownLocal(path);
+}
+
+void HeldLock::Release() {
+  if (borrowed_ && file_.is_open()) MechanismOf(spec_.kind).unlock(file_, spec_);
+  file_.Close();
+}
+
+Attempt HeldLock::Convert(Mode mode, os::Error* error) {
+  Spec wanted = spec_;
+  wanted.mode = mode;
+  const Attempt attempt = MechanismOf(spec_.kind).try_lock(file_, wanted, error);
+  if (attempt == Attempt::kGranted) spec_ = wanted;
+  return attempt;
 }
 
 bool StillNames(const std::string& path, const os::File& file) {

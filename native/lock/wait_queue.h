@@ -15,23 +15,66 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "lock/mechanism.h"
 #include "os/file.h"
 
 namespace holdfast::lock {
 
+// What to lock: the file that `path` names, or else the open `descriptor`, which stays its owner's to close.
 struct Request {
   std::string path;
-  Mode mode = Mode::kExclusive;
+  os::File::Handle descriptor = os::File::kNone;
+  Spec spec;
   bool create = true;
+
+  bool has_descriptor() const { return descriptor != os::File::kNone; }
 };
 
-// How a request ended: with an open, locked file (closing it releases the lock), busy, or with an error.
+// A lock that is held. Closing the file is what releases it; of a borrowed descriptor other copies may be
+// open, so that lock is also released by name.
+class HeldLock {
+ public:
+  HeldLock() = default;
+  HeldLock(os::File file, const Spec& spec, bool borrowed, bool local)
+      : file_(std::move(file)), spec_(spec), borrowed_(borrowed), local_(local) {}
+  HeldLock(HeldLock&& other) noexcept = default;
+  HeldLock& operator=(HeldLock&& other) noexcept {
+    Release();
+    file_ = std::move(other.file_);
+    spec_ = other.spec_;
+    borrowed_ = other.borrowed_;
+    local_ = other.local_;
+    return *this;
+  }
+  ~HeldLock() { Release(); }
+
+  void Release();
+
+  // Changes the mode without waiting. Where this answers kBusy, an fcntl lock is as it was, a flock lock is
+  // gone.
+  Attempt Convert(Mode mode, os::Error* error);
+
+  bool is_held() const { return file_.is_open(); }
+  const os::File& file() const { return file_; }
+  // As it was taken: flock where fcntl was asked for and the kernel has no open file description locks.
+  Kind kind() const { return spec_.kind; }
+  // False where releasing it may block, on a network.
+  bool is_local() const { return local_; }
+
+ private:
+  os::File file_;
+  Spec spec_;
+  bool borrowed_ = false;
+  bool local_ = false;
+};
+
+// How a request ended: with a lock, busy, or with an error.
 struct Outcome {
   os::Error error;
   bool busy = false;
-  os::File file;
+  HeldLock lock;
 };
 
 using Done = std::function<void(Outcome)>;
@@ -60,6 +103,9 @@ std::shared_ptr<Waiter> Wait(Request request, Done done);
 // True: `done` will never be called, and a grant that still comes is released at once, unseen. False: too
 // late, `done` has been or is being called.
 bool Cancel(const std::shared_ptr<Waiter>& waiter);
+
+// True where calls for this path cannot block: TryHere would try.
+bool IsKnownLocal(const std::string& path);
 
 // True where `path` names the open `file` now. A lock on a file that its path no longer names excludes nobody
 // who comes later (portalocker#115, filelock#574).

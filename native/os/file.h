@@ -29,6 +29,13 @@ struct FileId {
 // drive's own cache too, where the platform tells the two apart (F_FULLFSYNC on macOS).
 enum class Durability { kNone, kData, kFull };
 
+// How a file is opened for locking.
+struct LockAccess {
+  bool create = true;       // an empty file, where there is none
+  bool follow = true;       // false: a path whose last part is a symbolic link fails with ELOOP
+  bool must_write = false;  // the mechanism asks for it
+};
+
 // An open file, closed on destruction. No child process inherits it.
 class File {
  public:
@@ -46,9 +53,11 @@ class File {
   File& operator=(File&& other) noexcept;
   ~File() { Close(); }
 
-  // For locking: read and write, or only read where writing is not allowed. Creates an empty file where
-  // asked. With `follow` false, a path whose last part is a symbolic link fails with ELOOP.
-  static Error OpenForLock(const std::string& path, bool create, bool follow, File* out);
+  // For locking: read and write, or only read where writing is not allowed and need not be.
+  static Error OpenForLock(const std::string& path, LockAccess access, File* out);
+
+  // A second handle of the same open file: what is locked through one is locked through the other.
+  static Error Duplicate(Handle handle, File* out);
 
   // For appending and reading back. Creates the file, and every missing directory above it. Refuses anything
   // that is not a regular file with EINVAL.

@@ -35,6 +35,8 @@ SystemCalls system_calls = {
 #endif
     ::mkdir,
     ::flock,
+    [](int descriptor, int command, struct flock* lock) { return ::fcntl(descriptor, command, lock); },
+    [](int descriptor) { return ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0); },
 };
 
 namespace {
@@ -111,15 +113,21 @@ void File::Close() {
   handle_ = kNone;
 }
 
-Error File::OpenForLock(const std::string& path, bool create, bool follow, File* out) {
+Error File::OpenForLock(const std::string& path, LockAccess access, File* out) {
   // O_NONBLOCK: opening a FIFO or a terminal must not wait for the other end.
-  const int flags = O_NONBLOCK | (follow ? 0 : O_NOFOLLOW);
-  Error error = Open(path, flags | O_RDWR | (create ? O_CREAT : 0), out);
-  // flock asks for no particular access, so whoever may read the file may lock it.
+  const int flags = O_NONBLOCK | (access.follow ? 0 : O_NOFOLLOW);
+  Error error = Open(path, flags | O_RDWR | (access.create ? O_CREAT : 0), out);
   if (error.number == EACCES || error.number == EROFS || error.number == ETXTBSY) {
-    if (!Open(path, flags | O_RDONLY, out)) return {};
+    if (!access.must_write && !Open(path, flags | O_RDONLY, out)) return {};
   }
   return error;
+}
+
+Error File::Duplicate(Handle handle, File* out) {
+  const int descriptor = system_calls.duplicate(handle);
+  if (descriptor == -1) return Failed("dup");
+  *out = File(descriptor);
+  return {};
 }
 
 Error File::OpenForAppend(const std::string& path, File* out) {

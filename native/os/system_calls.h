@@ -3,6 +3,7 @@
 #ifndef HOLDFAST_OS_SYSTEM_CALLS_H_
 #define HOLDFAST_OS_SYSTEM_CALLS_H_
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -21,6 +22,8 @@ struct SystemCalls {
   int (*fdatasync)(int descriptor);
   int (*mkdir)(const char* path, mode_t mode);
   int (*flock)(int descriptor, int operation);
+  int (*fcntl_lock)(int descriptor, int command, struct flock* lock);
+  int (*duplicate)(int descriptor);  // fcntl F_DUPFD_CLOEXEC
 };
 
 extern SystemCalls system_calls;
