@@ -48,40 +48,6 @@ std::string KeyOf(const Request& request) {
   return key;
 }
 
-// Opens and locks what is asked for. With `interrupt`, waits in the kernel for a lock that is taken. A file
-// that is renamed or removed in the meantime is left, and the one that the path names then is locked.
-// Attempt::kInterrupted also stands for "moved": look at the queue again, then try again.
-Attempt Acquire(const Request& request, bool follow, Interrupt* interrupt, Outcome* out, bool* local) {
-  os::File file;
-  Spec spec = request.spec;
-  const bool must_write = spec.kind == Kind::kFcntl && spec.mode == Mode::kExclusive;
-  out->error = request.has_descriptor()
-                   ? os::File::Duplicate(request.descriptor, &file)
-                   : os::File::OpenForLock(request.path, {request.create, follow, must_write}, &file);
-  if (out->error) return Attempt::kFailed;
-  *local = *local || file.IsLocal();
-  Attempt attempt = MechanismOf(spec.kind).try_lock(file, spec, &out->error);
-  if (out->error.number == EINVAL && spec.kind == Kind::kFcntl && spec.start == 0 && spec.length == 0) {
-    // A kernel without open file description locks (comapeo-core#995). The whole file can be locked by flock
-    // as well.
-    spec.kind = Kind::kFlock;
-    out->error = {};
-    attempt = MechanismOf(spec.kind).try_lock(file, spec, &out->error);
-  }
-  if (attempt == Attempt::kBusy && interrupt != nullptr) {
-    attempt = interrupt->Run([&] { return MechanismOf(spec.kind).wait_lock(file, spec, &out->error); });
-  }
-  if (attempt == Attempt::kBusy) out->busy = true;
-  if (attempt == Attempt::kGranted) {
-    out->lock = HeldLock(std::move(file), spec, request.has_descriptor(), *local);
-    if (!request.has_descriptor() && !StillNames(request.path, out->lock.file())) {
-      out->lock.Release();
-      return Attempt::kInterrupted;
-    }
-  }
-  return attempt;
-}
-
 class WaitQueue {
  public:
   // Never destroyed: threads may still be waiting when the process ends.
@@ -108,13 +74,11 @@ class WaitQueue {
     const os::Error error = os::RunOnHelperThread([this, waiter] {
       Outcome outcome;
       Attempt attempt;
-      bool local = false;
       do {
         outcome = {};
-        attempt = Acquire(waiter->request, true, nullptr, &outcome, &local);
+        attempt = Acquire(waiter->request, false, nullptr, &outcome);
       } while (attempt == Attempt::kInterrupted && waiter->pending);
       std::unique_lock guard(mutex_);
-      if (local) Learn(waiter->request.path);
       Finish(guard, waiter, outcome);
     });
     if (error) FailLater(waiter, error);
@@ -151,6 +115,41 @@ class WaitQueue {
       }
     }
     return true;
+  }
+
+  // Opens and locks what is asked for. With `interrupt`, waits in the kernel for a lock that is taken. A file
+  // that is renamed or removed in the meantime is left, and the one that the path names then is locked.
+  // Attempt::kInterrupted also stands for "moved": look at the queue again, then try again.
+  Attempt Acquire(const Request& request, bool here, Interrupt* interrupt, Outcome* out) {
+    os::File file;
+    Spec spec = request.spec;
+    const bool must_write = spec.kind == Kind::kFcntl && spec.mode == Mode::kExclusive;
+    out->error = request.has_descriptor()
+                     ? os::File::Duplicate(request.descriptor, &file)
+                     : os::File::OpenForLock(request.path, {request.create, !here, must_write}, &file);
+    if (out->error) return Attempt::kFailed;
+    const bool local = here || file.IsLocal();
+    if (local && !here && !request.has_descriptor()) Learn(request.path);
+    Attempt attempt = MechanismOf(spec.kind).try_lock(file, spec, &out->error);
+    if (out->error.number == EINVAL && spec.kind == Kind::kFcntl && spec.start == 0 && spec.length == 0) {
+      // A kernel without open file description locks (comapeo-core#995). The whole file can be locked by
+      // flock as well.
+      spec.kind = Kind::kFlock;
+      out->error = {};
+      attempt = MechanismOf(spec.kind).try_lock(file, spec, &out->error);
+    }
+    if (attempt == Attempt::kBusy && interrupt != nullptr) {
+      attempt = interrupt->Run([&] { return MechanismOf(spec.kind).wait_lock(file, spec, &out->error); });
+    }
+    if (attempt == Attempt::kBusy) out->busy = true;
+    if (attempt == Attempt::kGranted) {
+      out->lock = HeldLock(std::move(file), spec, request.has_descriptor(), local);
+      if (!request.has_descriptor() && !StillNames(request.path, out->lock.file())) {
+        out->lock.Release();
+        return Attempt::kInterrupted;
+      }
+    }
+    return attempt;
   }
 
  private:
@@ -214,11 +213,8 @@ class WaitQueue {
     queue->interrupt.At(kNever);
     guard.unlock();
     Outcome outcome;
-    bool local = false;
-    const Attempt attempt =
-        Acquire(first->request, true, wait ? &queue->interrupt : nullptr, &outcome, &local);
+    const Attempt attempt = Acquire(first->request, false, wait ? &queue->interrupt : nullptr, &outcome);
     guard.lock();
-    if (local) Learn(first->request.path);
     if (attempt == Attempt::kInterrupted) return Step::kGoOn;
     if (attempt == Attempt::kBusy) return Step::kBusy;
     std::shared_ptr<Waiter> receiver = first;
@@ -277,7 +273,7 @@ class WaitQueue {
 
   // Remembers that the directory is on a local file system.
   void Learn(const std::string& path) {
-    if (path.empty()) return;  // a descriptor
+    std::lock_guard guard(mutex_);
     if (local_directories_.size() >= kMostLocalDirectories) local_directories_.clear();
     local_directories_.insert(DirectoryOf(path));
   }
@@ -296,8 +292,7 @@ std::optional<Outcome> TryHere(const Request& request, bool barge) {
   if (!WaitQueue::Get().MayTryHere(request, barge)) return std::nullopt;
   for (int moves = 0; moves < kMostMovesHere; moves++) {
     Outcome outcome;
-    bool local = true;  // the directory is known to be
-    const Attempt attempt = Acquire(request, false, nullptr, &outcome, &local);
+    const Attempt attempt = WaitQueue::Get().Acquire(request, true, nullptr, &outcome);
     // ELOOP: a symbolic link, which may lead to a file system that we know nothing of.
     if (outcome.error.number == ELOOP) return std::nullopt;
     if (attempt != Attempt::kInterrupted) return outcome;

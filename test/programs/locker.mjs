@@ -1,25 +1,63 @@
-// Takes and releases locks on command. Every command is answered with { held }, { waiting } or { error }.
-import { lock, tryLock } from 'holdfast';
+// Takes and releases locks on command. Every command is answered with { held }, { started } or { error }.
+import { spawn } from 'node:child_process';
+import { Worker } from 'node:worker_threads';
+import { lock, lockSync, tryLock } from 'holdfast';
 
 const locks = new Map();
 
-process.on('message', async ({ command, file, options }) => {
+const commands = {
+  async lock({ file, options }) {
+    locks.set(file, await lock(file, options));
+    return { held: true };
+  },
+  lockSync({ file, options }) {
+    locks.set(file, lockSync(file, options));
+    return { held: true };
+  },
+  async tryLock({ file, options }) {
+    const taken = await tryLock(file, options);
+    if (taken) locks.set(file, taken);
+    return { held: taken !== null };
+  },
+  async release({ file }) {
+    await locks.get(file).release();
+    return { held: false };
+  },
+  // A child that outlives this process and would keep what it inherits.
+  child() {
+    const child = spawn('sleep', ['1000'], { stdio: 'ignore', detached: true });
+    child.unref();
+    return { started: child.pid };
+  },
+  // A worker thread that takes the lock and keeps it.
+  async worker({ file }) {
+    const worker = new Worker(new URL('./locking-worker.mjs', import.meta.url), { workerData: { file } });
+    await new Promise((resolve) => worker.once('message', resolve));
+    return { held: true };
+  },
+  exit() {
+    process.exit(0);
+  },
+  crash() {
+    process.kill(process.pid, 'SIGSEGV');
+  },
+  throw() {
+    setImmediate(() => {
+      throw new Error('uncaught, on purpose');
+    });
+    return new Promise(() => {});
+  },
+  // Nothing more to do: the process ends when nothing keeps it alive.
+  leave() {
+    process.disconnect();
+    return new Promise(() => {});
+  },
+};
+
+process.on('message', async ({ command, ...rest }) => {
   try {
-    switch (command) {
-      case 'lock':
-        locks.set(file, await lock(file, options));
-        return process.send({ held: true });
-      case 'tryLock': {
-        const taken = await tryLock(file, options);
-        if (taken) locks.set(file, taken);
-        return process.send({ held: taken !== null });
-      }
-      case 'release':
-        await locks.get(file).release();
-        return process.send({ held: false });
-      case 'exit':
-        process.exit(0);
-    }
+    const answer = await commands[command](rest);
+    if (process.connected) process.send(answer);
   } catch (error) {
     process.send({ error: { code: error.code, message: error.message } });
   }

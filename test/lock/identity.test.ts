@@ -1,0 +1,74 @@
+/** L6: after acquiring, the path still names the file that is locked. */
+import { existsSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { lock, tryLock, tryLockSync } from 'holdfast';
+import { describe, expect, it } from 'vitest';
+import { someoneWaitsFor, stateOf } from '../support/blocking.js';
+import { temporaryDirectory } from '../support/files.js';
+import { Program } from '../support/processes.js';
+
+describe('L6: the path still names the file that is locked', () => {
+  it('after the file was removed while a caller waited: the new file is locked', async () => {
+    const file = join(temporaryDirectory(), 'file');
+    const old = await lock(file);
+    const waiting = lock(file);
+    await someoneWaitsFor(file);
+    unlinkSync(file);
+    old.releaseSync();
+    const held = await waiting;
+    expect(existsSync(file)).toBe(true);
+    expect(await tryLock(file)).toBeNull();
+    const other = new Program('locker');
+    await other.next();
+    expect(await other.ask({ command: 'tryLock', file })).toEqual({ held: false });
+    held.releaseSync();
+  });
+
+  it('after another file was renamed over it while a caller waited', async () => {
+    const directory = temporaryDirectory();
+    const file = join(directory, 'file');
+    const old = await lock(file);
+    const waiting = lock(file);
+    await someoneWaitsFor(file);
+    writeFileSync(join(directory, 'new'), '');
+    renameSync(join(directory, 'new'), file);
+    old.releaseSync();
+    const held = await waiting;
+    expect(tryLockSync(file)).toBeNull();
+    held.releaseSync();
+  });
+
+  it('while the new file is locked by somebody else: the wait goes on', async () => {
+    const directory = temporaryDirectory();
+    const file = join(directory, 'file');
+    const old = await lock(file);
+    const waiting = lock(file);
+    await someoneWaitsFor(file);
+    const newer = await lock(join(directory, 'new'));
+    renameSync(join(directory, 'new'), file);
+    old.releaseSync();
+    await someoneWaitsFor(file); // the file that the path names now
+    expect(await stateOf(waiting)).toBe('pending');
+    newer.releaseSync();
+    (await waiting).releaseSync();
+  });
+
+  it('without create, a file that was removed meanwhile is ENOENT and is not made again', async () => {
+    const file = join(temporaryDirectory(), 'file');
+    const old = await lock(file);
+    const waiting = lock(file, { create: false });
+    await someoneWaitsFor(file);
+    unlinkSync(file);
+    old.releaseSync();
+    await expect(waiting).rejects.toMatchObject({ code: 'ENOENT', path: file });
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it('and taking it never changes the file', async () => {
+    const file = join(temporaryDirectory(), 'file');
+    writeFileSync(file, 'what stands in it\n');
+    const { mtimeMs, size } = statSync(file);
+    (await lock(file)).releaseSync();
+    expect(statSync(file)).toMatchObject({ mtimeMs, size });
+  });
+});

@@ -1,0 +1,82 @@
+/** lockHolders() and the diagnostics channels. */
+import { channel } from 'node:diagnostics_channel';
+import { join } from 'node:path';
+import { lock, lockHolders, lockSync } from 'holdfast';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { temporaryDirectory } from '../support/files.js';
+import { Program } from '../support/processes.js';
+
+describe.runIf(process.platform === 'linux')('lockHolders()', () => {
+  it.each(['flock', 'fcntl'] as const)('names the processes that hold the lock (%s)', async (kind) => {
+    const file = join(temporaryDirectory(), 'file');
+    const other = new Program('locker');
+    await other.next();
+    const held = await lock(file, { mode: 'shared', kind });
+    await other.ask({ command: 'lock', file, options: { mode: 'shared', kind } });
+    const holders = await lockHolders(file);
+    expect(holders.toSorted((a, b) => Number(a.pid === process.pid) - Number(b.pid === process.pid))).toEqual(
+      [
+        { pid: other.pid, mode: 'shared', command: expect.stringContaining('locker.mjs') },
+        { pid: process.pid, mode: 'shared', command: expect.any(String) },
+      ],
+    );
+    held.releaseSync();
+    await other.kill();
+    expect(await lockHolders(file)).toEqual([]);
+  });
+
+  it('does not name those that wait', async () => {
+    const file = join(temporaryDirectory(), 'file');
+    const held = lockSync(file);
+    const waiting = lock(file);
+    expect((await lockHolders(file)).length).toBe(1);
+    held.releaseSync();
+    (await waiting).releaseSync();
+  });
+
+  it('of a missing file is ENOENT', async () => {
+    await expect(lockHolders(join(temporaryDirectory(), 'file'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('is told in the message of ELOCK_TIMEOUT, also when the holder is this very process', async () => {
+    const file = join(temporaryDirectory(), 'file');
+    const held = lockSync(file);
+    await expect(lock(file, { timeout: 0 })).rejects.toMatchObject({
+      message: expect.stringContaining(`held by this very process (${process.pid}, exclusive)`),
+      holders: [{ pid: process.pid, mode: 'exclusive' }],
+    });
+    held.releaseSync();
+  });
+});
+
+describe('diagnostics channels', () => {
+  it('publish waits, acquisitions, timeouts and releases, with durations in milliseconds', async () => {
+    const file = join(temporaryDirectory(), 'file');
+    const published: [string, unknown][] = [];
+    for (const event of ['wait', 'acquire', 'timeout', 'release']) {
+      const listener = (message: unknown) => published.push([event, message]);
+      channel(`holdfast:lock:${event}`).subscribe(listener);
+      onTestFinished(() => {
+        channel(`holdfast:lock:${event}`).unsubscribe(listener);
+      });
+    }
+    const first = await lock(file);
+    await lock(file, { timeout: 1 }).catch(() => {});
+    const waiting = lock(file, { mode: 'shared' });
+    first.releaseSync();
+    (await waiting).releaseSync();
+    const number = expect.any(Number);
+    const exclusive = { path: file, mode: 'exclusive' };
+    const shared = { path: file, mode: 'shared' };
+    expect(published).toEqual([
+      ['wait', exclusive], // the first look at a directory is taken on another thread
+      ['acquire', { ...exclusive, waited: number }],
+      ['wait', exclusive],
+      ['timeout', { ...exclusive, waited: number }],
+      ['wait', shared],
+      ['release', { ...exclusive, held: number }],
+      ['acquire', { ...shared, waited: number }],
+      ['release', { ...shared, held: number }],
+    ]);
+  });
+});

@@ -1,0 +1,138 @@
+/** L3 to L5: how a wait ends, what it costs, and what it keeps alive. */
+import { readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type FileLock, lock, lockSync, tryLock, tryLockSync } from 'holdfast';
+import { describe, expect, it } from 'vitest';
+import { someoneWaitsFor, stateOf } from '../support/blocking.js';
+import { temporaryDirectory } from '../support/files.js';
+import { Program } from '../support/processes.js';
+
+async function heldElsewhere(): Promise<{ file: string; holder: Program }> {
+  const file = join(temporaryDirectory(), 'file');
+  const holder = new Program('locker');
+  await holder.next();
+  await holder.ask({ command: 'lock', file });
+  return { file, holder };
+}
+
+describe('L3: a wait ends at its deadline or its abort', () => {
+  it('rejects with ELOCK_TIMEOUT, which says how long, for what, and who holds it', async () => {
+    const { file, holder } = await heldElsewhere();
+    const message = expect.stringMatching(
+      new RegExp(
+        `^ELOCK_TIMEOUT: waited \\d+ ms for the shared lock on '${file}', held by process ${holder.pid} \\(exclusive\\)`,
+      ),
+    );
+    const failure = { code: 'ELOCK_TIMEOUT', path: file, message };
+    await expect(lock(file, { timeout: 20, mode: 'shared' })).rejects.toMatchObject(failure);
+    await expect(lock(file, { timeout: 0, mode: 'shared' })).rejects.toMatchObject(failure);
+    expect(() => lockSync(file, { timeout: 20, mode: 'shared' })).toThrow(expect.objectContaining(failure));
+    expect(() => lockSync(file, { timeout: 0, mode: 'shared' })).toThrow(expect.objectContaining(failure));
+  });
+
+  it('leaves nobody waiting in the kernel, and keeps no late grant', async () => {
+    const { file, holder } = await heldElsewhere();
+    await Promise.all(
+      Array.from({ length: 50 }, () =>
+        expect(lock(file, { timeout: 5 })).rejects.toMatchObject({ code: 'ELOCK_TIMEOUT' }),
+      ),
+    );
+    await holder.ask({ command: 'release', file });
+    // Whoever held on to a late grant would be in the way here.
+    (await lock(file)).releaseSync();
+    expect(await holder.ask({ command: 'tryLock', file })).toEqual({ held: true });
+  });
+
+  it('rejects with the reason of an abort', async () => {
+    const { file } = await heldElsewhere();
+    const reason = new Error('changed my mind');
+    await expect(lock(file, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    const controller = new AbortController();
+    const waiting = lock(file, { signal: controller.signal });
+    await someoneWaitsFor(file);
+    controller.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
+  });
+
+  it('gives the place of one that gave up to the next, whatever its mode', async () => {
+    const { file, holder } = await heldElsewhere();
+    const controller = new AbortController();
+    const first = lock(file, { signal: controller.signal });
+    await someoneWaitsFor(file);
+    const second = lock(file, { mode: 'shared' });
+    const third = lock(file, { mode: 'shared' });
+    controller.abort();
+    await expect(first).rejects.toMatchObject({ name: 'AbortError' });
+    await holder.ask({ command: 'release', file });
+    const both = await Promise.all([second, third]);
+    expect(both.map((held) => held.mode)).toEqual(['shared', 'shared']);
+    for (const held of both) held.releaseSync();
+  });
+
+  it('holds for a wait that a blocked event loop could not serve: the grant is not lost', async () => {
+    const { file, holder } = await heldElsewhere();
+    const waiting = lock(file, { timeout: 60_000 });
+    await someoneWaitsFor(file);
+    holder.send({ command: 'release', file });
+    // This thread sleeps in the kernel until somebody has the lock: the waiter above, of this same thread.
+    expect(() => lockSync(file, { timeout: 100 })).toThrow(
+      expect.objectContaining({ code: 'ELOCK_TIMEOUT' }),
+    );
+    (await waiting).releaseSync();
+    lockSync(file, { timeout: 0 }).releaseSync();
+  });
+});
+
+describe('L4: a wait costs no libuv thread, and its turn comes in order', () => {
+  it('serves ten thousand calls for one file first come first served, with one waiting thread', async () => {
+    const file = join(temporaryDirectory(), 'file');
+    const threads = () => readdirSync('/proc/self/task').length;
+    (await lock(file)).releaseSync();
+    const held = await lock(file);
+    const before = threads();
+    const order: number[] = [];
+    const calls = Array.from({ length: 10_000 }, (_, index) =>
+      lock(file).then((mine) => {
+        order.push(index);
+        mine.releaseSync();
+      }),
+    );
+    await someoneWaitsFor(file);
+    if (process.platform === 'linux') expect(threads()).toBeLessThanOrEqual(before + 1);
+    // libuv's pool has four threads; were one of the calls to wait there, this would wait with it.
+    for (let i = 0; i < 8; i++) await readFile(new URL(import.meta.url));
+    expect(order).toEqual([]);
+    held.releaseSync();
+    await Promise.all(calls);
+    expect(order).toEqual(Array.from({ length: 10_000 }, (_, index) => index));
+  });
+
+  it('waits for a thousand files at once with a bounded number of threads', async () => {
+    const directory = temporaryDirectory();
+    const held: FileLock[] = [];
+    for (let i = 0; i < 1000; i++) held.push(await lock(join(directory, `${i}`)));
+    const calls = held.map((_, index) => lock(join(directory, `${index}`)));
+    expect(await stateOf(Promise.race(calls))).toBe('pending');
+    if (process.platform === 'linux') expect(readdirSync('/proc/self/task').length).toBeLessThan(100);
+    for (const one of held.reverse()) one.releaseSync();
+    for (const one of await Promise.all(calls)) one.releaseSync();
+  });
+});
+
+describe('L5: what keeps the process alive', () => {
+  it('is a pending wait, but not a held lock', async () => {
+    const { file, holder } = await heldElsewhere();
+    const waiter = new Program('locker');
+    await waiter.next();
+    await waiter.ask({ command: 'lock', file: `${file}-free` });
+    waiter.send({ command: 'lock', file });
+    await someoneWaitsFor(file);
+    waiter.send({ command: 'leave' });
+    // It has nothing to do but to wait, and to hold a lock. Freed, it takes the second lock and ends, and so frees both.
+    await holder.ask({ command: 'release', file });
+    expect(await waiter.exited).toBe(0);
+    expect(tryLockSync(`${file}-free`)).not.toBeNull();
+    expect(await tryLock(file)).not.toBeNull();
+  });
+});
