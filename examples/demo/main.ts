@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { type Commit, type DemoEvent, eventsOf, readCommits, readPackages } from './input.js';
 import { showProgress } from './progress.js';
 import { check, idOf, type Run, readBack, toTable } from './report.js';
-import { type Plan, type Record, runWriters } from './supervisor.js';
+import { type Account, type Plan, runWriters } from './supervisor.js';
 
 const usage = `Usage: npm run demo -- [--rounds n] [--keep]
 
@@ -72,14 +72,14 @@ function makePlans(file: string, inputs: readonly DemoEvent[], rounds: number, t
 
 async function demonstrate(file: string, rounds: number, interrupted: AbortSignal): Promise<boolean> {
   const inputs = await readInputs();
-  const total = [...eventsOf('', inputs, rounds)].length;
+  const total = inputs.length * (rounds + 1); // its own of each round, and those that all send
   console.log(`${writers.length} processes append ${total} events each to ${file}`);
 
-  const record: Record = { sent: 0, kills: 0, acknowledgements: [] };
+  const account: Account = { sent: 0, kills: 0, acknowledgements: [] };
   const progress = showProgress(writers, total);
   let seconds: number;
   try {
-    seconds = await runWriters(makePlans(file, inputs, rounds, total), record, progress, interrupted);
+    seconds = await runWriters(makePlans(file, inputs, rounds, total), account, progress, interrupted);
   } finally {
     progress.stop();
   }
@@ -87,7 +87,7 @@ async function demonstrate(file: string, rounds: number, interrupted: AbortSigna
   const expected = new Set<string>();
   for (const writer of writers)
     for (const event of eventsOf(writer, inputs, rounds)) expected.add(idOf(event));
-  const run: Run = { ...record, writers: writers.length, expected, seconds };
+  const run: Run = { ...account, writers: writers.length, expected, seconds };
   const contents = await readBack(file);
   const findings = check(run, contents);
   console.log(toTable(run, contents, findings));
@@ -100,6 +100,8 @@ async function main({ rounds, keep }: Arguments): Promise<number> {
   const interruption = new AbortController();
   process.once('SIGINT', () => interruption.abort());
   process.once('SIGTERM', () => interruption.abort());
+  // Without a reader (| head) the demo goes on: its exit code still says what it found.
+  process.stdout.on('error', () => {});
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-demo-'));
   const file = join(directory, 'chronicle.ndjson');
   let kept = keep;

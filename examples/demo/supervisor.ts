@@ -22,7 +22,7 @@ export interface Observer {
 const longestDelay = 10;
 
 /** What all writers said. */
-export interface Record {
+export interface Account {
   sent: number;
   kills: number;
   readonly acknowledgements: Acknowledgement[];
@@ -37,13 +37,13 @@ export interface Plan {
 /** Runs all writers to their end. @returns how long they took, from when all of them were ready, in seconds. */
 export async function runWriters(
   plans: readonly Plan[],
-  record: Record,
+  account: Account,
   observer: Observer,
   interrupted: AbortSignal,
 ): Promise<number> {
   const failed = new AbortController();
   const signal = AbortSignal.any([failed.signal, interrupted]);
-  const writers = plans.map((plan) => new Writer(plan, record, observer, signal));
+  const writers = plans.map((plan) => new Writer(plan, account, observer, signal));
   try {
     await Promise.all(writers.map((writer) => writer.ready()));
     const begin = performance.now();
@@ -59,14 +59,14 @@ export async function runWriters(
 /** A writer, and its process. */
 class Writer {
   readonly #plan: Plan;
-  readonly #record: Record;
+  readonly #account: Account;
   readonly #observer: Observer;
   readonly #signal: AbortSignal;
   #process: WriterProcess;
 
-  constructor(plan: Plan, record: Record, observer: Observer, signal: AbortSignal) {
+  constructor(plan: Plan, account: Account, observer: Observer, signal: AbortSignal) {
     this.#plan = plan;
-    this.#record = record;
+    this.#account = account;
     this.#observer = observer;
     this.#signal = signal;
     this.#process = this.#start(plan.killAfter);
@@ -85,7 +85,7 @@ class Writer {
     const { writer } = this.#plan.job;
     this.#process.begin();
     if ((await this.#process.ended) === 'killed') {
-      this.#record.kills++;
+      this.#account.kills++;
       const { acknowledged } = this.#process;
       this.#observer.killed(writer, acknowledged);
       this.#process = this.#start(undefined);
@@ -98,7 +98,7 @@ class Writer {
   }
 
   #start(killAfter: number | undefined): WriterProcess {
-    return new WriterProcess({ job: this.#plan.job, killAfter }, this.#record, this.#observer, this.#signal);
+    return new WriterProcess({ job: this.#plan.job, killAfter }, this.#account, this.#observer, this.#signal);
   }
 }
 
@@ -110,7 +110,7 @@ class WriterProcess {
   acknowledged = 0;
   readonly #child: ChildProcess;
 
-  constructor({ job, killAfter }: Plan, record: Record, observer: Observer, signal: AbortSignal) {
+  constructor({ job, killAfter }: Plan, account: Account, observer: Observer, signal: AbortSignal) {
     const program = fileURLToPath(new URL('./writer.js', import.meta.url));
     const child = fork(program, { signal, killSignal: 'SIGKILL' });
     this.#child = child;
@@ -124,8 +124,8 @@ class WriterProcess {
             resolve();
             break;
           case 'progress':
-            record.sent += message.sent;
-            record.acknowledgements.push(...message.acknowledgements);
+            account.sent += message.sent;
+            account.acknowledgements.push(...message.acknowledgements);
             this.acknowledged += message.acknowledgements.length;
             observer.acknowledged(job.writer, this.acknowledged);
             if (killAfter !== undefined && this.acknowledged >= killAfter && !killing) {

@@ -89,9 +89,12 @@ async function write({ file, writer, inputs, rounds, window }: Job): Promise<voi
   await Promise.all(Array.from({ length: callers }, call));
 }
 
+// Ctrl-C reaches the whole process group; the parent ends its writers itself.
+process.on('SIGINT', () => {});
 // The parent disconnects when this process has finished; earlier only where the parent itself has died.
 let finished = false;
 process.once('disconnect', () => process.exit(finished ? 0 : 1));
+process.once('error', () => process.exit(1)); // nor can it be told anything then
 const [job] = (await once(process, 'message')) as [Job];
 await write(job);
 finished = true;
