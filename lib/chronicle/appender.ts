@@ -11,7 +11,7 @@ import { type EventLine, idOf } from './event-id.js';
 import { parseLine } from './line.js';
 import { LineSplitter } from './line-splitter.js';
 import type { Settings } from './options.js';
-import { openForReading, readBackwards } from './reader.js';
+import { openForReading, readBackwards, refusing } from './reader.js';
 
 /** Where an event stands now. */
 export interface AppendResult {
@@ -267,7 +267,7 @@ export class Appender {
     try {
       const { dev, ino } = await handle.stat({ bigint: true });
       if (`${dev}:${ino}` !== file) return; // replaced again; the next commit says by what
-      search: for await (const lines of readBackwards(handle, 0, end, maxLineBytes)) {
+      search: for await (const lines of refusing(readBackwards(handle, 0, end, maxLineBytes), this.#path)) {
         for (const line of lines) {
           const parsed = parseLine(line);
           if (parsed.kind !== 'event') continue;

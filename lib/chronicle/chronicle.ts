@@ -16,7 +16,7 @@ import { reportCorruptLine } from './corrupt-line.js';
 import { type EventLine, toEventLine } from './event-id.js';
 import { type JsonObject, parseLine } from './line.js';
 import { type ChronicleOptions, checkChronicleOptions, type ReadSettings, type Settings } from './options.js';
-import { openForReading, readBackwards, readForwards } from './reader.js';
+import { openForReading, readBackwards, readForwards, refusing } from './reader.js';
 
 /** An event, and where it stands in the file. Reading goes on behind it at `offset + length`. */
 export interface Entry<T> {
@@ -159,7 +159,7 @@ export async function* readEntries<T extends object>(
   try {
     const read = reverse ? readBackwards : readForwards;
     let left = limit;
-    for await (const lines of read(file, from, to, settings.maxLineBytes)) {
+    for await (const lines of refusing(read(file, from, to, settings.maxLineBytes), path)) {
       for (const line of lines) {
         const parsed = parseLine(line);
         if (parsed.kind === 'event') {

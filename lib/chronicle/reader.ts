@@ -19,6 +19,15 @@ export async function openForReading(path: NativePath): Promise<FileHandle> {
   }
 }
 
+/** The same lines; what the file system refuses meanwhile (a directory, a bad sector) is `EIO`. */
+export async function* refusing(lines: AsyncGenerator<Line[]>, path: NativePath): AsyncGenerator<Line[]> {
+  try {
+    yield* lines;
+  } catch (error) {
+    throw refused(error as Error, path.toString());
+  }
+}
+
 /** Reads up to `length` bytes at `offset`; fewer only where the file ends before. */
 async function readAt(file: FileHandle, offset: number, length: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafeSlow(length);

@@ -6,6 +6,15 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
+/** How to start a program where its name alone is not enough. */
+export interface Launch {
+  readonly name: string;
+  /** Variables besides those of this process. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Shell commands that the process runs before it becomes the program, such as `ulimit`. */
+  readonly prelude?: string;
+}
+
 /** A process that runs one of the scripts in test/programs. Both sides talk in IPC messages. */
 export class Program {
   readonly #child: ChildProcess;
@@ -13,15 +22,20 @@ export class Program {
   #arrived: () => void = () => {};
   readonly exited: Promise<number | NodeJS.Signals>;
 
-  /** Starts test/programs/`name`.mjs; it is killed when the test ends. */
-  constructor(name: string, ...args: string[]) {
+  /** Starts test/programs/`program`.mjs; it is killed when the test ends. */
+  constructor(program: string | Launch, ...args: string[]) {
+    const { name, env, prelude }: Launch = typeof program === 'string' ? { name: program } : program;
     const script = fileURLToPath(new URL(`../programs/${name}.mjs`, import.meta.url));
-    this.#child = fork(script, args);
+    this.#child = fork(script, args, {
+      env: { ...process.env, ...env },
+      ...(prelude && { execPath: 'bash', execArgv: ['-c', `${prelude}; exec "$0" "$@"`, process.execPath] }),
+    });
     this.#child.on('message', (message) => {
       this.#messages.push(message);
       this.#arrived();
     });
-    this.exited = once(this.#child, 'exit').then(([code, signal]) => code ?? signal);
+    // Not 'exit': what it said before may still come after that.
+    this.exited = once(this.#child, 'close').then(([code, signal]) => code ?? signal);
     onTestFinished(() => {
       this.#child.kill('SIGKILL');
     });

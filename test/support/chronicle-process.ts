@@ -1,0 +1,125 @@
+/**
+ * A chronicle that is open in another process (test/programs/chronicle.mjs).
+ */
+import type { AppendResult, ChronicleOptions, JsonObject } from 'holdfast';
+import { type Launch, Program } from './processes.js';
+
+/** An error that was thrown in the other process, with what a HoldfastError tells. */
+export class RemoteError extends Error {
+  readonly code?: string;
+  readonly field?: string;
+  readonly path?: string;
+  readonly outcomeUnknown?: boolean;
+  override readonly cause?: { readonly code: string };
+}
+
+interface Message {
+  readonly call?: number;
+  readonly value?: unknown;
+  readonly error?: object & { readonly message: string };
+  readonly acknowledged?: AppendResult;
+  readonly stopped?: true;
+}
+
+interface Call {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class ChronicleProcess {
+  /** What was acknowledged to {@link flood}: known here, whatever becomes of the process. */
+  readonly acknowledged: AppendResult[] = [];
+  readonly #program: Program;
+  readonly #calls = new Map<number, Call>();
+  #lastCall = 0;
+  #onAcknowledged: () => void = () => {};
+  #onStopped: () => void = () => {};
+
+  /** Starts a process that has `path` open. */
+  static async open(
+    path: string,
+    options?: ChronicleOptions,
+    launch?: Omit<Launch, 'name'>,
+  ): Promise<ChronicleProcess> {
+    const started = new ChronicleProcess(launch);
+    await started.ask('open', path, options ?? {});
+    return started;
+  }
+
+  constructor(launch?: Omit<Launch, 'name'>) {
+    this.#program = new Program({ name: 'chronicle', ...launch });
+    void this.#listen();
+  }
+
+  /** Calls a method of the program. The answers of several calls come in whatever order they are ready. */
+  ask<T>(method: string, ...args: unknown[]): Promise<T> {
+    const call = ++this.#lastCall;
+    return new Promise<T>((resolve, reject) => {
+      this.#calls.set(call, { resolve: (value) => resolve(value as T), reject });
+      this.#program.send({ call, method, args });
+    });
+  }
+
+  append(event: JsonObject): Promise<AppendResult> {
+    return this.ask('append', event);
+  }
+
+  appendMany(events: readonly JsonObject[]): Promise<AppendResult[]> {
+    return this.ask('appendMany', events);
+  }
+
+  /** `callers` callers append `count` events each, one after the other, of these sizes in bytes in turn. */
+  flood(name: string, callers: number, count: number, sizes: readonly number[]): Promise<void> {
+    return this.ask('flood', name, callers, count, sizes);
+  }
+
+  /** Waits until so many events of {@link flood} were acknowledged, or the process has ended. */
+  async acknowledgements(count: number): Promise<void> {
+    while (this.acknowledged.length < count && this.#calls.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onAcknowledged = resolve;
+      });
+    }
+  }
+
+  /** Resolves when the event loop answers: whatever it had to do before is done. */
+  ping(): Promise<void> {
+    return this.ask('ping');
+  }
+
+  /** Stops the event loop until somebody writes to `fifo`, and resolves as soon as it stands still. */
+  stop(fifo: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#onStopped = resolve;
+      this.ask('stop', fifo).catch(reject);
+    });
+  }
+
+  kill(): Promise<void> {
+    return this.#program.kill();
+  }
+
+  async #listen(): Promise<void> {
+    try {
+      for (;;) this.#receive(await this.#program.next<Message>());
+    } catch (error) {
+      for (const { reject } of this.#calls.values()) reject(error as Error);
+      this.#calls.clear();
+      this.#onAcknowledged();
+    }
+  }
+
+  #receive({ call, value, error, acknowledged, stopped }: Message): void {
+    if (acknowledged) {
+      this.acknowledged.push(acknowledged);
+      this.#onAcknowledged();
+    }
+    if (stopped) this.#onStopped();
+    if (call === undefined) return;
+    const { resolve, reject } = this.#calls.get(call) as Call;
+    this.#calls.delete(call);
+    if (error) reject(Object.assign(new RemoteError(error.message), error));
+    else resolve(value);
+    this.#onAcknowledged();
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * The lines of a file as they stand there, read without the code under test.
+ */
+import { readFileSync } from 'node:fs';
+import type { JsonObject } from 'holdfast';
+
+export interface RawLine {
+  readonly text: string;
+  /** In bytes. */
+  readonly offset: number;
+  /** False for a last line without newline. */
+  readonly complete: boolean;
+}
+
+export function linesOf(file: string): RawLine[] {
+  const bytes = readFileSync(file);
+  const lines: RawLine[] = [];
+  for (let offset = 0; offset < bytes.length; ) {
+    const newline = bytes.indexOf('\n', offset);
+    const end = newline === -1 ? bytes.length : newline;
+    lines.push({ text: bytes.toString('utf8', offset, end), offset, complete: newline !== -1 });
+    offset = end + 1;
+  }
+  return lines;
+}
+
+/** The events of a file in which every line is a complete one; throws for any other line. */
+export function eventsOf(file: string): (JsonObject & { offset: number })[] {
+  return linesOf(file).map(({ text, offset, complete }) => {
+    if (!complete) throw new Error(`a torn line at ${offset}: ${text.slice(0, 200)}`);
+    return { ...(JSON.parse(text) as JsonObject), offset };
+  });
+}
+
+/** How often each id stands in the events. */
+export function countIds(events: readonly JsonObject[]): Map<unknown, number> {
+  const counts = new Map<unknown, number>();
+  for (const { eventId } of events) counts.set(eventId, (counts.get(eventId) ?? 0) + 1);
+  return counts;
+}
