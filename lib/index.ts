@@ -10,7 +10,7 @@ export type { JsonObject } from './chronicle/line.js';
 export type { ChronicleOptions, Dedupe, Durability, OnCorrupt, ReadOptions } from './chronicle/options.js';
 export { HoldfastError, type HoldfastErrorCode } from './errors.js';
 export type { WaitOptions } from './lock/acquire.js';
-export { FileLock } from './lock/file-lock.js';
+export { FileLock, type ReleaseOptions } from './lock/file-lock.js';
 export { type LockHolder, lockHolders } from './lock/holders.js';
 export {
   type LockOptions,

@@ -65,8 +65,12 @@ interface Native {
   convert(lock: number, exclusive: boolean): boolean;
   isFcntl(lock: number): boolean;
   isKnownLocal(path: NativePath): boolean;
-  unlockElsewhere(lock: number, done: () => void): boolean;
-  unlock(lock: number): void;
+  unlockElsewhere(
+    lock: number,
+    remove: NativePath | undefined,
+    done: (error: NativeError | null) => void,
+  ): boolean;
+  unlock(lock: number, remove: NativePath | undefined): void;
   Writer: new (path: NativePath, lockTimeout: number, durability: number) => Writer;
 }
 

@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -299,29 +300,46 @@ class Addon : public Napi::Addon<Addon> {
     return Napi::Boolean::New(info.Env(), lock::IsKnownLocal(PathFrom(info[0])));
   }
 
-  // unlockElsewhere(lock, done): releases a lock on a helper thread where doing so may block, else false.
+  // unlockElsewhere(lock, remove, done): as unlock(), on a helper thread, where it may block; else false.
   Napi::Value UnlockElsewhere(const Napi::CallbackInfo& info) {
     const auto found = locks_.find(info[0].As<Napi::Number>().Uint32Value());
     if (found == locks_.end() || found->second.is_local()) return Napi::Boolean::New(info.Env(), false);
     auto held = std::make_shared<lock::HeldLock>(std::move(found->second));
     locks_.erase(found);
-    mailbox_->Expect(info.Env());
+    const std::optional<std::string> remove = RemovedPath(info[1]);
     const uint32_t number = ++last_ticket_;
-    releases_[number] = Napi::Persistent(info[1].As<Napi::Function>());
-    const os::Error error = os::RunOnHelperThread([this, held, number, mailbox = mailbox_] {
-      held->Release();
-      mailbox->Post([this, number](Napi::Env env) {
-        auto release = releases_.extract(number);
+    releases_[number] = Napi::Persistent(info[2].As<Napi::Function>());
+    mailbox_->Expect(info.Env());
+    const os::Error failure = os::RunOnHelperThread([this, held, remove, number, mailbox = mailbox_] {
+      const os::Error error = Release(held.get(), remove);
+      mailbox->Post([this, number, error](Napi::Env env) {
+        const auto release = releases_.extract(number);
         mailbox_->Received(env);
-        release.mapped().Call({});
+        release.mapped().Call({error ? ToObject(env, error) : env.Null()});
       });
     });
-    if (error) Throw(info.Env(), error);
+    if (failure) Throw(info.Env(), failure);
     return Napi::Boolean::New(info.Env(), true);
   }
 
-  // unlock(lock)
-  void Unlock(const Napi::CallbackInfo& info) { locks_.erase(info[0].As<Napi::Number>().Uint32Value()); }
+  // unlock(lock, remove): with a path in `remove`, removes that file first, where it is still the locked one.
+  void Unlock(const Napi::CallbackInfo& info) {
+    const auto found = locks_.find(info[0].As<Napi::Number>().Uint32Value());
+    if (found == locks_.end()) return;
+    const os::Error error = Release(&found->second, RemovedPath(info[1]));
+    locks_.erase(found);
+    if (error) Throw(info.Env(), error);
+  }
+
+  static std::optional<std::string> RemovedPath(const Napi::Value& value) {
+    return value.IsUndefined() ? std::nullopt : std::make_optional(PathFrom(value));
+  }
+
+  static os::Error Release(lock::HeldLock* held, const std::optional<std::string>& remove) {
+    if (remove) return held->RemoveAndRelease(*remove);
+    held->Release();
+    return {};
+  }
 
   uint32_t Keep(lock::HeldLock held) {
     locks_.emplace(++last_lock_, std::move(held));

@@ -1,10 +1,19 @@
 /**
  * A lock that is held.
  */
+import { checkBoolean, checkOptions } from '../arguments.js';
 import { HoldfastError } from '../errors.js';
 import { acquire, checkWait, tryAcquire, type WaitOptions } from './acquire.js';
 import { channels } from './diagnostics.js';
 import type { LockMode, Target } from './target.js';
+
+export interface ReleaseOptions {
+  /**
+   * Remove the file while the lock is still held, and only if the path still names the locked file. Those who wait
+   * for it then lock the file that is made in its place. Default: false.
+   */
+  remove?: boolean;
+}
 
 /**
  * A kernel-held lock on a file. It lasts until it is released, or until its process or worker thread ends, however
@@ -39,18 +48,24 @@ export class FileLock {
     return this.#number !== 0;
   }
 
-  /** Releases the lock. To do so again has no effect. */
-  async release(): Promise<void> {
+  /**
+   * Releases the lock. To do so again has no effect.
+   *
+   * @throws the system's error where the file could not be removed; the lock is released all the same
+   */
+  async release(options?: ReleaseOptions): Promise<void> {
+    const remove = checkRemove(options);
     this.#upgrading = false;
     const number = this.#forget();
-    if (number) await this.#target.releaseElsewhere(number);
+    if (number) await this.#target.releaseElsewhere(number, remove);
   }
 
-  /** Releases the lock before it returns. To do so again has no effect. */
-  releaseSync(): void {
+  /** As {@link release}, but the lock is released when this returns. */
+  releaseSync(options?: ReleaseOptions): void {
+    const remove = checkRemove(options);
     this.#upgrading = false;
     const number = this.#forget();
-    if (number) this.#target.release(number);
+    if (number) this.#target.release(number, remove);
   }
 
   /**
@@ -128,6 +143,11 @@ export class FileLock {
   #checkHeld(): void {
     if (this.#number === 0) throw notHeld(this.#target);
   }
+}
+
+function checkRemove(options: ReleaseOptions | undefined): boolean {
+  const { remove = false } = checkOptions(options);
+  return checkBoolean(remove, 'remove');
 }
 
 function notHeld(target: Target): HoldfastError {

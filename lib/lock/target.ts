@@ -4,7 +4,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { checkBoolean, checkOneOf, describe, type FilePath, toNativePath } from '../arguments.js';
 import { invalid, isNativeError, systemError } from '../errors.js';
-import { lockFlags, type NativeTarget, native } from '../native.js';
+import { lockFlags, type NativeError, type NativePath, type NativeTarget, native } from '../native.js';
 
 /** `'exclusive'`: one holder. `'shared'`: any number of holders, but no exclusive one. */
 export type LockMode = 'exclusive' | 'shared';
@@ -121,21 +121,23 @@ export class Target {
     return cancelled;
   }
 
-  release(number: number): void {
-    native.unlock(number);
+  /** With `remove`, removes the file first, where the path still names it. */
+  release(number: number, remove = false): void {
     this.#disclaim();
+    this.#mapped(() => native.unlock(number, this.#removed(remove)));
   }
 
   /** As release(), but where that may block on a network, on another thread. */
-  releaseElsewhere(number: number): Promise<void> {
-    return new Promise((resolve) => {
-      const finish = () => {
+  releaseElsewhere(number: number, remove: boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const finish = (error: NativeError | null) => {
         this.#disclaim();
-        resolve();
+        if (error) reject(systemError(error, this.name));
+        else resolve();
       };
-      if (!native.unlockElsewhere(number, finish)) {
-        native.unlock(number);
-        finish();
+      if (!native.unlockElsewhere(number, this.#removed(remove), finish)) {
+        this.release(number, remove);
+        resolve();
       }
     });
   }
@@ -161,6 +163,13 @@ export class Target {
 
   #disclaim(): void {
     if (typeof this.#target === 'number') descriptors.delete(this.#target);
+  }
+
+  #removed(remove: boolean): NativePath | undefined {
+    if (!remove) return undefined;
+    if (typeof this.#target === 'number')
+      throw invalid('remove', 'goes with a path, not with an open descriptor');
+    return this.#target;
   }
 
   #taken(number: number | undefined): number | undefined {

@@ -321,6 +321,12 @@ void HeldLock::Release() {
   file_.Close();
 }
 
+os::Error HeldLock::RemoveAndRelease(const std::string& path) {
+  const os::Error error = StillNames(path, file_) ? os::Remove(path) : os::Error{};
+  Release();
+  return error;
+}
+
 Attempt HeldLock::Convert(Mode mode, os::Error* error) {
   Spec wanted = spec_;
   wanted.mode = mode;

@@ -52,6 +52,10 @@ class HeldLock {
 
   void Release();
 
+  // Removes `path`, where it still names the locked file, and then releases. Nobody can have locked the file
+  // that vanishes: who waits for it finds that the path does not name it any more.
+  os::Error RemoveAndRelease(const std::string& path);
+
   // Changes the mode without waiting. Where this answers kBusy, an fcntl lock is as it was, a flock lock is
   // gone.
   Attempt Convert(Mode mode, os::Error* error);

@@ -91,6 +91,9 @@ class File {
 // The file that `path` names now (ENOENT: none).
 Error Identify(const std::string& path, FileId* out);
 
+// Removes the directory entry `path`, not a directory.
+Error Remove(const std::string& path);
+
 // Makes the directory entry of `path` durable; with `ancestors`, those of the directories above it as well,
 // up to the root of the file system. Directories that may not be opened are passed over: who may not read
 // them cannot have made them.

@@ -34,6 +34,7 @@ SystemCalls system_calls = {
     ::fdatasync,
 #endif
     ::mkdir,
+    ::unlink,
     ::flock,
     [](int descriptor, int command, struct flock* lock) { return ::fcntl(descriptor, command, lock); },
     [](int descriptor) { return ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0); },
@@ -232,6 +233,10 @@ Error Identify(const std::string& path, FileId* out) {
   if (system_calls.stat(path.c_str(), &status) != 0) return Failed("stat");
   *out = {static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino)};
   return {};
+}
+
+Error Remove(const std::string& path) {
+  return system_calls.unlink(path.c_str()) == 0 ? Error{} : Failed("unlink");
 }
 
 Error SyncDirectory(const std::string& path, bool ancestors) {

@@ -1,0 +1,233 @@
+/**
+ * `holdfast/proper-lockfile`: proper-lockfile's functions, with a lock that the kernel holds.
+ *
+ * The lock of `file` is a regular file at `file.lock`, locked with flock(2). It needs no heartbeat: it is free when its
+ * holder has died. It is removed on release, by its holder, while it holds it.
+ */
+import fs from 'node:fs';
+import { realpath } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { checkOptions, type FilePath, toNativePath } from '../arguments.js';
+import { HoldfastError, invalid } from '../errors.js';
+import type { FileLock } from '../lock/file-lock.js';
+import { lock as acquire, tryLock, tryLockSync } from '../lock/lock.js';
+import { lookAt, removeStale, staleAfter } from './old-style-lock.js';
+import { type RetryOptions, retryBudget } from './retry-budget.js';
+
+export interface UnlockOptions {
+  /** Resolve symbolic links in `file`, which must then exist. Default: true. */
+  realpath?: boolean | undefined;
+  /** Only node:fs itself: a kernel lock cannot be taken in another file system. */
+  fs?: unknown;
+  /** Default: `file` with `.lock` behind it. */
+  lockfilePath?: string | undefined;
+}
+
+export interface CheckOptions extends UnlockOptions {
+  /** When a lock directory of proper-lockfile itself counts as left behind, in milliseconds. Default: 10000. */
+  stale?: number | undefined;
+}
+
+export interface LockOptions extends CheckOptions {
+  /** Accepted; there is no heartbeat. */
+  update?: number | undefined;
+  /** How long to wait: as long as that many attempts would take. The kernel wakes us earlier. Default: 0. */
+  retries?: number | RetryOptions | undefined;
+  /** Accepted; a kernel lock cannot be compromised, and nothing calls this. */
+  onCompromised?: ((error: Error) => unknown) | undefined;
+}
+
+/** How often a lock directory of proper-lockfile itself is looked at: the kernel announces nothing about those. */
+const pollMilliseconds = 20;
+
+interface Lock {
+  readonly target: string;
+  readonly held: FileLock;
+  released: boolean;
+}
+
+/** The locks of this thread, by the path of what is locked. */
+const locks = new Map<string, Lock>();
+
+// The kernel frees the locks; their files are removed here.
+process.on('exit', () => {
+  for (const { held } of locks.values()) {
+    try {
+      held.releaseSync({ remove: true });
+    } catch {
+      // The process ends all the same.
+    }
+  }
+});
+
+/**
+ * Locks `file`, and resolves to the function that releases it.
+ *
+ * @throws `ELOCKED`, with `file`, where it is locked until the retries are used up; `ENOENT` where `file` does not
+ *   exist and `realpath` is not false; the released function rejects with `ERELEASED` when it is called again
+ */
+async function lock(file: FilePath, options?: LockOptions): Promise<() => Promise<void>> {
+  const { stale, retries } = checkLockOptions(options);
+  const deadline = performance.now() + retryBudget(retries);
+  const target = await canonical(file, options);
+  const path = lockfileOf(target, options);
+  for (;;) {
+    const left = Math.max(deadline - performance.now(), 0);
+    try {
+      const held = left > 0 ? await acquire(path, { timeout: left }) : await tryLock(path);
+      if (held) return releaser(remember(target, held));
+      throw locked(target);
+    } catch (error) {
+      if (!isOldStyleLock(error)) throw timedOut(error) ? locked(target, error) : error;
+      const state = lookAt(path, staleAfter(stale));
+      if (state === 'stale') removeStale(path);
+      if (state !== 'fresh') continue;
+      if (left === 0) throw locked(target);
+      await sleep(Math.min(pollMilliseconds, left));
+    }
+  }
+}
+
+/** As {@link lock}, with one try. Throws `ESYNC` where retries are asked for. */
+function lockSync(file: FilePath, options?: LockOptions): () => void {
+  const { stale, retries } = checkLockOptions(options);
+  if ((typeof retries === 'object' ? (retries?.retries ?? 0) : (retries ?? 0)) > 0) {
+    throw failure('Cannot use retries with the sync api', { code: 'ESYNC' });
+  }
+  const target = canonicalSync(file, options);
+  const path = lockfileOf(target, options);
+  for (;;) {
+    try {
+      const held = tryLockSync(path);
+      if (!held) throw locked(target);
+      const lock = remember(target, held);
+      return () => release(lock);
+    } catch (error) {
+      if (!isOldStyleLock(error)) throw error;
+      const state = lookAt(path, staleAfter(stale));
+      if (state === 'fresh') throw locked(target);
+      if (state === 'stale') removeStale(path);
+    }
+  }
+}
+
+/** Releases the lock that this thread holds on `file`. Rejects with `ENOTACQUIRED` where it holds none. */
+async function unlock(file: FilePath, options?: UnlockOptions): Promise<void> {
+  checkLockOptions(options);
+  release(owned(await canonical(file, options)));
+}
+
+/** As {@link unlock}. */
+function unlockSync(file: FilePath, options?: UnlockOptions): void {
+  checkLockOptions(options);
+  release(owned(canonicalSync(file, options)));
+}
+
+/** Whether `file` is locked, by anybody. */
+async function check(file: FilePath, options?: CheckOptions): Promise<boolean> {
+  const { stale } = checkLockOptions(options);
+  return isLocked(lockfileOf(await canonical(file, options), options), stale);
+}
+
+/** As {@link check}. */
+function checkSync(file: FilePath, options?: CheckOptions): boolean {
+  const { stale } = checkLockOptions(options);
+  return isLocked(lockfileOf(canonicalSync(file, options), options), stale);
+}
+
+function checkLockOptions(options: LockOptions | undefined): LockOptions {
+  const checked: LockOptions = checkOptions(options);
+  if (checked.fs !== undefined && checked.fs !== fs) {
+    throw invalid('fs', 'the kernel takes locks in its own file systems only, not in a custom fs');
+  }
+  return checked;
+}
+
+async function canonical(file: FilePath, options: UnlockOptions | undefined): Promise<string> {
+  const path = toNativePath(file, 'file').toString();
+  return options?.realpath === false ? path : realpath(path);
+}
+
+function canonicalSync(file: FilePath, options: UnlockOptions | undefined): string {
+  const path = toNativePath(file, 'file').toString();
+  return options?.realpath === false ? path : fs.realpathSync.native(path);
+}
+
+function lockfileOf(target: string, options: UnlockOptions | undefined): string {
+  return options?.lockfilePath ? resolve(options.lockfilePath) : `${target}.lock`;
+}
+
+function isLocked(path: string, stale: number | undefined): boolean {
+  try {
+    const held = tryLockSync(path, { mode: 'shared', create: false });
+    held?.releaseSync();
+    return held === null;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    if (isOldStyleLock(error)) return lookAt(path, staleAfter(stale)) === 'fresh';
+    throw error;
+  }
+}
+
+function remember(target: string, held: FileLock): Lock {
+  const lock: Lock = { target, held, released: false };
+  locks.set(target, lock);
+  return lock;
+}
+
+function owned(target: string): Lock {
+  const lock = locks.get(target);
+  if (!lock) throw failure('Lock is not acquired/owned by you', { code: 'ENOTACQUIRED' });
+  return lock;
+}
+
+function releaser(lock: Lock): () => Promise<void> {
+  return async () => release(lock);
+}
+
+function release(lock: Lock): void {
+  if (lock.released) throw failure('Lock is already released', { code: 'ERELEASED' });
+  lock.released = true;
+  if (locks.get(lock.target) === lock) locks.delete(lock.target);
+  lock.held.releaseSync({ remove: true });
+}
+
+function isOldStyleLock(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EISDIR';
+}
+
+function timedOut(error: unknown): boolean {
+  return error instanceof HoldfastError && error.code === 'ELOCK_TIMEOUT';
+}
+
+function locked(file: string, cause?: unknown): Error {
+  return failure('Lock file is already being held', { code: 'ELOCKED', file }, cause);
+}
+
+function failure(message: string, properties: { code: string; file?: string }, cause?: unknown): Error {
+  return Object.assign(new Error(message, cause === undefined ? undefined : { cause }), properties);
+}
+
+/** proper-lockfile's export: `lock` itself, with every function on it. */
+const lockfile = Object.assign(lock, {
+  lock,
+  unlock,
+  check,
+  lockSync,
+  unlockSync,
+  checkSync,
+});
+
+export type { RetryOptions };
+// What require() returns (nodejs.org/api/modules.html, "module.exports" export name).
+export {
+  check,
+  checkSync,
+  lock,
+  lockfile as default,
+  lockfile as 'module.exports',
+  lockSync,
+  unlock,
+  unlockSync,
+};

@@ -1,0 +1,307 @@
+/** holdfast/proper-lockfile: what proper-lockfile does, without its heartbeat; and next to proper-lockfile itself. */
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { lockHolders, tryLock } from 'holdfast';
+import lockfile, { check, checkSync, lock, lockSync, unlock, unlockSync } from 'holdfast/proper-lockfile';
+import { describe, expect, it } from 'vitest';
+import { retryBudget } from '../../dist/lib/compat/retry-budget.js';
+import { someoneWaitsFor } from '../support/blocking.js';
+import { temporaryDirectory } from '../support/files.js';
+import { Program } from '../support/processes.js';
+
+/** A file to lock, and where its lock stands. */
+function target(): { file: string; lockPath: string } {
+  const file = join(realpathSync(temporaryDirectory()), 'file');
+  writeFileSync(file, '');
+  return { file, lockPath: `${file}.lock` };
+}
+
+async function program(library: 'proper-lockfile' | 'holdfast/proper-lockfile'): Promise<Program> {
+  const started = new Program('proper-lockfile', library);
+  await started.next();
+  return started;
+}
+
+describe('lock()', () => {
+  it('is the default export, and carries every function', () => {
+    expect(lockfile).toBe(lock);
+    expect({ ...lockfile }).toEqual({ lock, lockSync, unlock, unlockSync, check, checkSync });
+  });
+
+  it('locks a file at file.lock, and leaves nothing behind (L7)', async () => {
+    const { file, lockPath } = target();
+    const release = await lockfile(file);
+    expect(existsSync(lockPath)).toBe(true);
+    expect(await tryLock(lockPath)).toBeNull();
+    await release();
+    expect(existsSync(lockPath)).toBe(false);
+  });
+
+  it('is refused with ELOCKED while the lock is held, in the same process too', async () => {
+    const { file } = target();
+    const release = await lock(file);
+    await expect(lock(file)).rejects.toMatchObject({ code: 'ELOCKED', file });
+    expect(() => lockSync(file)).toThrow(expect.objectContaining({ code: 'ELOCKED', file }));
+    await release();
+    await (await lock(file))();
+  });
+
+  it('is ENOENT for a missing file, unless realpath is false', async () => {
+    const missing = join(temporaryDirectory(), 'missing');
+    await expect(lock(missing)).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(check(missing)).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(unlock(missing)).rejects.toMatchObject({ code: 'ENOENT' });
+    await (await lock(missing, { realpath: false }))();
+  });
+
+  it('meets the same lock through a symbolic link, unless realpath is false', async () => {
+    const { file } = target();
+    const link = `${file}-link`;
+    symlinkSync(file, link);
+    const release = await lock(link);
+    expect(await check(file)).toBe(true);
+    expect(await check(link, { realpath: false })).toBe(false);
+    await unlock(file);
+    await expect(release()).rejects.toMatchObject({ code: 'ERELEASED' });
+  });
+
+  it('takes lockfilePath', async () => {
+    const { file, lockPath } = target();
+    const lockfilePath = join(dirname(file), 'elsewhere');
+    const release = await lock(file, { lockfilePath });
+    expect(existsSync(lockfilePath)).toBe(true);
+    expect(existsSync(lockPath)).toBe(false);
+    expect(await check(file, { lockfilePath })).toBe(true);
+    expect(await check(file)).toBe(false);
+    await release();
+    expect(existsSync(lockfilePath)).toBe(false);
+  });
+
+  it('accepts stale, update and onCompromised, and calls nobody', async () => {
+    const { file, lockPath } = target();
+    const compromised: Error[] = [];
+    const release = await lock(file, {
+      stale: 2000,
+      update: 1000,
+      onCompromised: (error) => compromised.push(error),
+    });
+    utimesSync(lockPath, 0, 0); // an old lock is as good as a new one
+    await expect(lock(file)).rejects.toMatchObject({ code: 'ELOCKED' });
+    await release();
+    expect(compromised).toEqual([]);
+  });
+
+  it('refuses a custom fs, and takes node:fs itself', async () => {
+    const { file } = target();
+    await expect(lock(file, { fs: {} })).rejects.toMatchObject({ code: 'EVALIDATION', field: 'fs' });
+    expect(() => checkSync(file, { fs: {} })).toThrow(expect.objectContaining({ field: 'fs' }));
+    await (await lock(file, { fs: (await import('node:fs')).default }))();
+  });
+
+  it('never removes a lock file that somebody else has put in its place (L7)', async () => {
+    const { file, lockPath } = target();
+    const release = await lock(file);
+    execFileSync('rm', [lockPath]);
+    const other = await program('holdfast/proper-lockfile');
+    expect(await other.ask({ command: 'lock', file })).toEqual({ locked: true });
+    await release();
+    expect(existsSync(lockPath)).toBe(true);
+    expect(await check(file)).toBe(true);
+  });
+});
+
+describe('retries', () => {
+  it('wait as long as the attempts would take, and are woken by the release', async () => {
+    const { file, lockPath } = target();
+    const release = await lock(file);
+    const waiting = lock(file, { retries: 5 });
+    await someoneWaitsFor(lockPath);
+    await release();
+    await (await waiting)();
+  });
+
+  it('are used up with ELOCKED', async () => {
+    const { file } = target();
+    const release = await lock(file);
+    const retries = { retries: 3, minTimeout: 1, maxTimeout: 1 };
+    await expect(lock(file, { retries })).rejects.toMatchObject({ code: 'ELOCKED', file });
+    await release();
+  });
+
+  it('add up to the sum of the delays', () => {
+    expect(retryBudget(0)).toBe(0);
+    expect(retryBudget(3)).toBe(1000 + 2000 + 4000);
+    expect(retryBudget({ retries: 4, minTimeout: 100, maxTimeout: 300 })).toBe(100 + 200 + 300 + 300);
+    expect(retryBudget({ retries: 2, factor: 3 })).toBe(1000 + 3000);
+    expect(retryBudget({})).toBe(1000 * (2 ** 10 - 1));
+    expect(retryBudget({ forever: true })).toBe(Number.POSITIVE_INFINITY);
+    expect(retryBudget({ retries: 10, maxRetryTime: 1500 })).toBe(1500);
+    expect(() => retryBudget({ minTimeout: 2, maxTimeout: 1 })).toThrow(/retries.minTimeout/);
+  });
+
+  it('cannot be used with the sync functions', () => {
+    const { file } = target();
+    expect(() => lockSync(file, { retries: 1 })).toThrow(expect.objectContaining({ code: 'ESYNC' }));
+    expect(() => lockSync(file, { retries: { retries: 1 } })).toThrow(
+      expect.objectContaining({ code: 'ESYNC' }),
+    );
+    lockSync(file, { retries: 0 })();
+  });
+});
+
+describe('unlock() and check()', () => {
+  it('release by path, once', async () => {
+    const { file, lockPath } = target();
+    await lock(file);
+    await unlock(file);
+    expect(existsSync(lockPath)).toBe(false);
+    await expect(unlock(file)).rejects.toMatchObject({ code: 'ENOTACQUIRED' });
+    lockSync(file);
+    unlockSync(file);
+    expect(() => unlockSync(file)).toThrow(expect.objectContaining({ code: 'ENOTACQUIRED' }));
+  });
+
+  it('do not touch what another process has locked', async () => {
+    const { file } = target();
+    const other = await program('holdfast/proper-lockfile');
+    await other.ask({ command: 'lock', file });
+    await expect(unlock(file)).rejects.toMatchObject({ code: 'ENOTACQUIRED' });
+    expect(await check(file)).toBe(true);
+    await other.ask({ command: 'release', file });
+    expect(await check(file)).toBe(false);
+  });
+
+  it('refuse a second call of the release function with ERELEASED', async () => {
+    const { file } = target();
+    const release = await lock(file);
+    await release();
+    await expect(release()).rejects.toMatchObject({ code: 'ERELEASED' });
+    const releaseSync = lockSync(file);
+    releaseSync();
+    expect(releaseSync).toThrow(expect.objectContaining({ code: 'ERELEASED' }));
+  });
+
+  it('answer false for a lock file that its killed holder has left', async () => {
+    const { file, lockPath } = target();
+    const other = await program('holdfast/proper-lockfile');
+    await other.ask({ command: 'lock', file });
+    const waiting = lock(file, { retries: 5 });
+    await someoneWaitsFor(lockPath);
+    await other.kill();
+    await (await waiting)();
+    writeFileSync(lockPath, '');
+    expect(checkSync(file)).toBe(false);
+    lockSync(file)();
+    expect(existsSync(lockPath)).toBe(false);
+  });
+
+  it('remove the lock file of a process that ends without releasing', async () => {
+    const { file, lockPath } = target();
+    const code = `require('holdfast/proper-lockfile').lockSync(process.argv[1])`;
+    const root = fileURLToPath(new URL('../..', import.meta.url));
+    execFileSync(process.execPath, ['-e', code, file], { cwd: root });
+    expect(existsSync(lockPath)).toBe(false);
+  });
+});
+
+describe('during a rolling upgrade', () => {
+  it('a lock of proper-lockfile excludes us', async () => {
+    const { file, lockPath } = target();
+    const old = await program('proper-lockfile');
+    await old.ask({ command: 'lock', file });
+    await expect(lock(file)).rejects.toMatchObject({ code: 'ELOCKED', file });
+    expect(() => lockSync(file)).toThrow(expect.objectContaining({ code: 'ELOCKED' }));
+    expect(await check(file)).toBe(true);
+    const waiting = lock(file, { retries: { forever: true } });
+    await old.ask({ command: 'release', file });
+    const release = await waiting;
+    expect(await lockHolders(lockPath)).toHaveLength(1);
+    await release();
+  });
+
+  it('our lock excludes proper-lockfile, fresh or old', async () => {
+    const { file, lockPath } = target();
+    const old = await program('proper-lockfile');
+    const release = await lock(file);
+    expect(await old.ask({ command: 'lock', file })).toMatchObject({ error: 'ELOCKED' });
+    expect(await old.ask({ command: 'check', file })).toEqual({ locked: true });
+    utimesSync(lockPath, 0, 0);
+    // It takes it for stale and tries to remove it as a directory.
+    expect(await old.ask({ command: 'lock', file })).toMatchObject({ error: 'ENOTDIR' });
+    expect(await check(file)).toBe(true);
+    await release();
+    expect(await old.ask({ command: 'lock', file })).toEqual({ locked: true });
+  });
+
+  it('a lock directory that a dead process has left is taken over when it is stale', async () => {
+    const { file, lockPath } = target();
+    mkdirSync(lockPath);
+    await expect(lock(file)).rejects.toMatchObject({ code: 'ELOCKED' });
+    const before = Date.now() / 1000 - 5;
+    utimesSync(lockPath, before, before);
+    await expect(lock(file)).rejects.toMatchObject({ code: 'ELOCKED' });
+    expect(checkSync(file, { stale: 4000 })).toBe(false);
+    await (await lock(file, { stale: 4000 }))();
+    expect(existsSync(lockPath)).toBe(false);
+  });
+
+  it('processes of both kinds never hold it together', async () => {
+    const { file } = target();
+    const programs = [await program('proper-lockfile'), await program('holdfast/proper-lockfile')];
+    const retries = { forever: true, minTimeout: 1, maxTimeout: 5 };
+    let holders = 0;
+    let most = 0;
+    await Promise.all(
+      programs.map(async (one) => {
+        for (let i = 0; i < 50; i++) {
+          expect(await one.ask({ command: 'lock', file, options: { retries } })).toEqual({ locked: true });
+          most = Math.max(most, ++holders);
+          await new Promise((resolve) => setImmediate(resolve));
+          holders--;
+          await one.ask({ command: 'release', file });
+        }
+      }),
+    );
+    expect(most).toBe(1);
+  });
+});
+
+describe('several processes', () => {
+  it('exclude each other while they count', async () => {
+    const { file } = target();
+    writeFileSync(file, '0');
+    const programs = Array.from({ length: 3 }, () => new Program('counter', file, '200'));
+    for (const one of programs) expect(await one.next()).toEqual({ done: true });
+    expect(readFileSync(file, 'utf8')).toBe('600');
+  });
+});
+
+describe('loading', () => {
+  it.each([
+    ['require', `const lockfile = require('holdfast/proper-lockfile');`],
+    ['import', `import lockfile from 'holdfast/proper-lockfile';`],
+    ['import of names', `import * as lockfile from 'holdfast/proper-lockfile';`],
+  ])('works by %s', (kind, statement) => {
+    const { file } = target();
+    const root = fileURLToPath(new URL('../..', import.meta.url));
+    const call = kind === 'import of names' ? 'lockfile.lock' : 'lockfile';
+    const code = `${statement}
+      ${call}(process.argv[1]).then(async (release) => {
+        console.log(lockfile.checkSync(process.argv[1]));
+        await release();
+      });`;
+    const type = kind === 'require' ? 'commonjs' : 'module';
+    const output = execFileSync(process.execPath, [`--input-type=${type}`, '-e', code, file], { cwd: root });
+    expect(output.toString()).toBe('true\n');
+  });
+});
