@@ -1,0 +1,152 @@
+/**
+ * Durable appends per second: so many processes, so many callers in each, every caller waiting for its append to be
+ * synced before it makes the next.
+ *
+ * Everybody runs in fresh processes on a fresh file, takes turns within each round, and each round gives its own
+ * ratios, so that whatever else the machine does meets all alike.
+ */
+import { execFile, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { loadContenders } from './appends/contenders.js';
+import { numbersFromCommandLine } from './support/arguments.js';
+import { compile } from './support/compile.js';
+import { missingPeers, printMissingPeers } from './support/peer.js';
+import { fileSystemOf, format, printTable, writeResult } from './support/report.js';
+import { median, summary } from './support/statistics.js';
+import { temporaryDirectory } from './support/temporary-directory.js';
+
+const options = numbersFromCommandLine({ bytes: 200, seconds: 2, rounds: 5 });
+const warmUpSeconds = 0.7;
+
+const ofC = 'C, early release';
+const ofCBatches = 'C, early release, in batches';
+/** The goals of DESIGN.md; a scenario without one is shown all the same. */
+const scenarios = [
+  { processes: 1, callers: 1, goal: { of: 'C', atLeast: 0.9 } },
+  { processes: 1, callers: 64, goal: { of: 'best', atLeast: 1 } },
+  { processes: 1, callers: 1024 },
+  { processes: 4, callers: 1, goal: { of: 'C', atLeast: 0.9 } },
+  { processes: 4, callers: 64, goal: { of: 'best', atLeast: 2 } },
+  { processes: 8, callers: 64 },
+];
+
+const directory = temporaryDirectory();
+const program = compile('append', directory);
+const contenders = await loadContenders();
+const worker = join(import.meta.dirname, 'appends', 'worker.js');
+let runs = 0;
+
+/** When the measurement begins and ends, if everybody starts to warm up now. */
+function span() {
+  const begin = process.hrtime.bigint() + BigInt(warmUpSeconds * 1e9);
+  return { begin: `${begin}`, end: `${begin + BigInt(Math.round(options.seconds * 1e9))}` };
+}
+
+function rateOf(acknowledged) {
+  return acknowledged.reduce((total, count) => total + count, 0) / options.seconds;
+}
+
+async function runC(path, { processes, callers }) {
+  const { begin, end } = span();
+  const run = async () => {
+    const { stdout } = await promisify(execFile)(
+      program,
+      [path, options.bytes, callers, begin, end].map(String),
+    );
+    return Number(stdout);
+  };
+  return rateOf(await Promise.all(Array.from({ length: processes }, run)));
+}
+
+async function runNode(name, path, { processes, callers }) {
+  const children = [];
+  for (let process = 0; process < processes; process++) {
+    const child = fork(worker, [name, path, process, callers, options.bytes].map(String));
+    children.push(child);
+    // One after the other: databases do not like to be created by several at once.
+    await answerOf(child);
+  }
+  const message = span();
+  const answers = children.map(answerOf);
+  for (const child of children) child.send(message);
+  const rate = rateOf(await Promise.all(answers));
+  await Promise.all(children.map((child) => child.exitCode ?? once(child, 'exit')));
+  return rate;
+}
+
+function answerOf(child) {
+  return new Promise((resolve, reject) => {
+    child.once('message', resolve);
+    child.once('exit', (code) => reject(new Error(`a worker ended with exit code ${code}`)));
+  });
+}
+
+/** Appends per second. */
+async function measure(name, scenario) {
+  const path = join(directory, `run-${runs++}`);
+  const rate = await (name.startsWith('C,') ? runC(path, scenario) : runNode(name, path, scenario));
+  for (const suffix of ['', '-wal', '-shm', '.lmdb', '.lmdb-lock', '.level', '.lock']) {
+    rmSync(path + suffix, { recursive: true, force: true });
+  }
+  return rate;
+}
+
+function entrantsOf({ processes, callers }) {
+  return [
+    callers === 1 ? ofC : ofCBatches,
+    ...contenders
+      .filter(({ oneProcessOnly }) => processes === 1 || !oneProcessOnly)
+      .filter(({ name }) => callers > 1 || name !== 'better-sqlite3 in batches')
+      .map(({ name }) => name),
+  ];
+}
+
+async function measureScenario(scenario) {
+  const names = entrantsOf(scenario);
+  const rates = new Map(names.map((name) => [name, []]));
+  for (let round = 0; round < options.rounds; round++) {
+    for (const name of round % 2 === 0 ? names : [...names].reverse()) {
+      rates.get(name).push(await measure(name, scenario));
+    }
+  }
+  const ratioTo = (name) =>
+    summary(rates.get('holdfast').map((rate, round) => rate / rates.get(name)[round]));
+  const peers = names.filter((name) => !name.startsWith('C,') && name !== 'holdfast');
+  const best = peers.sort((a, b) => median(rates.get(b)) - median(rates.get(a)))[0];
+  const other = scenario.goal?.of === 'C' ? ofC : best;
+  const ratio = ratioTo(other);
+  const { processes, callers } = scenario;
+  const title = `${processes} process${processes > 1 ? 'es' : ''} x ${callers} caller${callers > 1 ? 's' : ''}`;
+  printTable(
+    `Durable appends of ${options.bytes}-byte events, ${title}`,
+    ['', 'appends/s', 'holdfast has'],
+    names.map((name) => [name, format(median(rates.get(name))), `${format(ratioTo(name).median)} x`]),
+  );
+  return {
+    title,
+    ...scenario,
+    other,
+    ratio,
+    reached: scenario.goal && ratio.median >= scenario.goal.atLeast,
+    appendsPerSecond: Object.fromEntries([...rates].map(([name, values]) => [name, summary(values)])),
+    ratios: Object.fromEntries(names.map((name) => [name, ratioTo(name)])),
+  };
+}
+
+const measured = [];
+for (const scenario of scenarios) measured.push(await measureScenario(scenario));
+printTable(
+  'Goals',
+  ['', 'goal', 'measured', 'reached?'],
+  measured.map(({ title, goal, other, ratio, reached }) => [
+    title,
+    goal ? `at least ${goal.atLeast} x ${other}` : `none (against ${other})`,
+    `${format(ratio.median)} x (${ratio.quartiles.map(format).join(' .. ')})`,
+    goal ? (reached ? 'yes' : 'NO') : '',
+  ]),
+);
+printMissingPeers();
+writeResult('appends', { options, fileSystem: fileSystemOf(directory), missing: missingPeers(), measured });
