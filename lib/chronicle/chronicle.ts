@@ -128,14 +128,19 @@ export class Chronicle<T extends object = JsonObject> {
   }
 
   #toLine(event: T, field: string): EventLine {
-    const { idKey, computeId, maxLineBytes } = this.#settings;
-    const line = toEventLine(event, field, idKey, computeId);
-    // Three bytes of UTF-8 are the most that one UTF-16 code unit can take.
-    if (line.text.length * 3 > maxLineBytes && Buffer.byteLength(line.text) > maxLineBytes) {
-      throw invalid(field, `is longer than maxLineBytes (${maxLineBytes}), no reader would take it`);
-    }
-    return line;
+    return toLine(event, field, this.#settings);
   }
+}
+
+/** The line that an event becomes; throws `EVALIDATION` for one that cannot be written. */
+export function toLine(event: unknown, field: string, settings: Settings): EventLine {
+  const { idKey, computeId, maxLineBytes } = settings;
+  const line = toEventLine(event, field, idKey, computeId);
+  // Three bytes of UTF-8 are the most that one UTF-16 code unit can take.
+  if (line.text.length * 3 > maxLineBytes && Buffer.byteLength(line.text) > maxLineBytes) {
+    throw invalid(field, `is longer than maxLineBytes (${maxLineBytes}), no reader would take it`);
+  }
+  return line;
 }
 
 /** Reads the events of a file that need not be open as a chronicle. */

@@ -2,9 +2,9 @@
  * The chronicle as plain functions, for callers that keep no handle. Calls for the same path and options share one
  * open chronicle, and so one batch; it is closed when nobody has used it for a while.
  */
-import { type FilePath, toNativePath } from '../arguments.js';
+import { checkOptions, type FilePath, toNativePath } from '../arguments.js';
 import type { AppendResult } from './appender.js';
-import { type Chronicle, openChronicle, readEntries, readTail } from './chronicle.js';
+import { type Chronicle, openChronicle, readEntries, readTail, toLine } from './chronicle.js';
 import type { JsonObject } from './line.js';
 import {
   type ChronicleOptions,
@@ -33,9 +33,7 @@ export function appendEvent<T extends object>(
   event: T,
   options?: ChronicleOptions | number,
 ): Promise<AppendResult> {
-  return withShared(path, typeof options === 'number' ? { lockTimeout: options } : options, (chronicle) =>
-    chronicle.append(event),
-  );
+  return appendShared(path, event, typeof options === 'number' ? { lockTimeout: options } : options);
 }
 
 /** As {@link appendEvent}; an event that carries no id always gets one. */
@@ -45,7 +43,7 @@ export async function appendEventWithId<T extends object>(
   options?: Omit<ChronicleOptions, 'computeId'> | number,
 ): Promise<AppendResult & { readonly eventId: string }> {
   const given = typeof options === 'number' ? { lockTimeout: options } : options;
-  const result = await appendEvent(path, event, { ...given, computeId: true });
+  const result = await appendEvent(path, event, { ...checkOptions(given), computeId: true });
   return result as AppendResult & { readonly eventId: string };
 }
 
@@ -84,23 +82,25 @@ async function orMissing<T>(read: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-async function withShared<R>(
+async function appendShared(
   path: FilePath,
+  event: object,
   options: ChronicleOptions | undefined,
-  use: (chronicle: Chronicle<object>) => Promise<R>,
-): Promise<R> {
+): Promise<AppendResult> {
   const nativePath = toNativePath(path, 'path');
-  const { onCorrupt: _, ...settings } = checkChronicleOptions(options);
+  const checked = checkChronicleOptions(options);
+  const { onCorrupt: _, ...settings } = checked;
   const key = JSON.stringify([nativePath, Object.entries(settings)]);
   let entry = shared.get(key);
   if (!entry) {
+    toLine(event, 'event', checked); // an event that is refused makes no file
     entry = { chronicle: openChronicle(nativePath, options), users: 0 };
     shared.set(key, entry);
   }
   entry.users++;
   clearTimeout(entry.timer);
   try {
-    return await use(await entry.chronicle);
+    return await (await entry.chronicle).append(event);
   } catch (error) {
     // A chronicle that could not be opened, or that a failed sync has poisoned, is not used again.
     if (shared.get(key) === entry) shared.delete(key);
