@@ -120,6 +120,11 @@ export class Chronicle<T extends object = JsonObject> {
     return this.close();
   }
 
+  /** @internal Appends lines that {@link toLine} made with the settings of this chronicle. */
+  appendLines(lines: readonly EventLine[]): Promise<AppendResult[]> {
+    return this.#append(lines);
+  }
+
   #append(lines: readonly EventLine[]): Promise<AppendResult[]> {
     if (this.#closing) {
       throw new HoldfastError('ECLOSED', `the chronicle '${this.path}' is closed`, { path: this.path });

@@ -89,18 +89,21 @@ async function appendShared(
 ): Promise<AppendResult> {
   const nativePath = toNativePath(path, 'path');
   const checked = checkChronicleOptions(options);
+  // Now, not when the file is open: an event that is refused makes no file, and one that its caller changes later is
+  // written as it was at the call.
+  const line = toLine(event, 'event', checked);
   const { onCorrupt: _, ...settings } = checked;
   const key = JSON.stringify([nativePath, Object.entries(settings)]);
   let entry = shared.get(key);
   if (!entry) {
-    toLine(event, 'event', checked); // an event that is refused makes no file
     entry = { chronicle: openChronicle(nativePath, options), users: 0 };
     shared.set(key, entry);
   }
   entry.users++;
   clearTimeout(entry.timer);
   try {
-    return await (await entry.chronicle).append(event);
+    const [result] = await (await entry.chronicle).appendLines([line]);
+    return result as AppendResult;
   } catch (error) {
     // A chronicle that could not be opened, or that a failed sync has poisoned, is not used again.
     if (shared.get(key) === entry) shared.delete(key);
