@@ -120,6 +120,11 @@ export class Chronicle<T extends object = JsonObject> {
     return this.close();
   }
 
+  /** @internal Appends lines that {@link toLine} made with the settings of this chronicle. */
+  appendLines(lines: readonly EventLine[]): Promise<AppendResult[]> {
+    return this.#append(lines);
+  }
+
   #append(lines: readonly EventLine[]): Promise<AppendResult[]> {
     if (this.#closing) {
       throw new HoldfastError('ECLOSED', `the chronicle '${this.path}' is closed`, { path: this.path });
@@ -128,14 +133,19 @@ export class Chronicle<T extends object = JsonObject> {
   }
 
   #toLine(event: T, field: string): EventLine {
-    const { idKey, computeId, maxLineBytes } = this.#settings;
-    const line = toEventLine(event, field, idKey, computeId);
-    // Three bytes of UTF-8 are the most that one UTF-16 code unit can take.
-    if (line.text.length * 3 > maxLineBytes && Buffer.byteLength(line.text) > maxLineBytes) {
-      throw invalid(field, `is longer than maxLineBytes (${maxLineBytes}), no reader would take it`);
-    }
-    return line;
+    return toLine(event, field, this.#settings);
   }
+}
+
+/** The line that an event becomes; throws `EVALIDATION` for one that cannot be written. */
+export function toLine(event: unknown, field: string, settings: Settings): EventLine {
+  const { idKey, computeId, maxLineBytes } = settings;
+  const line = toEventLine(event, field, idKey, computeId);
+  // Three bytes of UTF-8 are the most that one UTF-16 code unit can take.
+  if (line.text.length * 3 > maxLineBytes && Buffer.byteLength(line.text) > maxLineBytes) {
+    throw invalid(field, `is longer than maxLineBytes (${maxLineBytes}), no reader would take it`);
+  }
+  return line;
 }
 
 /** Reads the events of a file that need not be open as a chronicle. */

@@ -2,9 +2,9 @@
  * The chronicle as plain functions, for callers that keep no handle. Calls for the same path and options share one
  * open chronicle, and so one batch; it is closed when nobody has used it for a while.
  */
-import { type FilePath, toNativePath } from '../arguments.js';
+import { checkOptions, type FilePath, toNativePath } from '../arguments.js';
 import type { AppendResult } from './appender.js';
-import { type Chronicle, openChronicle, readEntries, readTail } from './chronicle.js';
+import { type Chronicle, openChronicle, readEntries, readTail, toLine } from './chronicle.js';
 import type { JsonObject } from './line.js';
 import {
   type ChronicleOptions,
@@ -33,9 +33,7 @@ export function appendEvent<T extends object>(
   event: T,
   options?: ChronicleOptions | number,
 ): Promise<AppendResult> {
-  return withShared(path, typeof options === 'number' ? { lockTimeout: options } : options, (chronicle) =>
-    chronicle.append(event),
-  );
+  return appendShared(path, event, typeof options === 'number' ? { lockTimeout: options } : options);
 }
 
 /** As {@link appendEvent}; an event that carries no id always gets one. */
@@ -45,7 +43,7 @@ export async function appendEventWithId<T extends object>(
   options?: Omit<ChronicleOptions, 'computeId'> | number,
 ): Promise<AppendResult & { readonly eventId: string }> {
   const given = typeof options === 'number' ? { lockTimeout: options } : options;
-  const result = await appendEvent(path, event, { ...given, computeId: true });
+  const result = await appendEvent(path, event, { ...checkOptions(given), computeId: true });
   return result as AppendResult & { readonly eventId: string };
 }
 
@@ -84,13 +82,17 @@ async function orMissing<T>(read: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-async function withShared<R>(
+async function appendShared(
   path: FilePath,
+  event: object,
   options: ChronicleOptions | undefined,
-  use: (chronicle: Chronicle<object>) => Promise<R>,
-): Promise<R> {
+): Promise<AppendResult> {
   const nativePath = toNativePath(path, 'path');
-  const { onCorrupt: _, ...settings } = checkChronicleOptions(options);
+  const checked = checkChronicleOptions(options);
+  // Now, not when the file is open: an event that is refused makes no file, and one that its caller changes later is
+  // written as it was at the call.
+  const line = toLine(event, 'event', checked);
+  const { onCorrupt: _, ...settings } = checked;
   const key = JSON.stringify([nativePath, Object.entries(settings)]);
   let entry = shared.get(key);
   if (!entry) {
@@ -100,7 +102,8 @@ async function withShared<R>(
   entry.users++;
   clearTimeout(entry.timer);
   try {
-    return await use(await entry.chronicle);
+    const [result] = await (await entry.chronicle).appendLines([line]);
+    return result as AppendResult;
   } catch (error) {
     // A chronicle that could not be opened, or that a failed sync has poisoned, is not used again.
     if (shared.get(key) === entry) shared.delete(key);

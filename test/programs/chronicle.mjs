@@ -1,6 +1,6 @@
 // A chronicle in a process of its own. A message { call, method, args } is answered with { call, value } or
 // { call, error }, whenever the method is done; test/support/chronicle-process.ts is the other side.
-import { readFileSync } from 'node:fs';
+import { openSync, readSync } from 'node:fs';
 import * as holdfast from 'holdfast';
 
 let chronicle;
@@ -12,6 +12,7 @@ const methods = {
   },
   append: (event) => chronicle.append(event),
   appendMany: (events) => chronicle.appendMany(events),
+  appendAtOnce: (events) => Promise.all(events.map((event) => outcomeOf(() => chronicle.append(event)))),
   close: () => chronicle.close(),
   appendEvent: holdfast.appendEvent,
   readChronicle: holdfast.readChronicle,
@@ -34,19 +35,24 @@ const methods = {
   chdir: (directory) => process.chdir(directory),
   setuid: (user) => process.setuid(user),
 
-  // Stops the event loop until somebody writes to the FIFO. Says so first, for the answer comes too late.
-  stop(fifo) {
+  // Stops the event loop until the gate opens. Says so first, for the answer comes too late.
+  stopAt(gate) {
     process.send({ stopped: true });
-    readFileSync(fifo);
+    readSync(openSync(gate, 'r'), Buffer.alloc(1));
   },
 };
 
-process.on('message', async ({ call, method, args }) => {
+// What became of a call, as plain data.
+async function outcomeOf(call) {
   try {
-    process.send({ call, value: await methods[method](...args) });
+    return { value: await call() };
   } catch (error) {
     const { name, code, field, path, message, outcomeUnknown, cause } = error;
     const of = cause && { code: cause.code, syscall: cause.syscall, path: cause.path, errno: cause.errno };
-    process.send({ call, error: { name, code, field, path, message, outcomeUnknown, cause: of } });
+    return { error: { name, code, field, path, message, outcomeUnknown, cause: of } };
   }
+}
+
+process.on('message', async ({ call, method, args }) => {
+  process.send({ call, ...(await outcomeOf(() => methods[method](...args))) });
 });

@@ -2,6 +2,7 @@
  * A chronicle that is open in another process (test/programs/chronicle.mjs).
  */
 import type { AppendResult, ChronicleOptions, JsonObject } from 'holdfast';
+import type { Gate } from './gate.js';
 import { type Launch, Program } from './processes.js';
 
 /** An error that was thrown in the other process, with what a HoldfastError tells. */
@@ -13,10 +14,19 @@ export class RemoteError extends Error {
   override readonly cause?: { readonly code: string };
 }
 
-interface Message {
-  readonly call?: number;
+/** What became of a call in the other process. */
+interface Outcome {
   readonly value?: unknown;
   readonly error?: object & { readonly message: string };
+}
+
+async function settle<T>({ value, error }: Outcome): Promise<T> {
+  if (error) throw Object.assign(new RemoteError(error.message), error);
+  return value as T;
+}
+
+interface Message extends Outcome {
+  readonly call?: number;
   readonly acknowledged?: AppendResult;
   readonly stopped?: true;
 }
@@ -68,6 +78,12 @@ export class ChronicleProcess {
     return this.ask('appendMany', events);
   }
 
+  /** As many callers append at once, in the same turn of the event loop; what became of each. */
+  async appendAtOnce(events: readonly JsonObject[]): Promise<PromiseSettledResult<AppendResult>[]> {
+    const outcomes = await this.ask<Outcome[]>('appendAtOnce', events);
+    return Promise.allSettled(outcomes.map(settle<AppendResult>));
+  }
+
   /** `callers` callers append `count` events each, one after the other, of these sizes in bytes in turn. */
   flood(name: string, callers: number, count: number, sizes: readonly number[]): Promise<void> {
     return this.ask('flood', name, callers, count, sizes);
@@ -87,11 +103,11 @@ export class ChronicleProcess {
     return this.ask('ping');
   }
 
-  /** Stops the event loop until somebody writes to `fifo`, and resolves as soon as it stands still. */
-  stop(fifo: string): Promise<void> {
+  /** Stops the event loop until the gate opens, and resolves when it stands still. */
+  stopAt(gate: Gate): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#onStopped = resolve;
-      this.ask('stop', fifo).catch(reject);
+      this.ask('stopAt', gate.path).catch(reject);
     });
   }
 
@@ -109,7 +125,7 @@ export class ChronicleProcess {
     }
   }
 
-  #receive({ call, value, error, acknowledged, stopped }: Message): void {
+  #receive({ call, acknowledged, stopped, ...outcome }: Message): void {
     if (acknowledged) {
       this.acknowledged.push(acknowledged);
       this.#onAcknowledged();
@@ -118,8 +134,7 @@ export class ChronicleProcess {
     if (call === undefined) return;
     const { resolve, reject } = this.#calls.get(call) as Call;
     this.#calls.delete(call);
-    if (error) reject(Object.assign(new RemoteError(error.message), error));
-    else resolve(value);
+    settle(outcome).then(resolve, reject);
     this.#onAcknowledged();
   }
 }

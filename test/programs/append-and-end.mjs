@@ -1,0 +1,6 @@
+// Appends one event and comes to its end: nothing that the append left behind may keep the process alive.
+import { appendEvent } from 'holdfast';
+
+const [file] = process.argv.slice(2);
+await appendEvent(file, { eventId: 'last words' });
+process.disconnect();

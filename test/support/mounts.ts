@@ -1,0 +1,17 @@
+/** File systems of their own, for tests that fill one. */
+import { execFileSync } from 'node:child_process';
+import { onTestFinished } from 'vitest';
+import { temporaryDirectory } from './files.js';
+
+/** Why nothing can be mounted here, or undefined where it can. */
+export const unmountable =
+  process.platform === 'linux' && process.getuid?.() === 0 ? undefined : 'only root of Linux can mount';
+
+/** A new tmpfs of so many bytes, unmounted when the test ends. */
+export function mountTmpfs(bytes: number): string {
+  const directory = temporaryDirectory();
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'holdfast-test', directory]);
+  // Lazy: a program of the test may still have a file open in it.
+  onTestFinished(() => void execFileSync('umount', ['--lazy', directory]));
+  return directory;
+}
