@@ -25,7 +25,8 @@ async function acquire(mode) {
     if (choice < 0.1) return await tryLock(file, { mode });
     if (choice < 0.15) return lockSync(file, { mode, timeout: 5 });
     if (choice < 0.4) return await lock(file, { mode, timeout: random() * 10 });
-    if (choice < 0.6) return await lock(file, { mode, signal: AbortSignal.timeout(Math.ceil(random() * 10)) });
+    if (choice < 0.6)
+      return await lock(file, { mode, signal: AbortSignal.timeout(Math.ceil(random() * 10)) });
     return await lock(file, { mode });
   } catch (error) {
     if (error.code === 'ELOCK_TIMEOUT' || error.name === 'TimeoutError') return null;
