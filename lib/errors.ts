@@ -1,6 +1,7 @@
 /**
  * Every error code of holdfast, and the one place where errors of the native code are mapped to them.
  */
+import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import type { LockHolder } from './lock/holders.js';
 import type { NativeError } from './native.js';
@@ -64,9 +65,15 @@ export function lockTimeout(
 
 /** The system's error as node:fs would throw it: `code`, `errno`, `syscall`, `path`. */
 export function systemError(error: NativeError, path: string): NodeJS.ErrnoException {
-  const [code, text] = getSystemErrorMap().get(-error.errno) ?? [`E${error.errno}`, 'unknown error'];
+  const [code, text] = getSystemErrorMap().get(-error.errno) ?? [codeOf(error.errno), error.text];
   const made: NodeJS.ErrnoException = new Error(`${code}: ${text}, ${error.syscall} '${path}'`);
   return Object.assign(made, { errno: -error.errno, code, syscall: error.syscall, path });
+}
+
+/** The name of an error that libuv has none for, such as `ENOLCK`. */
+function codeOf(errno: number): string {
+  const found = Object.entries(constants.errno).find(([, number]) => number === errno);
+  return found?.[0] ?? `E${errno}`;
 }
 
 /** What the file system refused, as `EIO` with the system's error as its cause. */

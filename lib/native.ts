@@ -5,10 +5,11 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** A system call that failed. `errno` is positive, as in C. */
+/** A system call that failed. `errno` is positive, as in C; `text` is the system's description of it. */
 export interface NativeError {
   errno: number;
   syscall: string;
+  text: string;
 }
 
 /** A path as the system takes it: absolute, without NUL. */

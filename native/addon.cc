@@ -17,6 +17,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -55,13 +56,14 @@ Napi::Object ToObject(Napi::Env env, const os::Error& error) {
   Napi::Object object = Napi::Object::New(env);
   object["errno"] = error.number;
   object["syscall"] = error.syscall;
+  object["text"] = std::generic_category().message(error.number);
   return object;
 }
 
 [[noreturn]] void Throw(Napi::Env env, const os::Error& error) {
   Napi::Error thrown = Napi::Error::New(env, error.syscall);
-  thrown.Set("errno", Napi::Number::New(env, error.number));
-  thrown.Set("syscall", Napi::String::New(env, error.syscall));
+  const Napi::Object details = ToObject(env, error);
+  for (const char* name : {"errno", "syscall", "text"}) thrown.Set(name, details.Get(name));
   throw thrown;
 }
 

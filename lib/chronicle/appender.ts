@@ -293,7 +293,10 @@ export class Appender {
   }
 
   #systemError(result: CommitResult): Error {
-    return systemError(result.error ?? { errno: 5, syscall: 'write' }, this.#name);
+    return systemError(
+      result.error ?? { errno: 5, syscall: 'write', text: 'input/output error' },
+      this.#name,
+    );
   }
 
   #refused(result: CommitResult): HoldfastError {

@@ -4,6 +4,8 @@ import { Worker } from 'node:worker_threads';
 import { lock, lockSync, tryLock } from 'holdfast';
 
 const locks = new Map();
+const warnings = [];
+process.on('warning', ({ code }) => warnings.push(code));
 
 const commands = {
   async lock({ file, options }) {
@@ -34,6 +36,9 @@ const commands = {
     const worker = new Worker(new URL('./locking-worker.mjs', import.meta.url), { workerData: { file } });
     await new Promise((resolve) => worker.once('message', resolve));
     return { held: true };
+  },
+  warnings() {
+    return { warnings };
   },
   exit() {
     process.exit(0);

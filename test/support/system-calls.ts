@@ -46,7 +46,7 @@ if (unwatchable === undefined) {
 export class SystemCalls {
   /**
    * The calls so far, in their order, as `<call> <path>` with the path relative to the directory. Calls: `open`,
-   * `mkdir`, `stat`, `fstat`, `flock`, `unlock`, `pread`, `writev`, `ftruncate`, `fsync`, `fdatasync`.
+   * `mkdir`, `stat`, `fstat`, `flock`, `unlock`, `fcntl`, `pread`, `writev`, `ftruncate`, `fsync`, `fdatasync`.
    */
   readonly made: string[] = [];
   readonly #directory: string;

@@ -116,6 +116,16 @@ int flock(int descriptor, int operation) {
   return fails(ask_about(name, descriptor)) ? -1 : REAL(flock)(descriptor, operation);
 }
 
+int fcntl64(int descriptor, int command, ...) {
+  va_list rest;
+  va_start(rest, command);
+  void* argument = va_arg(rest, void*);
+  va_end(rest);
+  const int locks = command == F_OFD_SETLK || command == F_OFD_SETLKW;
+  if (locks && fails(ask_about("fcntl", descriptor))) return -1;
+  return REAL(fcntl64)(descriptor, command, argument);
+}
+
 ssize_t pread64(int descriptor, void* buffer, size_t length, off64_t offset) {
   return fails(ask_about("pread", descriptor)) ? -1 : REAL(pread64)(descriptor, buffer, length, offset);
 }
