@@ -194,7 +194,9 @@ export class Appender {
   #send(batch: Batch): Promise<CommitResult> {
     const dedupe = this.#settings.window > 0;
     const ids: string[] = [];
-    let exact = true;
+    // Where a copy in the file makes an event a duplicate, lines of others may have moved it out of the window: the
+    // window has to be looked at again, with them.
+    let exact = ![...batch.copies.values()].some((copy) => 'offset' in copy);
     if (dedupe) {
       for (const { id } of batch.newLines) {
         if (id === undefined) continue;

@@ -146,7 +146,8 @@ Result BatchWriter::CommitHere(const Batch& batch) {
   if (!batch.data.empty() || batch.must_sync) {
     os::Error error = file_.Sync(options_.durability);
     if (!error && !directory_synced_ && options_.durability != os::Durability::kNone) {
-      error = os::SyncDirectory(options_.path, false);
+      // With all directories above it: who wrote the first byte may have synced nothing (kNone, or `echo`).
+      error = os::SyncDirectory(options_.path, true);
       directory_synced_ = !error;
     }
     if (error) {

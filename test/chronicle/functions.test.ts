@@ -116,6 +116,7 @@ describe('appendEvent', () => {
   it('keeps no process alive once it is acknowledged', async () => {
     const file = newFile();
     const program = new Program('append-and-end', file);
+    expect(await program.next()).toEqual([]);
     expect(await program.exited).toBe(0);
     expect(eventsOf(file)).toHaveLength(1);
   });

@@ -17,6 +17,7 @@ import { describe, expect, it } from 'vitest';
 import { ChronicleProcess } from '../support/chronicle-process.js';
 import { temporaryDirectory } from '../support/files.js';
 import { eventsOf } from '../support/lines.js';
+import { Program } from '../support/processes.js';
 
 const nobody = 65_534;
 /** Why a test that needs a second user cannot run here. */
@@ -94,6 +95,17 @@ describe('one chronicle, whatever way leads to it', () => {
     await other.append({ eventId: 'second' });
     expect(await other.append({ eventId: 'first' })).toMatchObject({ offset: 0, duplicate: true });
     expect(eventsOf(join(directory, 'chronicle'))).toHaveLength(2);
+    expect(existsSync(join(directory, 'elsewhere/chronicle'))).toBe(false);
+  });
+});
+
+describe('a relative path of bytes', () => {
+  it('stays the same, too, when the process goes to another directory later', async () => {
+    const directory = temporaryDirectory();
+    mkdirSync(join(directory, 'elsewhere'));
+    const program = new Program('relative-buffer', directory, 'chronicle', 'elsewhere');
+    expect(await program.exited).toBe(0);
+    expect(eventsOf(join(directory, 'chronicle'))).toHaveLength(1);
     expect(existsSync(join(directory, 'elsewhere/chronicle'))).toBe(false);
   });
 });
