@@ -18,7 +18,8 @@ export function toNativePath(path: FilePath, field: string): NativePath {
   if (typeof path === 'string') {
     if (path === '') throw invalid(field, 'is empty');
     if (path.includes('\0')) throw invalid(field, 'holds a NUL byte');
-    return resolve(path);
+    // Not cleaned up where it is absolute: the system takes it as it is, and in `link/../x` it even means another file.
+    return path.startsWith('/') && sep === '/' ? path : resolve(path);
   }
   if (Buffer.isBuffer(path)) {
     if (path.length === 0) throw invalid(field, 'is empty');

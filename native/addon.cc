@@ -30,6 +30,11 @@ namespace holdfast {
 namespace {
 
 std::string PathFrom(const Napi::Value& value) {
+  // Nearly every path fits: one call in place of two, for its length and for its bytes.
+  char bytes[512];
+  size_t length = 0;
+  const napi_status status = napi_get_value_string_utf8(value.Env(), value, bytes, sizeof bytes, &length);
+  if (status == napi_ok && length < sizeof bytes - 1) return std::string(bytes, length);
   if (value.IsString()) return value.As<Napi::String>().Utf8Value();
   if (value.IsBuffer()) {
     const auto bytes = value.As<Napi::Buffer<char>>();
@@ -183,8 +188,10 @@ class Addon : public Napi::Addon<Addon> {
     }
     request.spec.mode = (flags & kExclusive) != 0 ? lock::Mode::kExclusive : lock::Mode::kShared;
     request.spec.kind = (flags & kFcntl) != 0 ? lock::Kind::kFcntl : lock::Kind::kFlock;
-    request.spec.start = OffsetFrom(info[2]);
-    request.spec.length = OffsetFrom(info[3]);
+    if (request.spec.kind == lock::Kind::kFcntl) {
+      request.spec.start = OffsetFrom(info[2]);
+      request.spec.length = OffsetFrom(info[3]);
+    }
     request.create = (flags & kCreate) != 0;
     return request;
   }

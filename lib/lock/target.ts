@@ -68,7 +68,7 @@ export class Target {
     }
     this.#start = checkOffset(range?.start, 'range.start');
     this.#length = checkOffset(range?.length, 'range.length');
-    if (BigInt(this.#start) + BigInt(this.#length) > largestOffset) {
+    if (range !== undefined && BigInt(this.#start) + BigInt(this.#length) > largestOffset) {
       throw invalid('range', 'ends beyond 2^63 - 1 bytes');
     }
     const creates = create === undefined ? true : checkBoolean(create, 'create');

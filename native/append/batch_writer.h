@@ -7,8 +7,8 @@
 // keeps the lock for a bounded time; the next Commit, with what is left of the batch, continues under it. If
 // it comes later than that, it starts afresh.
 //
-// Whoever finds the file empty, under the lock, syncs the directories above it before it writes the first byte;
-// and whoever finds it with something in it, before it acknowledges its own first append.
+// Whoever finds the file empty, under the lock, syncs the directories above it before it writes the first
+// byte; and whoever finds it with something in it, before it acknowledges its own first append.
 #ifndef HOLDFAST_APPEND_BATCH_WRITER_H_
 #define HOLDFAST_APPEND_BATCH_WRITER_H_
 

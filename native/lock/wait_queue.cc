@@ -59,7 +59,7 @@ class WaitQueue {
   bool MayTryHere(const Request& request, bool barge) {
     std::lock_guard guard(mutex_);
     return !request.has_descriptor() && IsLocal(request.path) &&
-           (barge || queues_.count(KeyOf(request)) == 0);
+           (barge || queues_.empty() || queues_.count(KeyOf(request)) == 0);
   }
 
   bool IsKnownLocal(const std::string& path) {
