@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -18,6 +19,9 @@ constexpr auto kLongestHold = std::chrono::milliseconds(50);
 
 // More than this is not looked at under the lock.
 constexpr uint64_t kMostForeignBytes = uint64_t{1} << 20;
+
+// Enough to hold the id at the end of a line.
+constexpr uint64_t kMarkBytes = 96;
 
 }  // namespace
 
@@ -117,7 +121,9 @@ Result BatchWriter::CommitHere(const Batch& batch) {
   result.start = result.end = size;
 
   if (batch.dedupe) {
-    if (batch.file != file_id_ || size < batch.seen_end || size - batch.seen_end > kMostForeignBytes) {
+    if (batch.file != file_id_ || size < batch.seen_end || size - batch.seen_end > kMostForeignBytes ||
+        !IsMarked(batch.seen_end)) {
+      if (os::Error error = Mark(size)) return fail(error);
       Unlock();
       result.status = Status::kReload;
       return result;
@@ -128,6 +134,7 @@ Result BatchWriter::CommitHere(const Batch& batch) {
     }
     const std::string_view foreign(result.foreign.data(), result.foreign.size());
     if (!foreign.empty() && (!batch.ids_exact || MayContainAny(foreign, batch.ids))) {
+      if (os::Error error = Mark(size)) return fail(error);
       result.status = Status::kBehind;  // and the lock stays, until the next commit or kLongestHold
       return result;
     }
@@ -139,6 +146,9 @@ Result BatchWriter::CommitHere(const Batch& batch) {
       result.error = error;
       return result;
     }
+  }
+  if (batch.dedupe) {
+    MarkWritten(batch.data, result.end);
   }
   // Before the sync, so that other processes write while we sync, and sync side by side with us (Aether, VLDB
   // 2010). The order of the lines is fixed by the write; the acknowledgement waits for the sync.
@@ -189,7 +199,9 @@ os::Error BatchWriter::LockCurrentFile(Result* result) {
       return {};
     }
     locked_ = true;
-    if (lock::StillNames(options_.path, file_)) return {};
+    bool still = false;
+    if (os::Error failed = lock::StillNames(options_.path, file_, &still)) return failed;
+    if (still) return {};
     Unlock();
     file_.Close();
   }
@@ -221,6 +233,30 @@ os::Error BatchWriter::Write(const Batch& batch, uint64_t size, Result* result) 
   // A part of the batch may stand in the file. Its callers are told that it failed, so it must go.
   if (file_.Truncate(size)) result->status = Status::kUnknown;
   return error;
+}
+
+// Remembers the bytes before `end`.
+os::Error BatchWriter::Mark(uint64_t end) {
+  mark_.resize(static_cast<size_t>(std::min(end, kMarkBytes)));
+  marked_end_ = end;
+  return file_.ReadAt(end - mark_.size(), mark_.data(), mark_.size());
+}
+
+// The same, from what was just written there. That stays written, whatever becomes of the mark: without it,
+// the file is looked at afresh.
+void BatchWriter::MarkWritten(const std::string& data, uint64_t end) {
+  if (data.size() >= kMarkBytes) {
+    mark_ = data.substr(data.size() - kMarkBytes);
+    marked_end_ = end;
+  } else if (Mark(end)) {
+    mark_.clear();
+    marked_end_ = 0;
+  }
+}
+
+bool BatchWriter::IsMarked(uint64_t end) const {
+  std::string now(mark_.size(), '\0');
+  return end == marked_end_ && !file_.ReadAt(end - now.size(), now.data(), now.size()) && now == mark_;
 }
 
 void BatchWriter::Unlock() {

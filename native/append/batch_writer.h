@@ -91,6 +91,9 @@ class BatchWriter : public std::enable_shared_from_this<BatchWriter> {
   Result CommitHere(const Batch& batch);
   os::Error LockCurrentFile(Result* result);
   os::Error Write(const Batch& batch, uint64_t size, Result* result);
+  os::Error Mark(uint64_t end);
+  void MarkWritten(const std::string& data, uint64_t end);
+  bool IsMarked(uint64_t end) const;
   void Unlock();
 
   const Options options_;
@@ -107,6 +110,11 @@ class BatchWriter : public std::enable_shared_from_this<BatchWriter> {
   os::FileId file_id_;
   bool directory_synced_ = false;
   bool locked_ = false;
+  // The last bytes before the place up to which JavaScript knows the file. If the file was truncated and has
+  // grown again beyond that place (logrotate's copytruncate), neither its identity nor its size tells; these
+  // bytes do.
+  uint64_t marked_end_ = 0;
+  std::string mark_;
 };
 
 }  // namespace holdfast::append

@@ -144,9 +144,12 @@ class WaitQueue {
     if (attempt == Attempt::kBusy) out->busy = true;
     if (attempt == Attempt::kGranted) {
       out->lock = HeldLock(std::move(file), spec, request.has_descriptor(), local);
-      if (!request.has_descriptor() && !StillNames(request.path, out->lock.file())) {
+      if (request.has_descriptor()) return attempt;
+      bool still = false;
+      out->error = StillNames(request.path, out->lock.file(), &still);
+      if (out->error || !still) {
         out->lock.Release();
-        return Attempt::kInterrupted;
+        return out->error ? Attempt::kFailed : Attempt::kInterrupted;
       }
     }
     return attempt;
@@ -322,7 +325,9 @@ void HeldLock::Release() {
 }
 
 os::Error HeldLock::RemoveAndRelease(const std::string& path) {
-  const os::Error error = StillNames(path, file_) ? os::Remove(path) : os::Error{};
+  bool still = false;
+  os::Error error = StillNames(path, file_, &still);
+  if (!error && still) error = os::Remove(path);
   Release();
   return error;
 }
@@ -335,9 +340,15 @@ Attempt HeldLock::Convert(Mode mode, os::Error* error) {
   return attempt;
 }
 
-bool StillNames(const std::string& path, const os::File& file) {
+os::Error StillNames(const std::string& path, const os::File& file, bool* still) {
   os::FileId named, opened;
-  return !os::Identify(path, &named) && !file.Id(&opened) && named == opened;
+  *still = false;
+  const os::Error error = os::Identify(path, &named);
+  if (error.number == ENOENT || error.number == ENOTDIR) return {};
+  if (error) return error;
+  if (os::Error failed = file.Id(&opened)) return failed;
+  *still = named == opened;
+  return {};
 }
 
 }  // namespace holdfast::lock

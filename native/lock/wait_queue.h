@@ -111,9 +111,9 @@ bool Cancel(const std::shared_ptr<Waiter>& waiter);
 // True where calls for this path cannot block: TryHere would try.
 bool IsKnownLocal(const std::string& path);
 
-// True where `path` names the open `file` now. A lock on a file that its path no longer names excludes nobody
-// who comes later (portalocker#115, filelock#574).
-bool StillNames(const std::string& path, const os::File& file);
+// Whether `path` names the open `file` now; no file at all is "no", and not an error. A lock on a file that
+// its path no longer names excludes nobody who comes later (portalocker#115, filelock#574).
+os::Error StillNames(const std::string& path, const os::File& file, bool* still);
 
 }  // namespace holdfast::lock
 

@@ -85,6 +85,15 @@ const replacements: [string, (file: string) => string[]][] = [
     },
   ],
   [
+    'copied, truncated and written again up to where it was before: neither its size nor its inode tells',
+    (file) => {
+      copyFileSync(file, `${file}.1`);
+      const line = (fill: string) => `${JSON.stringify({ eventId: 'new file', fill })}\n`;
+      writeFileSync(file, line('y'.repeat(oldLine.length - line('').length)));
+      return ['new file'];
+    },
+  ],
+  [
     'replaced by a symbolic link to another file',
     (file) => {
       writeFileSync(`${file}.target`, newLine);

@@ -13,6 +13,11 @@ const methods = {
   append: (event) => chronicle.append(event),
   appendMany: (events) => chronicle.appendMany(events),
   appendAtOnce: (events) => Promise.all(events.map((event) => outcomeOf(() => chronicle.append(event)))),
+  async readOpen() {
+    const entries = [];
+    for await (const entry of chronicle.read()) entries.push(entry);
+    return entries;
+  },
   close: () => chronicle.close(),
   appendEvent: holdfast.appendEvent,
   readChronicle: holdfast.readChronicle,
