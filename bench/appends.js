@@ -18,7 +18,14 @@ import { fileSystemOf, format, printTable, writeResult } from './support/report.
 import { median, summary } from './support/statistics.js';
 import { temporaryDirectory } from './support/temporary-directory.js';
 
-const options = numbersFromCommandLine({ bytes: 200, seconds: 2, rounds: 5 });
+const options = numbersFromCommandLine({
+  bytes: 200,
+  seconds: 2,
+  rounds: 5,
+  // Only the scenarios with so many.
+  processes: undefined,
+  callers: undefined,
+});
 const warmUpSeconds = 0.7;
 
 const ofC = 'C, early release';
@@ -137,7 +144,12 @@ async function measureScenario(scenario) {
 }
 
 const measured = [];
-for (const scenario of scenarios) measured.push(await measureScenario(scenario));
+for (const scenario of scenarios) {
+  if (scenario.processes !== (options.processes ?? scenario.processes)) continue;
+  if (scenario.callers !== (options.callers ?? scenario.callers)) continue;
+  measured.push(await measureScenario(scenario));
+}
+if (measured.length === 0) throw new Error('no scenario has so many processes and callers');
 printTable(
   'Goals',
   ['', 'goal', 'measured', 'reached?'],
@@ -149,4 +161,12 @@ printTable(
   ]),
 );
 printMissingPeers();
-writeResult('appends', { options, fileSystem: fileSystemOf(directory), missing: missingPeers(), measured });
+const selection = ['processes', 'callers']
+  .filter((name) => options[name])
+  .map((name) => `-${options[name]}-${name}`);
+writeResult(`appends${selection.join('')}`, {
+  options,
+  fileSystem: fileSystemOf(directory),
+  missing: missingPeers(),
+  measured,
+});

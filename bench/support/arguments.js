@@ -1,11 +1,11 @@
 /**
- * Command line options: positive numbers, each with a default.
+ * Command line options: positive numbers, each with a default (undefined: none).
  */
 import { parseArgs } from 'node:util';
 
 /**
- * @param {Record<string, number>} defaults
- * @returns {Record<string, number>}
+ * @param {Record<string, number | undefined>} defaults
+ * @returns {Record<string, number | undefined>}
  */
 export function numbersFromCommandLine(defaults) {
   const names = Object.keys(defaults);
@@ -13,7 +13,8 @@ export function numbersFromCommandLine(defaults) {
   const { values } = parseArgs({ options });
   return Object.fromEntries(
     names.map((name) => {
-      const number = values[name] === undefined ? defaults[name] : Number(values[name]);
+      if (values[name] === undefined) return [name, defaults[name]];
+      const number = Number(values[name]);
       if (!(number > 0 && number < Number.POSITIVE_INFINITY))
         throw new Error(`--${name}: expected a number above 0`);
       return [name, number];
