@@ -8,6 +8,8 @@
         "native/append/id_search.cc",
         "native/lock/fcntl.cc",
         "native/lock/flock.cc",
+        "native/lock/held_lock.cc",
+        "native/lock/idle_files.cc",
         "native/lock/interrupt.cc",
         "native/lock/wait_queue.cc",
         "native/os/file_posix.cc",

@@ -66,12 +66,8 @@ interface Native {
   convert(lock: number, exclusive: boolean): boolean;
   isFcntl(lock: number): boolean;
   isKnownLocal(path: NativePath): boolean;
-  unlockElsewhere(
-    lock: number,
-    remove: NativePath | undefined,
-    done: (error: NativeError | null) => void,
-  ): boolean;
-  unlock(lock: number, remove: NativePath | undefined): void;
+  unlockElsewhere(lock: number, remove: boolean, done: (error: NativeError | null) => void): boolean;
+  unlock(lock: number, remove: boolean): void;
   Writer: new (path: NativePath, lockTimeout: number, durability: number) => Writer;
 }
 

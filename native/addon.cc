@@ -315,7 +315,7 @@ class Addon : public Napi::Addon<Addon> {
     if (found == locks_.end() || found->second.is_local()) return Napi::Boolean::New(info.Env(), false);
     auto held = std::make_shared<lock::HeldLock>(std::move(found->second));
     locks_.erase(found);
-    const std::optional<std::string> remove = RemovedPath(info[1]);
+    const bool remove = info[1].ToBoolean();
     const uint32_t number = ++last_ticket_;
     releases_[number] = Napi::Persistent(info[2].As<Napi::Function>());
     mailbox_->Expect(info.Env());
@@ -331,22 +331,18 @@ class Addon : public Napi::Addon<Addon> {
     return Napi::Boolean::New(info.Env(), true);
   }
 
-  // unlock(lock, remove): with a path in `remove`, removes that file first, where it is still the locked one.
+  // unlock(lock, remove): with `remove`, removes the file first, where its path still names it.
   void Unlock(const Napi::CallbackInfo& info) {
     const auto found = locks_.find(info[0].As<Napi::Number>().Uint32Value());
     if (found == locks_.end()) return;
-    const os::Error error = Release(&found->second, RemovedPath(info[1]));
+    const os::Error error = Release(&found->second, info[1].ToBoolean());
     locks_.erase(found);
     if (error) Throw(info.Env(), error);
   }
 
-  static std::optional<std::string> RemovedPath(const Napi::Value& value) {
-    return value.IsUndefined() ? std::nullopt : std::make_optional(PathFrom(value));
-  }
-
-  static os::Error Release(lock::HeldLock* held, const std::optional<std::string>& remove) {
-    if (remove) return held->RemoveAndRelease(*remove);
-    held->Release();
+  static os::Error Release(lock::HeldLock* held, bool remove) {
+    if (remove) return held->RemoveAndRelease();
+    held->ReleaseForReuse();
     return {};
   }
 

@@ -2,7 +2,7 @@
  * A lock that is held.
  */
 import { checkBoolean, checkOptions } from '../arguments.js';
-import { HoldfastError } from '../errors.js';
+import { HoldfastError, invalid } from '../errors.js';
 import { acquire, checkWait, tryAcquire, type WaitOptions } from './acquire.js';
 import { channels } from './diagnostics.js';
 import type { LockMode, Target } from './target.js';
@@ -54,7 +54,7 @@ export class FileLock {
    * @throws the system's error where the file could not be removed; the lock is released all the same
    */
   async release(options?: ReleaseOptions): Promise<void> {
-    const remove = checkRemove(options);
+    const remove = this.#checkRemove(options);
     this.#upgrading = false;
     const number = this.#forget();
     if (number) await this.#target.releaseElsewhere(number, remove);
@@ -62,7 +62,7 @@ export class FileLock {
 
   /** As {@link release}, but the lock is released when this returns. */
   releaseSync(options?: ReleaseOptions): void {
-    const remove = checkRemove(options);
+    const remove = this.#checkRemove(options);
     this.#upgrading = false;
     const number = this.#forget();
     if (number) this.#target.release(number, remove);
@@ -140,14 +140,17 @@ export class FileLock {
     return number;
   }
 
+  #checkRemove(options: ReleaseOptions | undefined): boolean {
+    const { remove = false } = checkOptions(options);
+    if (checkBoolean(remove, 'remove') && this.path === undefined) {
+      throw invalid('remove', 'goes with a path, not with an open descriptor');
+    }
+    return remove;
+  }
+
   #checkHeld(): void {
     if (this.#number === 0) throw notHeld(this.#target);
   }
-}
-
-function checkRemove(options: ReleaseOptions | undefined): boolean {
-  const { remove = false } = checkOptions(options);
-  return checkBoolean(remove, 'remove');
 }
 
 function notHeld(target: Target): HoldfastError {

@@ -4,7 +4,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { checkBoolean, checkOneOf, describe, type FilePath, toNativePath } from '../arguments.js';
 import { invalid, isNativeError, systemError } from '../errors.js';
-import { lockFlags, type NativeError, type NativePath, type NativeTarget, native } from '../native.js';
+import { lockFlags, type NativeError, type NativeTarget, native } from '../native.js';
 
 /** `'exclusive'`: one holder. `'shared'`: any number of holders, but no exclusive one. */
 export type LockMode = 'exclusive' | 'shared';
@@ -124,7 +124,7 @@ export class Target {
   /** With `remove`, removes the file first, where the path still names it. */
   release(number: number, remove = false): void {
     this.#disclaim();
-    this.#mapped(() => native.unlock(number, this.#removed(remove)));
+    this.#mapped(() => native.unlock(number, remove));
   }
 
   /** As release(), but where that may block on a network, on another thread. */
@@ -135,7 +135,7 @@ export class Target {
         if (error) reject(systemError(error, this.name));
         else resolve();
       };
-      if (!native.unlockElsewhere(number, this.#removed(remove), finish)) {
+      if (!native.unlockElsewhere(number, remove, finish)) {
         this.release(number, remove);
         resolve();
       }
@@ -163,13 +163,6 @@ export class Target {
 
   #disclaim(): void {
     if (typeof this.#target === 'number') descriptors.delete(this.#target);
-  }
-
-  #removed(remove: boolean): NativePath | undefined {
-    if (!remove) return undefined;
-    if (typeof this.#target === 'number')
-      throw invalid('remove', 'goes with a path, not with an open descriptor');
-    return this.#target;
   }
 
   #taken(number: number | undefined): number | undefined {

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "append/id_search.h"
-#include "lock/wait_queue.h"
+#include "lock/held_lock.h"
 #include "os/thread_pool.h"
 
 namespace holdfast::append {
@@ -200,7 +200,7 @@ os::Error BatchWriter::LockCurrentFile(Result* result) {
     }
     locked_ = true;
     bool still = false;
-    if (os::Error failed = lock::StillNames(options_.path, file_, &still)) return failed;
+    if (os::Error failed = lock::StillNames(options_.path, file_id_, &still)) return failed;
     if (still) return {};
     Unlock();
     file_.Close();

@@ -44,7 +44,7 @@ const Mechanism kFcntl = {
     },
     [](const os::File& file, const Spec& spec) {
       os::Error ignored;
-      Call(file, kTry, F_UNLCK, spec, &ignored);
+      return Call(file, kTry, F_UNLCK, spec, &ignored) == Attempt::kGranted;
     },
 };
 

@@ -29,7 +29,7 @@ const Mechanism kFlock = {
     [](const os::File& file, const Spec& spec, os::Error* error) {
       return Call(file, Operation(spec.mode), error);
     },
-    [](const os::File& file, const Spec&) { os::system_calls.flock(file.handle(), LOCK_UN); },
+    [](const os::File& file, const Spec&) { return os::system_calls.flock(file.handle(), LOCK_UN) == 0; },
 };
 
 }  // namespace holdfast::lock

@@ -29,7 +29,7 @@ struct Mechanism {
   Attempt (*try_lock)(const os::File& file, const Spec& spec, os::Error* error);
   // Waits in the kernel until the lock is granted or a signal arrives.
   Attempt (*wait_lock)(const os::File& file, const Spec& spec, os::Error* error);
-  void (*unlock)(const os::File& file, const Spec& spec);
+  bool (*unlock)(const os::File& file, const Spec& spec);
 };
 
 // flock(2): the lock belongs to the open file description, so it excludes other opens of the same process

@@ -10,6 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "lock/idle_files.h"
 #include "lock/interrupt.h"
 #include "os/thread_pool.h"
 
@@ -122,14 +123,21 @@ class WaitQueue {
   // Attempt::kInterrupted also stands for "moved": look at the queue again, then try again.
   Attempt Acquire(const Request& request, bool here, Interrupt* interrupt, Outcome* out) {
     os::File file;
+    os::FileId id;
     Spec spec = request.spec;
     const bool must_write = spec.kind == Kind::kFcntl && spec.mode == Mode::kExclusive;
-    out->error = request.has_descriptor()
-                     ? os::File::Duplicate(request.descriptor, &file)
-                     : os::File::OpenForLock(request.path, {request.create, !here, must_write}, &file);
-    if (out->error) return Attempt::kFailed;
-    const bool local = here || file.IsLocal();
-    if (local && !here && !request.has_descriptor()) Learn(request.path);
+    bool local = here;
+    if (spec.kind == Kind::kFlock && !request.has_descriptor() && TakeIdleFile(request.path, &file, &id)) {
+      local = true;
+    } else {
+      out->error = request.has_descriptor()
+                       ? os::File::Duplicate(request.descriptor, &file)
+                       : os::File::OpenForLock(request.path, {request.create, !here, must_write}, &file);
+      if (!out->error) out->error = file.Id(&id);
+      if (out->error) return Attempt::kFailed;
+      local = local || file.IsLocal();
+      if (local && !here && !request.has_descriptor()) Learn(request.path);
+    }
     Attempt attempt = MechanismOf(spec.kind).try_lock(file, spec, &out->error);
     if (out->error.number == EINVAL && spec.kind == Kind::kFcntl && spec.start == 0 && spec.length == 0) {
       // A kernel without open file description locks (comapeo-core#995). The whole file can be locked by
@@ -143,10 +151,10 @@ class WaitQueue {
     }
     if (attempt == Attempt::kBusy) out->busy = true;
     if (attempt == Attempt::kGranted) {
-      out->lock = HeldLock(std::move(file), spec, request.has_descriptor(), local);
+      out->lock = HeldLock(std::move(file), id, request.path, spec, local);
       if (request.has_descriptor()) return attempt;
       bool still = false;
-      out->error = StillNames(request.path, out->lock.file(), &still);
+      out->error = StillNames(request.path, id, &still);
       if (out->error || !still) {
         out->lock.Release();
         return out->error ? Attempt::kFailed : Attempt::kInterrupted;
@@ -317,38 +325,6 @@ bool Cancel(const std::shared_ptr<Waiter>& waiter) {
 
 bool IsKnownLocal(const std::string& path) {
   return WaitQueue::Get().IsKnownLocal(path);
-}
-
-void HeldLock::Release() {
-  if (borrowed_ && file_.is_open()) MechanismOf(spec_.kind).unlock(file_, spec_);
-  file_.Close();
-}
-
-os::Error HeldLock::RemoveAndRelease(const std::string& path) {
-  bool still = false;
-  os::Error error = StillNames(path, file_, &still);
-  if (!error && still) error = os::Remove(path);
-  Release();
-  return error;
-}
-
-Attempt HeldLock::Convert(Mode mode, os::Error* error) {
-  Spec wanted = spec_;
-  wanted.mode = mode;
-  const Attempt attempt = MechanismOf(spec_.kind).try_lock(file_, wanted, error);
-  if (attempt == Attempt::kGranted) spec_ = wanted;
-  return attempt;
-}
-
-os::Error StillNames(const std::string& path, const os::File& file, bool* still) {
-  os::FileId named, opened;
-  *still = false;
-  const os::Error error = os::Identify(path, &named);
-  if (error.number == ENOENT || error.number == ENOTDIR) return {};
-  if (error) return error;
-  if (os::Error failed = file.Id(&opened)) return failed;
-  *still = named == opened;
-  return {};
 }
 
 }  // namespace holdfast::lock

@@ -15,8 +15,8 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 
+#include "lock/held_lock.h"
 #include "lock/mechanism.h"
 #include "os/file.h"
 
@@ -30,48 +30,6 @@ struct Request {
   bool create = true;
 
   bool has_descriptor() const { return descriptor != os::File::kNone; }
-};
-
-// A lock that is held. Closing the file is what releases it; of a borrowed descriptor other copies may be
-// open, so that lock is also released by name.
-class HeldLock {
- public:
-  HeldLock() = default;
-  HeldLock(os::File file, const Spec& spec, bool borrowed, bool local)
-      : file_(std::move(file)), spec_(spec), borrowed_(borrowed), local_(local) {}
-  HeldLock(HeldLock&& other) noexcept = default;
-  HeldLock& operator=(HeldLock&& other) noexcept {
-    Release();
-    file_ = std::move(other.file_);
-    spec_ = other.spec_;
-    borrowed_ = other.borrowed_;
-    local_ = other.local_;
-    return *this;
-  }
-  ~HeldLock() { Release(); }
-
-  void Release();
-
-  // Removes `path`, where it still names the locked file, and then releases. Nobody can have locked the file
-  // that vanishes: who waits for it finds that the path does not name it any more.
-  os::Error RemoveAndRelease(const std::string& path);
-
-  // Changes the mode without waiting. Where this answers kBusy, an fcntl lock is as it was, a flock lock is
-  // gone.
-  Attempt Convert(Mode mode, os::Error* error);
-
-  bool is_held() const { return file_.is_open(); }
-  const os::File& file() const { return file_; }
-  // As it was taken: flock where fcntl was asked for and the kernel has no open file description locks.
-  Kind kind() const { return spec_.kind; }
-  // False where releasing it may block, on a network.
-  bool is_local() const { return local_; }
-
- private:
-  os::File file_;
-  Spec spec_;
-  bool borrowed_ = false;
-  bool local_ = false;
 };
 
 // How a request ended: with a lock, busy, or with an error.
@@ -110,10 +68,6 @@ bool Cancel(const std::shared_ptr<Waiter>& waiter);
 
 // True where calls for this path cannot block: TryHere would try.
 bool IsKnownLocal(const std::string& path);
-
-// Whether `path` names the open `file` now; no file at all is "no", and not an error. A lock on a file that
-// its path no longer names excludes nobody who comes later (portalocker#115, filelock#574).
-os::Error StillNames(const std::string& path, const os::File& file, bool* still);
 
 }  // namespace holdfast::lock
 

@@ -1,11 +1,30 @@
 /** L6: after acquiring, the path still names the file that is locked. */
-import { existsSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { lock, tryLock, tryLockSync } from 'holdfast';
+import { lock, lockSync, tryLock, tryLockSync } from 'holdfast';
 import { describe, expect, it } from 'vitest';
 import { someoneWaitsFor, stateOf } from '../support/blocking.js';
 import { temporaryDirectory } from '../support/files.js';
 import { Program } from '../support/processes.js';
+
+function openFilesUnder(directory: string): string[] {
+  const descriptors = process.platform === 'linux' ? readdirSync('/proc/self/fd') : [];
+  return descriptors.filter((descriptor) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${descriptor}`).startsWith(directory);
+    } catch {
+      return false; // closed meanwhile
+    }
+  });
+}
 
 describe('L6: the path still names the file that is locked', () => {
   it('after the file was removed while a caller waited: the new file is locked', async () => {
@@ -51,6 +70,34 @@ describe('L6: the path still names the file that is locked', () => {
     expect(await stateOf(waiting)).toBe('pending');
     newer.releaseSync();
     (await waiting).releaseSync();
+  });
+
+  it('when it was locked a moment ago, and replaced or removed since', async () => {
+    const directory = temporaryDirectory();
+    const file = join(directory, 'file');
+    const other = new Program('locker');
+    await other.next();
+    await (await lock(file)).release();
+    await (await lock(file)).release(); // the file may still be open from the first time
+    writeFileSync(join(directory, 'new'), '');
+    renameSync(join(directory, 'new'), file);
+    const held = await lock(file);
+    expect(await other.ask({ command: 'tryLock', file })).toEqual({ held: false });
+    await held.release();
+    expect(await other.ask({ command: 'tryLock', file })).toEqual({ held: true });
+    expect(await tryLock(file)).toBeNull();
+    await other.ask({ command: 'release', file });
+    unlinkSync(file);
+    await expect(lock(file, { create: false })).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('and no file stays open for long after its lock was released', async () => {
+    const directory = temporaryDirectory();
+    for (let i = 0; i < 100; i++) {
+      await (await lock(join(directory, `${i}`))).release();
+      lockSync(join(directory, `${i}`)).releaseSync();
+    }
+    while (openFilesUnder(directory).length > 0) await new Promise((resolve) => setTimeout(resolve, 10));
   });
 
   it('without create, a file that was removed meanwhile is ENOENT and is not made again', async () => {

@@ -1,0 +1,56 @@
+#include "lock/held_lock.h"
+
+#include <errno.h>
+
+#include "lock/idle_files.h"
+
+namespace holdfast::lock {
+
+os::Error StillNames(const std::string& path, const os::FileId& id, bool* still) {
+  os::FileId named;
+  const os::Error error = os::Identify(path, &named);
+  *still = !error && named == id;
+  return error.number == ENOENT || error.number == ENOTDIR ? os::Error{} : error;
+}
+
+HeldLock& HeldLock::operator=(HeldLock&& other) noexcept {
+  Release();
+  file_ = std::move(other.file_);
+  id_ = other.id_;
+  path_ = std::move(other.path_);
+  spec_ = other.spec_;
+  local_ = other.local_;
+  return *this;
+}
+
+void HeldLock::Release() {
+  if (path_.empty() && file_.is_open()) MechanismOf(spec_.kind).unlock(file_, spec_);
+  file_.Close();
+}
+
+void HeldLock::ReleaseForReuse() {
+  // Of fcntl locks the access differs (see File::OpenForLock), and on a network another client may need to
+  // see the close.
+  if (spec_.kind == Kind::kFlock && local_ && !path_.empty() && kFlock.unlock(file_, spec_)) {
+    PutIdleFile(std::move(path_), std::move(file_), id_);
+  }
+  Release();
+}
+
+os::Error HeldLock::RemoveAndRelease() {
+  bool still = false;
+  os::Error error = StillNames(path_, id_, &still);
+  if (!error && still) error = os::Remove(path_);
+  Release();
+  return error;
+}
+
+Attempt HeldLock::Convert(Mode mode, os::Error* error) {
+  Spec wanted = spec_;
+  wanted.mode = mode;
+  const Attempt attempt = MechanismOf(spec_.kind).try_lock(file_, wanted, error);
+  if (attempt == Attempt::kGranted) spec_ = wanted;
+  return attempt;
+}
+
+}  // namespace holdfast::lock

@@ -1,0 +1,57 @@
+// A lock that is held, and the check that it is on the right file.
+#ifndef HOLDFAST_LOCK_HELD_LOCK_H_
+#define HOLDFAST_LOCK_HELD_LOCK_H_
+
+#include <string>
+#include <utility>
+
+#include "lock/mechanism.h"
+#include "os/file.h"
+
+namespace holdfast::lock {
+
+// Whether `path` names the file `id` now; no file at all is "no", and not an error. A lock on a file that its
+// path no longer names excludes nobody who comes later (portalocker#115, filelock#574).
+os::Error StillNames(const std::string& path, const os::FileId& id, bool* still);
+
+// Released on destruction, by closing the file; of a borrowed descriptor, which has no path, other copies may
+// be open, so that lock is released by name as well.
+class HeldLock {
+ public:
+  HeldLock() = default;
+  HeldLock(os::File file, const os::FileId& id, std::string path, const Spec& spec, bool local)
+      : file_(std::move(file)), id_(id), path_(std::move(path)), spec_(spec), local_(local) {}
+  HeldLock(HeldLock&& other) noexcept = default;
+  HeldLock& operator=(HeldLock&& other) noexcept;
+  ~HeldLock() { Release(); }
+
+  void Release();
+
+  // Keeps the file open for a moment, for whoever locks the same path next.
+  void ReleaseForReuse();
+
+  // Removes the file where its path still names it, and then releases. Nobody can have locked the file that
+  // vanishes: who waits for it finds that the path does not name it any more.
+  os::Error RemoveAndRelease();
+
+  // Changes the mode without waiting. Where this answers kBusy, an fcntl lock is as it was, a flock lock is
+  // gone.
+  Attempt Convert(Mode mode, os::Error* error);
+
+  // As it was taken: flock where fcntl was asked for and the kernel has no open file description locks.
+  Kind kind() const { return spec_.kind; }
+  const os::FileId& id() const { return id_; }
+  // False where releasing it may block, on a network.
+  bool is_local() const { return local_; }
+
+ private:
+  os::File file_;
+  os::FileId id_;
+  std::string path_;
+  Spec spec_;
+  bool local_ = false;
+};
+
+}  // namespace holdfast::lock
+
+#endif  // HOLDFAST_LOCK_HELD_LOCK_H_
