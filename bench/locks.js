@@ -122,10 +122,7 @@ async function measureOpenDescriptors() {
   entrants.unshift({ name, run: (cycles) => timePerCycle(() => asyncCycle(path), cycles) });
   const times = await inTurns(entrants);
   for (const close of opened) await close();
-  return report(
-    'For comparison: peers on a file that stays open, async (holdfast still opens and closes it)',
-    times,
-  );
+  return report('For comparison: peers on a file that stays open, async', times);
 }
 
 async function measureSync() {

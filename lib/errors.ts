@@ -87,6 +87,12 @@ export function outcomeUnknown(cause: Error, path: string): HoldfastError {
   return new HoldfastError('EIO', message, { cause, path, outcomeUnknown: true });
 }
 
+/** After a failed sync: nothing more is written, for a later sync that succeeds would prove nothing. */
+export function poisoned(cause: Error, path: string): HoldfastError {
+  const message = `not written, '${path}' must be opened again, because a sync failed before: ${cause.message}`;
+  return new HoldfastError('EIO', message, { cause, path });
+}
+
 export function isNativeError(error: unknown): error is Error & NativeError {
   return error instanceof Error && 'errno' in error && 'syscall' in error;
 }

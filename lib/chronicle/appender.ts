@@ -3,7 +3,7 @@
  * hands it to the batch writer (native/append), and settles its callers.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { HoldfastError, lockTimeout, outcomeUnknown, refused, systemError } from '../errors.js';
+import { HoldfastError, lockTimeout, outcomeUnknown, poisoned, refused, systemError } from '../errors.js';
 import { holdersOfFile, type LockHolder } from '../lock/holders.js';
 import { type CommitResult, type NativePath, native, type Writer } from '../native.js';
 import { DedupeWindow, type Place } from './dedupe-window.js';
@@ -86,6 +86,11 @@ export class Appender {
     });
   }
 
+  /** True when nothing can be appended any more. */
+  get isBroken(): boolean {
+    return this.#broken !== undefined;
+  }
+
   /** Resolves when everything that was appended before is settled. */
   drain(): Promise<void> {
     return new Promise((resolve) => {
@@ -155,8 +160,8 @@ export class Appender {
         case 'failed':
           throw this.#refused(result);
         case 'unknown':
-          this.#broken = outcomeUnknown(this.#systemError(result), this.#name);
-          throw this.#broken;
+          this.#broken = poisoned(this.#systemError(result), this.#name);
+          throw outcomeUnknown(this.#systemError(result), this.#name);
       }
     }
   }

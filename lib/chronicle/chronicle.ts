@@ -125,6 +125,11 @@ export class Chronicle<T extends object = JsonObject> {
     return this.#append(lines);
   }
 
+  /** @internal True when nothing can be appended any more. */
+  get isBroken(): boolean {
+    return this.#appender.isBroken;
+  }
+
   #append(lines: readonly EventLine[]): Promise<AppendResult[]> {
     if (this.#closing) {
       throw new HoldfastError('ECLOSED', `the chronicle '${this.path}' is closed`, { path: this.path });

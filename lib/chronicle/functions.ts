@@ -101,14 +101,18 @@ async function appendShared(
   }
   entry.users++;
   clearTimeout(entry.timer);
+  // One that could not be opened, or that a failed sync has poisoned, is not used again.
+  let usable = false;
   try {
-    const [result] = await (await entry.chronicle).appendLines([line]);
-    return result as AppendResult;
-  } catch (error) {
-    // A chronicle that could not be opened, or that a failed sync has poisoned, is not used again.
-    if (shared.get(key) === entry) shared.delete(key);
-    throw error;
+    const chronicle = await entry.chronicle;
+    try {
+      const [result] = await chronicle.appendLines([line]);
+      return result as AppendResult;
+    } finally {
+      usable = !chronicle.isBroken;
+    }
   } finally {
+    if (!usable && shared.get(key) === entry) shared.delete(key);
     const { chronicle } = entry;
     if (--entry.users === 0) {
       const close = () => {
