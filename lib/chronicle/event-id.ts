@@ -1,7 +1,7 @@
 /**
  * Event ids, and the line that an event becomes.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { describe } from '../arguments.js';
 import { invalid } from '../errors.js';
@@ -56,9 +56,7 @@ function sha256OfCanonical(event: JsonObject, field: string): string {
   } catch (error) {
     throw invalid(field, `has no canonical JSON: ${firstLine(error)}`, error);
   }
-  return createHash('sha256')
-    .update(canonical ?? '')
-    .digest('hex');
+  return hash('sha256', canonical ?? '');
 }
 
 function firstLine(error: unknown): string {

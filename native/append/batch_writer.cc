@@ -37,6 +37,7 @@ void BatchWriter::Start(Job job) {
   std::unique_lock guard(mutex_);
   job_ = std::move(job);
   if (running_) {
+    guard.unlock();  // or the thread would wake only to wait for it
     wake_.notify_one();
     return;
   }
