@@ -165,6 +165,8 @@ class Addon : public Napi::Addon<Addon> {
                              InstanceMethod<&Addon::Unlock>("unlock"),
                          });
     DefineWriter(env, exports);
+    // What it was built from; see scripts/native-hash.cjs.
+    exports.Set("sources", Napi::String::New(env, "holdfast sources " HOLDFAST_SOURCES));
   }
 
   const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
@@ -213,12 +215,13 @@ class Addon : public Napi::Addon<Addon> {
 
   Napi::Value Submit(const Napi::CallbackInfo& info,
                      std::shared_ptr<lock::Waiter> (*start)(lock::Request, lock::Done)) {
+    lock::Request request = RequestFrom(info);
     const uint32_t ticket = ++last_ticket_;
     waits_[ticket].callback = Napi::Persistent(info[4].As<Napi::Function>());
     mailbox_->Expect(info.Env());
     // Shared, because a std::function must be copyable and a lock is not.
     waits_[ticket].waiter =
-        start(RequestFrom(info), [this, ticket, mailbox = mailbox_](lock::Outcome outcome) {
+        start(std::move(request), [this, ticket, mailbox = mailbox_](lock::Outcome outcome) {
           mailbox->Post([this, ticket, outcome = std::make_shared<lock::Outcome>(std::move(outcome))](
                             Napi::Env env) { Answer(env, ticket, std::move(*outcome)); });
         });
