@@ -34,7 +34,9 @@ const commands = {
   // A worker thread that takes the lock and keeps it.
   async worker({ file }) {
     const worker = new Worker(new URL('./locking-worker.mjs', import.meta.url), { workerData: { file } });
-    await new Promise((resolve) => worker.once('message', resolve));
+    await new Promise((resolve) => {
+      worker.on('message', (message) => message === 'held' && resolve());
+    });
     return { held: true };
   },
   warnings() {

@@ -9,7 +9,8 @@ for (let round = 0; round < rounds; round++) {
   const data = { workerData: { file: `${file}-${round}` } };
   const program = new URL('./locking-worker.mjs', import.meta.url);
   const holder = new Worker(program, data);
-  await once(holder, 'message');
+  // 'called', then 'held'.
+  while ((await once(holder, 'message'))[0] !== 'held');
   const waiter = new Worker(program, data);
   await once(waiter, 'message');
   await Promise.all([waiter.terminate(), holder.terminate()]);
