@@ -13,6 +13,7 @@
         "native/lock/interrupt.cc",
         "native/lock/wait_queue.cc",
         "native/os/file_posix.cc",
+        "native/os/library_posix.cc",
         "native/os/thread_pool.cc",
         "native/os/thread_posix.cc"
       ],
@@ -28,12 +29,7 @@
         "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
         "MACOSX_DEPLOYMENT_TARGET": "12.0",
         "OTHER_CFLAGS": ["-Wall", "-Wextra", "-Werror"]
-      },
-      "conditions": [
-        # A worker thread that ends unloads the addons that only it had loaded; our waiting threads and the signal
-        # handler would then run in unmapped memory. Once loaded, the library therefore stays.
-        ["OS=='linux'", { "ldflags": ["-Wl,-z,nodelete"] }]
-      ]
+      }
     }
   ]
 }

@@ -24,6 +24,7 @@
 
 #include "append/batch_writer.h"
 #include "lock/wait_queue.h"
+#include "os/library.h"
 #include "os/thread_pool.h"
 
 namespace holdfast {
@@ -149,6 +150,7 @@ class Writer;
 class Addon : public Napi::Addon<Addon> {
  public:
   Addon(Napi::Env env, Napi::Object exports) : mailbox_(std::make_shared<Mailbox>()) {
+    os::KeepLibraryLoaded();
     mailbox_->Open(env);
     // Added after the mailbox's own hook and so run before it.
     env.AddCleanupHook([this] { End(); });
