@@ -87,9 +87,9 @@ export function outcomeUnknown(cause: Error, path: string): HoldfastError {
   return new HoldfastError('EIO', message, { cause, path, outcomeUnknown: true });
 }
 
-/** After a failed sync: nothing more is written, for a later sync that succeeds would prove nothing. */
+/** After an unknown outcome: nothing more is written, for a later sync that succeeds would prove nothing. */
 export function poisoned(cause: Error, path: string): HoldfastError {
-  const message = `not written, '${path}' must be opened again, because a sync failed before: ${cause.message}`;
+  const message = `not written, '${path}' must be opened again, because the outcome of a write is unknown: ${cause.message}`;
   return new HoldfastError('EIO', message, { cause, path });
 }
 

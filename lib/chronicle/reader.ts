@@ -1,8 +1,9 @@
 /**
  * Reading lines from a chronicle's file, forwards and backwards, without a lock and in bounded memory.
  */
-import { type FileHandle, open } from 'node:fs/promises';
-import { refused } from '../errors.js';
+import { constants, type FileHandle, open } from 'node:fs/promises';
+import { constants as osConstants } from 'node:os';
+import { refused, systemError } from '../errors.js';
 import type { NativePath } from '../native.js';
 import type { Line } from './line.js';
 import { LineSplitter } from './line-splitter.js';
@@ -10,14 +11,27 @@ import { LineSplitter } from './line-splitter.js';
 const chunkBytes = 256 * 1024;
 const newline = 0x0a;
 
-/** Opens the file for reading. The caller closes it. */
+/** Opens the file for reading; what is no regular file is refused, as it is for appending. The caller closes it. */
 export async function openForReading(path: NativePath): Promise<FileHandle> {
+  const name = path.toString();
   try {
-    return await open(path, 'r');
+    // O_NONBLOCK, which Windows has not: opening a FIFO must not wait for its other end.
+    const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    const stats = await file.stat();
+    if (stats.isFile()) return file;
+    await file.close();
+    throw systemError(stats.isDirectory() ? isDirectory : notRegular, name);
   } catch (error) {
-    throw refused(error as Error, path.toString());
+    throw refused(error as Error, name);
   }
 }
+
+const isDirectory = {
+  errno: osConstants.errno.EISDIR,
+  syscall: 'read',
+  text: 'illegal operation on a directory',
+};
+const notRegular = { errno: osConstants.errno.EINVAL, syscall: 'open', text: 'not a regular file' };
 
 /** The same lines; what the file system refuses meanwhile (a directory, a bad sector) is `EIO`. */
 export async function* refusing(lines: AsyncGenerator<Line[]>, path: NativePath): AsyncGenerator<Line[]> {

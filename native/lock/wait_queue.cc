@@ -136,7 +136,10 @@ class WaitQueue {
       if (!out->error) out->error = file.Id(&id);
       if (out->error) return Attempt::kFailed;
       local = local || file.IsLocal();
-      if (local && !here && !request.has_descriptor()) Learn(request.path);
+      // A symbolic link may lead from a directory on a network to a local file; what is learned is the
+      // directory.
+      if (local && !here && !request.has_descriptor() && os::IsInLocalDirectory(request.path))
+        Learn(request.path);
     }
     Attempt attempt = MechanismOf(spec.kind).try_lock(file, spec, &out->error);
     if (out->error.number == EINVAL && spec.kind == Kind::kFcntl && spec.start == 0 && spec.length == 0) {

@@ -91,6 +91,9 @@ class File {
 // The file that `path` names now (ENOENT: none).
 Error Identify(const std::string& path, FileId* out);
 
+// As File::IsLocal, for the directory that holds `path`.
+bool IsInLocalDirectory(const std::string& path);
+
 // Removes the directory entry `path`, not a directory.
 Error Remove(const std::string& path);
 

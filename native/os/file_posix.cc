@@ -97,6 +97,28 @@ Error SyncDescriptor(int descriptor, Durability durability) {
   return system_calls.fsync(descriptor) == 0 ? Error{} : Failed("fsync");
 }
 
+bool IsLocalFileSystem(const struct statfs& status) {
+#ifdef __linux__
+  // From linux/magic.h and statfs(2): ext2/3/4, xfs, btrfs, tmpfs, ramfs, overlayfs, f2fs, zfs, bcachefs.
+  switch (static_cast<uint32_t>(status.f_type)) {
+    case 0xef53:
+    case 0x58465342:
+    case 0x9123683e:
+    case 0x01021994:
+    case 0x858458f6:
+    case 0x794c7630:
+    case 0xf2f52010:
+    case 0x2fc12fc1:
+    case 0xca451a4e:
+      return true;
+    default:
+      return false;
+  }
+#else
+  return (status.f_flags & MNT_LOCAL) != 0;
+#endif
+}
+
 }  // namespace
 
 File& File::operator=(File&& other) noexcept {
@@ -206,26 +228,12 @@ Error File::Sync(Durability durability) const {
 
 bool File::IsLocal() const {
   struct statfs status;
-  if (::fstatfs(handle_, &status) != 0) return false;
-#ifdef __linux__
-  // From linux/magic.h and statfs(2): ext2/3/4, xfs, btrfs, tmpfs, ramfs, overlayfs, f2fs, zfs, bcachefs.
-  switch (static_cast<uint32_t>(status.f_type)) {
-    case 0xef53:
-    case 0x58465342:
-    case 0x9123683e:
-    case 0x01021994:
-    case 0x858458f6:
-    case 0x794c7630:
-    case 0xf2f52010:
-    case 0x2fc12fc1:
-    case 0xca451a4e:
-      return true;
-    default:
-      return false;
-  }
-#else
-  return (status.f_flags & MNT_LOCAL) != 0;
-#endif
+  return ::fstatfs(handle_, &status) == 0 && IsLocalFileSystem(status);
+}
+
+bool IsInLocalDirectory(const std::string& path) {
+  struct statfs status;
+  return ::statfs(DirectoryOf(path).c_str(), &status) == 0 && IsLocalFileSystem(status);
 }
 
 Error Identify(const std::string& path, FileId* out) {

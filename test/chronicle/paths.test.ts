@@ -2,6 +2,7 @@
  * Which file a path means, and what becomes of paths on which no chronicle can be: each is refused with the code of
  * the contract, and nothing is written.
  */
+import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -168,6 +169,17 @@ describe.each(everyFunction)('a bad path is refused: %s', (_, call) => {
     const path = temporaryDirectory();
     await expect(call(path)).rejects.toMatchObject({ code: 'EIO', path, cause: { code: 'EISDIR' } });
   });
+
+  it.skipIf(process.platform === 'win32')(
+    'a FIFO or a device, without waiting: EIO, caused by EINVAL',
+    async () => {
+      const fifo = join(temporaryDirectory(), 'fifo');
+      execFileSync('mkfifo', [fifo]);
+      for (const path of [fifo, '/dev/null']) {
+        await expect(call(path)).rejects.toMatchObject({ code: 'EIO', path, cause: { code: 'EINVAL' } });
+      }
+    },
+  );
 
   it('a path through a file: EIO, caused by ENOTDIR', async () => {
     const file = join(temporaryDirectory(), 'file');
