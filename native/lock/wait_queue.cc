@@ -127,7 +127,9 @@ class WaitQueue {
     Spec spec = request.spec;
     const bool must_write = spec.kind == Kind::kFcntl && spec.mode == Mode::kExclusive;
     bool local = here;
-    if (spec.kind == Kind::kFlock && !request.has_descriptor() && TakeIdleFile(request.path, &file, &id)) {
+    const bool reused =
+        spec.kind == Kind::kFlock && !request.has_descriptor() && TakeIdleFile(request.path, &file, &id);
+    if (reused) {
       local = true;
     } else {
       out->error = request.has_descriptor()
@@ -148,6 +150,13 @@ class WaitQueue {
       spec.kind = Kind::kFlock;
       out->error = {};
       attempt = MechanismOf(spec.kind).try_lock(file, spec, &out->error);
+    }
+    if (attempt == Attempt::kBusy && reused) {
+      // Busy may be the file that the path named when it was opened, and no longer does.
+      bool still = false;
+      out->error = StillNames(request.path, id, &still);
+      if (out->error) return Attempt::kFailed;
+      if (!still) return Attempt::kInterrupted;
     }
     if (attempt == Attempt::kBusy && interrupt != nullptr) {
       attempt = interrupt->Run([&] { return MechanismOf(spec.kind).wait_lock(file, spec, &out->error); });

@@ -91,6 +91,22 @@ describe('L6: the path still names the file that is locked', () => {
     await expect(lock(file, { create: false })).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
+  it('when it was locked a moment ago, and the old file is locked by somebody else under another name', async () => {
+    const file = join(temporaryDirectory(), 'file');
+    const other = new Program('locker');
+    await other.next();
+    await (await lock(file)).release(); // the file may still be open here
+    await (await lock(file)).release();
+    await other.ask({ command: 'lock', file });
+    renameSync(file, `${file}.old`);
+    const held = await tryLock(file);
+    expect(held).not.toBeNull();
+    await held?.release();
+    // And a wait is for the file that the path names, which is free, not for the old one, which stays locked.
+    await (await lock(file)).release();
+    expect(await tryLock(`${file}.old`)).toBeNull();
+  });
+
   it('and no file stays open for long after its lock was released', async () => {
     const directory = temporaryDirectory();
     for (let i = 0; i < 100; i++) {
