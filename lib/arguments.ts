@@ -71,6 +71,13 @@ export function checkOneOf<Choice extends string>(
   return value as Choice;
 }
 
+export function checkSignal(value: unknown, field: string): AbortSignal | undefined {
+  if (value !== undefined && !(value instanceof AbortSignal)) {
+    throw invalid(field, `expected an AbortSignal, got ${describe(value)}`);
+  }
+  return value;
+}
+
 /** `options`, or an empty object where there is none. */
 export function checkOptions<Options extends object>(options: Options | undefined): Partial<Options> {
   if (options === undefined) return {};

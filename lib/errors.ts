@@ -30,8 +30,8 @@ export class HoldfastError extends Error {
   /** The file that the call was about. */
   readonly path?: string;
   /**
-   * `EIO`: true where an append may or may not be in the file, because its sync failed. Open the chronicle again and
-   * send the event again with the same id.
+   * `EIO`: true where a sync failed, so that nobody can say whether what was written will last. After an append, open
+   * the chronicle again and send the event again with the same id; a file that was to be replaced, replace again.
    */
   readonly outcomeUnknown: boolean;
 
@@ -81,9 +81,24 @@ export function refused(cause: Error, path: string): HoldfastError {
   return new HoldfastError('EIO', cause.message, { cause, path });
 }
 
+/** A path that names no regular file: a directory, a FIFO, a device. */
+export function irregular(stats: { isDirectory(): boolean }, path: string): NodeJS.ErrnoException {
+  const { EISDIR, EINVAL } = constants.errno;
+  const error = stats.isDirectory()
+    ? { errno: EISDIR, syscall: 'open', text: 'illegal operation on a directory' }
+    : { errno: EINVAL, syscall: 'open', text: 'not a regular file' };
+  return systemError(error, path);
+}
+
 /** A write was made whose sync failed, so nobody can say whether it will last. */
 export function outcomeUnknown(cause: Error, path: string): HoldfastError {
   const message = `outcome unknown, reopen '${path}' and send the events again with the same ids: ${cause.message}`;
+  return new HoldfastError('EIO', message, { cause, path, outcomeUnknown: true });
+}
+
+/** A file was replaced, but the sync of its directory failed: after a power loss the old one may be there again. */
+export function replacementUnsynced(cause: Error, path: string): HoldfastError {
+  const message = `outcome unknown, '${path}' was replaced, but that may not last: ${cause.message}`;
   return new HoldfastError('EIO', message, { cause, path, outcomeUnknown: true });
 }
 

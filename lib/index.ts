@@ -2,6 +2,7 @@
  * holdfast: kernel-held file locks, and a durable NDJSON log that many processes append to.
  */
 export type { FilePath } from './arguments.js';
+export { type AtomicData, type WriteFileAtomicOptions, writeFileAtomic } from './atomic/write-file-atomic.js';
 export type { AppendResult } from './chronicle/appender.js';
 export { Chronicle, type Entry, openChronicle, type ReadRange } from './chronicle/chronicle.js';
 export type { CorruptLine, CorruptReason } from './chronicle/corrupt-line.js';

@@ -57,6 +57,9 @@ export type NativeTarget = NativePath | number;
 /** The bits of a request for a lock. */
 export const lockFlags = { exclusive: 1, create: 2, fcntl: 4, barge: 8 } as const;
 
+/** How far a sync reaches; the native code takes the index. */
+export const durabilities = ['none', 'data', 'full'] as const;
+
 interface Native {
   tryLockHere(target: NativeTarget, flags: number, start: Offset, length: Offset): number | undefined;
   tryLock(target: NativeTarget, flags: number, start: Offset, length: Offset, done: LockDone): number;
@@ -68,6 +71,8 @@ interface Native {
   isKnownLocal(path: NativePath): boolean;
   unlockElsewhere(lock: number, remove: boolean, done: (error: NativeError | null) => void): boolean;
   unlock(lock: number, remove: boolean): void;
+  sync(descriptor: number, durability: number, done: (error: NativeError | null) => void): void;
+  syncDirectory(path: NativePath, ancestors: boolean, done: (error: NativeError | null) => void): void;
   Writer: new (path: NativePath, lockTimeout: number, durability: number) => Writer;
 }
 

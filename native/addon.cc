@@ -165,6 +165,8 @@ class Addon : public Napi::Addon<Addon> {
                              InstanceMethod<&Addon::IsKnownLocal>("isKnownLocal"),
                              InstanceMethod<&Addon::UnlockElsewhere>("unlockElsewhere"),
                              InstanceMethod<&Addon::Unlock>("unlock"),
+                             InstanceMethod<&Addon::Sync>("sync"),
+                             InstanceMethod<&Addon::SyncDirectory>("syncDirectory"),
                          });
     DefineWriter(env, exports);
     // What it was built from; see scripts/native-hash.cjs.
@@ -321,18 +323,7 @@ class Addon : public Napi::Addon<Addon> {
     auto held = std::make_shared<lock::HeldLock>(std::move(found->second));
     locks_.erase(found);
     const bool remove = info[1].ToBoolean();
-    const uint32_t number = ++last_ticket_;
-    releases_[number] = Napi::Persistent(info[2].As<Napi::Function>());
-    mailbox_->Expect(info.Env());
-    const os::Error failure = os::RunOnHelperThread([this, held, remove, number, mailbox = mailbox_] {
-      const os::Error error = Release(held.get(), remove);
-      mailbox->Post([this, number, error](Napi::Env env) {
-        const auto release = releases_.extract(number);
-        mailbox_->Received(env);
-        release.mapped().Call({error ? ToObject(env, error) : env.Null()});
-      });
-    });
-    if (failure) Throw(info.Env(), failure);
+    RunElsewhere(info.Env(), info[2], [held, remove] { return Release(held.get(), remove); });
     return Napi::Boolean::New(info.Env(), true);
   }
 
@@ -343,6 +334,47 @@ class Addon : public Napi::Addon<Addon> {
     const os::Error error = Release(&found->second, info[1].ToBoolean());
     locks_.erase(found);
     if (error) Throw(info.Env(), error);
+  }
+
+  // sync(descriptor, durability, done): makes what was written to the file durable.
+  void Sync(const Napi::CallbackInfo& info) {
+    // A handle of our own: the caller's may be closed, and its number given to another file, while we wait.
+    auto file = std::make_shared<os::File>();
+    const os::File::Handle handle = DescriptorFrom(info[0].As<Napi::Number>().Int32Value());
+    if (os::Error error = os::File::Duplicate(handle, file.get())) Throw(info.Env(), error);
+    const auto durability = static_cast<os::Durability>(info[1].As<Napi::Number>().Int32Value());
+    RunElsewhere(info.Env(), info[2], [file, durability] {
+      const os::Error error = file->Sync(durability);
+      file->Close();
+      return error;
+    });
+  }
+
+  // syncDirectory(path, ancestors, done): makes the directory entry of `path` durable; see os::SyncDirectory.
+  void SyncDirectory(const Napi::CallbackInfo& info) {
+    const bool ancestors = info[1].ToBoolean();
+    RunElsewhere(info.Env(), info[2],
+                 [path = PathFrom(info[0]), ancestors] { return os::SyncDirectory(path, ancestors); });
+  }
+
+  // Runs a job that may block for long on a helper thread; done(error) is called with null or what it
+  // returned.
+  void RunElsewhere(Napi::Env env, const Napi::Value& done, std::function<os::Error()> job) {
+    const uint32_t number = ++last_ticket_;
+    jobs_[number] = Napi::Persistent(done.As<Napi::Function>());
+    mailbox_->Expect(env);
+    const os::Error failure = os::RunOnHelperThread([this, job = std::move(job), number, mailbox = mailbox_] {
+      const os::Error error = job();
+      mailbox->Post([this, number, error](Napi::Env env) {
+        const auto finished = jobs_.extract(number);
+        mailbox_->Received(env);
+        finished.mapped().Call({error ? ToObject(env, error) : env.Null()});
+      });
+    });
+    if (!failure) return;
+    jobs_.erase(number);
+    mailbox_->Received(env);
+    Throw(env, failure);
   }
 
   static os::Error Release(lock::HeldLock* held, bool remove) {
@@ -366,7 +398,7 @@ class Addon : public Napi::Addon<Addon> {
   std::shared_ptr<Mailbox> mailbox_;
   std::unordered_map<uint32_t, lock::HeldLock> locks_;
   std::unordered_map<uint32_t, PendingWait> waits_;
-  std::unordered_map<uint32_t, Napi::FunctionReference> releases_;
+  std::unordered_map<uint32_t, Napi::FunctionReference> jobs_;
   std::unordered_map<Writer*, bool> writers_;
   Napi::FunctionReference writer_class_;
   uint32_t last_lock_ = 0;
@@ -474,7 +506,7 @@ void Addon::End() {
   mailbox_->Close();
   for (auto& [ticket, wait] : waits_) lock::Cancel(wait.waiter);
   waits_.clear();
-  releases_.clear();
+  jobs_.clear();
   locks_.clear();
   for (auto& [writer, open] : writers_) writer->Abandon();
   writers_.clear();

@@ -1,8 +1,8 @@
 /**
  * Acquiring a lock: at once, or with a wait that ends at its deadline or its abort.
  */
-import { checkOptions, checkTimeout } from '../arguments.js';
-import { type HoldfastError, invalid, lockTimeout } from '../errors.js';
+import { checkOptions, checkSignal, checkTimeout } from '../arguments.js';
+import { type HoldfastError, lockTimeout } from '../errors.js';
 import { channels } from './diagnostics.js';
 import { holdersOf, type LockHolder } from './holders.js';
 import type { LockMode, Target } from './target.js';
@@ -24,12 +24,9 @@ const longestTimer = 2 ** 31 - 1;
 
 export function checkWait(options: WaitOptions | undefined): Wait {
   const { timeout, signal } = checkOptions(options);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw invalid('signal', 'expected an AbortSignal');
-  }
   return {
     timeout: timeout === undefined ? Number.POSITIVE_INFINITY : checkTimeout(timeout, 'timeout'),
-    signal,
+    signal: checkSignal(signal, 'signal'),
   };
 }
 

@@ -21,6 +21,18 @@ const methods = {
   close: () => chronicle.close(),
   appendEvent: holdfast.appendEvent,
   readChronicle: holdfast.readChronicle,
+  writeFileAtomic: holdfast.writeFileAtomic,
+  exitInTheMiddleOf(file) {
+    return new Promise((answer) => {
+      async function* pieces() {
+        yield 'x'.repeat(1_000_000);
+        answer();
+        await new Promise((resolve) => setImmediate(resolve));
+        process.exit();
+      }
+      holdfast.writeFileAtomic(file, pieces());
+    });
+  },
 
   // `callers` callers at once, of which each appends `count` events one after the other. Every acknowledgement is
   // sent as it comes, so that it is known outside when this process is killed.

@@ -111,6 +111,11 @@ export class ChronicleProcess {
     });
   }
 
+  /** Resolves when the process has ended by itself. */
+  get ended(): Promise<number | NodeJS.Signals> {
+    return this.#program.exited;
+  }
+
   kill(): Promise<void> {
     return this.#program.kill();
   }

@@ -15,3 +15,12 @@ export function mountTmpfs(bytes: number): string {
   onTestFinished(() => void execFileSync('umount', ['--lazy', directory]));
   return directory;
 }
+
+/** The same directory, mounted a second time and read-only; unmounted when the test ends. */
+export function mountReadOnly(directory: string): string {
+  const mounted = temporaryDirectory();
+  execFileSync('mount', ['--bind', directory, mounted]);
+  onTestFinished(() => void execFileSync('umount', ['--lazy', mounted]));
+  execFileSync('mount', ['-o', 'remount,bind,ro', mounted]);
+  return mounted;
+}

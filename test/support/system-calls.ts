@@ -46,7 +46,8 @@ if (unwatchable === undefined) {
 export class SystemCalls {
   /**
    * The calls so far, in their order, as `<call> <path>` with the path relative to the directory. Calls: `open`,
-   * `mkdir`, `stat`, `fstat`, `flock`, `unlock`, `fcntl`, `pread`, `writev`, `ftruncate`, `fsync`, `fdatasync`.
+   * `mkdir`, `stat`, `fstat`, `flock`, `unlock`, `fcntl`, `pread`, `write`, `writev`, `ftruncate`, `fsync`, `fdatasync`,
+   * `fchmod`, `fchown`, `rename` (with the old path), `unlink`.
    */
   readonly made: string[] = [];
   readonly #directory: string;

@@ -130,6 +130,10 @@ ssize_t pread64(int descriptor, void* buffer, size_t length, off64_t offset) {
   return fails(ask_about("pread", descriptor)) ? -1 : REAL(pread64)(descriptor, buffer, length, offset);
 }
 
+ssize_t write(int descriptor, const void* buffer, size_t length) {
+  return fails(ask_about("write", descriptor)) ? -1 : REAL(write)(descriptor, buffer, length);
+}
+
 ssize_t writev(int descriptor, const struct iovec* parts, int count) {
   const struct answer answer = ask_about("writev", descriptor);
   if (fails(answer)) return -1;
@@ -155,4 +159,20 @@ int fsync(int descriptor) {
 
 int fdatasync(int descriptor) {
   return fails(ask_about("fdatasync", descriptor)) ? -1 : REAL(fdatasync)(descriptor);
+}
+
+int fchmod(int descriptor, mode_t mode) {
+  return fails(ask_about("fchmod", descriptor)) ? -1 : REAL(fchmod)(descriptor, mode);
+}
+
+int fchown(int descriptor, uid_t owner, gid_t group) {
+  return fails(ask_about("fchown", descriptor)) ? -1 : REAL(fchown)(descriptor, owner, group);
+}
+
+int rename(const char* from, const char* to) {
+  return fails(ask("rename", from)) ? -1 : REAL(rename)(from, to);
+}
+
+int unlink(const char* path) {
+  return fails(ask("unlink", path)) ? -1 : REAL(unlink)(path);
 }

@@ -1,0 +1,184 @@
+/**
+ * Replacing a file whole: a temporary file beside it, sync, rename, sync of the directory. Whoever opens the path sees
+ * the old file or the new one, also after a crash at any moment.
+ */
+import { randomBytes } from 'node:crypto';
+import { constants, type Stats, unlinkSync } from 'node:fs';
+import { type FileHandle, open, readlink, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { constants as osConstants } from 'node:os';
+import { sep } from 'node:path';
+import type { Durability } from '../chronicle/options.js';
+import { irregular, refused, replacementUnsynced, systemError } from '../errors.js';
+import type { NativePath } from '../native.js';
+import { syncDirectory, syncFile } from './sync.js';
+
+/** Appends bytes to the new file. They may be changed again when it has resolved. */
+export type Write = (bytes: Uint8Array) => Promise<void>;
+
+export interface Replacement {
+  /** The permissions of a file that did not exist before, which the umask still narrows. */
+  readonly mode: number;
+  readonly durability: Durability;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Replaces what `path` names, or names through symbolic links, with a file that `fill` writes. The new file has the
+ * mode and the owner of the old one.
+ *
+ * Before the rename every failure leaves the old file whole and removes the temporary one; what `fill` throws is
+ * thrown as it is, and so is the reason of an abort.
+ *
+ * @throws `EIO` for what the file system refuses; with `outcomeUnknown` where the new file is in place but the sync of
+ *   its directory failed, so that the old one may come back after a power loss.
+ */
+export async function replaceFile(
+  path: NativePath,
+  { mode, durability, signal }: Replacement,
+  fill: (write: Write) => Promise<void>,
+): Promise<void> {
+  const refusing = <T>(call: Promise<T>) =>
+    call.catch((error: Error) => {
+      throw refused(error, path.toString());
+    });
+  const target = await refusing(followLinks(path));
+  const old = await refusing(statOf(target));
+  const temporary = temporaryName(target);
+  signal?.throwIfAborted();
+  // Exclusive, and never through a link: in a directory that others can write to, nobody can plant this file. Until
+  // it has its owner, nobody else can open it.
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
+  const file = await refusing(open(temporary, flags, old ? 0o600 : mode));
+  removeAtExit(temporary);
+  try {
+    try {
+      if (old) await refusing(keepOwnerAndMode(file, old));
+      await fill((bytes) => refusing(file.writeFile(bytes)));
+      signal?.throwIfAborted();
+      await refusing(syncFile(file, durability, path));
+    } finally {
+      await refusing(file.close());
+    }
+    signal?.throwIfAborted();
+    await refusing(rename(temporary, target));
+  } catch (error) {
+    await unlink(temporary).catch(() => {});
+    throw error;
+  } finally {
+    temporaries.delete(temporary);
+  }
+  if (durability === 'none') return;
+  try {
+    // Of a file that was there, the directories above are its first writer's affair.
+    await syncDirectory(target, old === undefined);
+  } catch (error) {
+    throw replacementUnsynced(error as Error, path.toString());
+  }
+}
+
+/** The path without symbolic links at its end, also where the file that the last one names is missing. */
+async function followLinks(path: NativePath): Promise<Buffer> {
+  let at: Buffer = Buffer.from(path);
+  // As many as Linux follows (path_resolution(7)).
+  for (let links = 0; links < 40; links++) {
+    try {
+      return await realpath(at, { encoding: 'buffer' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    let link: Buffer;
+    try {
+      link = await readlink(at, { encoding: 'buffer' });
+    } catch {
+      return at; // the file is missing, or its directory is
+    }
+    at = link[0] === sep.charCodeAt(0) ? link : Buffer.concat([directoryOf(at), link]);
+  }
+  throw systemError(tooManyLinks, path.toString());
+}
+
+const tooManyLinks = {
+  errno: osConstants.errno.ELOOP,
+  syscall: 'open',
+  text: 'too many symbolic links encountered',
+};
+/** Undefined where there is no file yet; what is no regular file cannot be replaced by one. */
+async function statOf(path: Buffer): Promise<Stats | undefined> {
+  let stats: Stats;
+  try {
+    stats = await stat(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  if (stats.isFile()) return stats;
+  throw irregular(stats, path.toString());
+}
+
+/** With its separator. */
+export function directoryOf(path: Buffer): Buffer {
+  return path.subarray(0, path.lastIndexOf(sep) + 1);
+}
+
+/** `.<name>.<random>.tmp`, in the directory of `path`, no longer than a name may be. */
+function temporaryName(path: Buffer): Buffer {
+  const directory = directoryOf(path);
+  const random = randomBytes(12).toString('hex');
+  // 255 bytes are the most nearly everywhere; a character of UTF-8 is not cut in two.
+  let end = Math.min(path.length, directory.length + 200);
+  while (end < path.length && ((path[end] ?? 0) & 0xc0) === 0x80) end--;
+  return Buffer.concat([
+    directory,
+    Buffer.from('.'),
+    path.subarray(directory.length, end),
+    Buffer.from(`.${random}.tmp`),
+  ]);
+}
+
+/**
+ * Who may not give a file away keeps as much as the system allows: the group alone, or neither. Nobody gains access by
+ * that: a group that could not be kept has no more permissions than everybody (as Vim does it), and set-user-ID and
+ * set-group-ID go with the owner they were meant for.
+ */
+async function keepOwnerAndMode(file: FileHandle, old: Stats): Promise<void> {
+  const now = await file.stat();
+  let mode = old.mode & 0o7777;
+  let { uid, gid } = now;
+  if (uid !== old.uid && (await isChanged(file.chown(old.uid, old.gid)))) ({ uid, gid } = old);
+  if (gid !== old.gid && (await isChanged(file.chown(uid, old.gid)))) gid = old.gid;
+  if (uid !== old.uid) mode &= ~0o4000;
+  if (gid !== old.gid) mode = (mode & ~0o2070) | (mode & ((mode & 0o007) << 3) & 0o070);
+  await file.chmod(mode);
+}
+
+const impossibleChanges = new Set<string | undefined>(['EPERM', 'EINVAL', 'ENOSYS', 'ENOTSUP']);
+
+/** False where this user may not, or where the file system has no owners. */
+async function isChanged(change: Promise<void>): Promise<boolean> {
+  try {
+    await change;
+    return true;
+  } catch (error) {
+    if (!impossibleChanges.has((error as NodeJS.ErrnoException).code)) throw error;
+    return false;
+  }
+}
+
+/** Removed on process.exit() as well. Only SIGKILL and a crash leave one behind. */
+const temporaries = new Set<Buffer>();
+let listening = false;
+
+function removeAtExit(temporary: Buffer): void {
+  temporaries.add(temporary);
+  if (listening) return;
+  listening = true;
+  process.on('exit', () => {
+    for (const path of temporaries) {
+      try {
+        unlinkSync(path);
+      } catch {
+        // It is gone, or cannot be removed: nothing is left to be done.
+      }
+    }
+  });
+}

@@ -1,0 +1,31 @@
+/**
+ * Syncs on a helper thread of the native code: as far as the caller asks (node:fs knows no F_FULLFSYNC), and without
+ * taking a thread of libuv's pool for as long as a disk takes.
+ */
+import type { FileHandle } from 'node:fs/promises';
+import type { Durability } from '../chronicle/options.js';
+import { isNativeError, systemError } from '../errors.js';
+import { durabilities, type NativeError, type NativePath, native } from '../native.js';
+
+/** Makes what was written to `file` durable. Rejects with the system's error; `path` is for its message. */
+export function syncFile(file: FileHandle, durability: Durability, path: NativePath): Promise<void> {
+  if (durability === 'none') return Promise.resolve();
+  return run(path, (done) => native.sync(file.fd, durabilities.indexOf(durability), done));
+}
+
+/** Makes the directory entry of `path` durable; with `ancestors`, those of the directories above it as well. */
+export function syncDirectory(path: NativePath, ancestors: boolean): Promise<void> {
+  return run(path, (done) => native.syncDirectory(path, ancestors, done));
+}
+
+function run(path: NativePath, start: (done: (error: NativeError | null) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: NativeError) => reject(systemError(error, path.toString()));
+    try {
+      start((error) => (error ? fail(error) : resolve()));
+    } catch (error) {
+      if (!isNativeError(error)) throw error;
+      fail(error);
+    }
+  });
+}

@@ -1,0 +1,133 @@
+/**
+ * `writeFileAtomic`: as `fs.promises.writeFile`, but the file is replaced whole, durably, or not at all.
+ */
+import { mkdir } from 'node:fs/promises';
+import {
+  checkBoolean,
+  checkInteger,
+  checkOneOf,
+  checkOptions,
+  checkSignal,
+  describe,
+  type FilePath,
+  toNativePath,
+} from '../arguments.js';
+import type { Durability } from '../chronicle/options.js';
+import { invalid, refused } from '../errors.js';
+import { durabilities } from '../native.js';
+import { directoryOf, replaceFile, type Write } from './replace-file.js';
+
+type Piece = string | Uint8Array;
+
+/** Strings are written as UTF-8. */
+export type AtomicData = Piece | Iterable<Piece> | AsyncIterable<Piece>;
+
+export interface WriteFileAtomicOptions {
+  /** The permissions of a new file, which the umask narrows. One that is replaced keeps its own. Default: 0o666. */
+  mode?: number;
+  /** What the new content survives when the promise has resolved; see {@link Durability}. Default: `'data'`. */
+  durability?: Durability;
+  /** Make the directories above the file where they are missing. Default: false. */
+  parents?: boolean;
+  /** Leaves the old file as it is, and rejects with `signal.reason`; without effect once the new one is in place. */
+  signal?: AbortSignal;
+}
+
+/** The last call for each path that is under way. */
+const calls = new Map<string, Promise<void>>();
+
+/** Small pieces are gathered to so many bytes before they are written. */
+const gatheredBytes = 256 * 1024;
+
+/**
+ * Writes a file atomically: through a temporary file in the same directory, a sync, a rename, and a sync of the
+ * directory. Readers see the old content or the new one, and so does everybody after a crash or a power loss at any
+ * moment. When it resolves, the new content is there to stay. When it rejects, the old file is as it was, and the
+ * temporary file is gone; except with `outcomeUnknown`, when the new content stands there but may not last.
+ *
+ * The file that is replaced passes its mode and its owner on, as far as this user may set them; not its extended
+ * attributes, and its other hard links keep the old content. A symbolic link stays, and the file that it names is
+ * replaced. A file that this user may not write to is replaced all the same if its directory allows it (rename(2)).
+ * Calls of one process for one path are made one after the other, so the last one wins. A process that is killed
+ * may leave its temporary file, `.<name>.<random>.tmp`, behind.
+ *
+ * @throws `EVALIDATION` for a bad argument; `EIO` for what the file system refuses, with the system's error as its
+ *   `cause`; what iterating over `data` throws, as it is.
+ */
+export async function writeFileAtomic(
+  path: FilePath,
+  data: AtomicData,
+  options?: WriteFileAtomicOptions,
+): Promise<void> {
+  const nativePath = toNativePath(path, 'path');
+  const { mode = 0o666, durability = 'data', parents = false, signal } = checkOptions(options);
+  const replacement = {
+    mode: checkMode(mode),
+    durability: checkOneOf(durability, durabilities, 'durability'),
+    signal: checkSignal(signal, 'signal'),
+  };
+  checkBoolean(parents, 'parents');
+  const pieces = piecesOf(data);
+
+  const key = nativePath.toString('latin1');
+  const before = calls.get(key);
+  const call = (async () => {
+    await before?.catch(() => {});
+    signal?.throwIfAborted();
+    if (parents) {
+      await mkdir(directoryOf(Buffer.from(nativePath)), { recursive: true }).catch((error: Error) => {
+        throw refused(error, nativePath.toString());
+      });
+    }
+    await replaceFile(nativePath, replacement, (write) => writePieces(pieces, write));
+  })();
+  calls.set(key, call);
+  try {
+    await call;
+  } finally {
+    if (calls.get(key) === call) calls.delete(key);
+  }
+}
+
+function checkMode(mode: unknown): number {
+  if (checkInteger(mode, 'mode', 0) > 0o7777) throw invalid('mode', `expected at most 0o7777, got ${mode}`);
+  return mode as number;
+}
+
+function isPiece(value: unknown): value is Piece {
+  return typeof value === 'string' || value instanceof Uint8Array;
+}
+
+function piecesOf(data: unknown): Iterable<unknown> | AsyncIterable<unknown> {
+  if (isPiece(data)) return [data];
+  if (typeof data === 'object' && data !== null) {
+    if (Symbol.asyncIterator in data) return data as AsyncIterable<unknown>;
+    if (Symbol.iterator in data) return data as Iterable<unknown>;
+  }
+  throw invalid('data', `expected a string, bytes, or an iterable of those, got ${describe(data)}`);
+}
+
+async function writePieces(pieces: Iterable<unknown> | AsyncIterable<unknown>, write: Write): Promise<void> {
+  // Copied, because whoever yields a piece may fill the same buffer with the next one.
+  const gathered = Buffer.allocUnsafe(gatheredBytes);
+  let filled = 0;
+  let index = 0;
+  for await (const piece of pieces) {
+    if (!isPiece(piece)) {
+      throw invalid(`data[${index}]`, `expected a string or bytes, got ${describe(piece)}`);
+    }
+    index++;
+    const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
+    if (filled + bytes.byteLength > gatheredBytes) {
+      await write(gathered.subarray(0, filled));
+      filled = 0;
+    }
+    if (bytes.byteLength > gatheredBytes) {
+      await write(bytes);
+    } else {
+      gathered.set(bytes, filled);
+      filled += bytes.byteLength;
+    }
+  }
+  await write(gathered.subarray(0, filled));
+}
