@@ -6,16 +6,10 @@
         "native/addon.cc",
         "native/append/batch_writer.cc",
         "native/append/id_search.cc",
-        "native/lock/fcntl.cc",
-        "native/lock/flock.cc",
         "native/lock/held_lock.cc",
         "native/lock/idle_files.cc",
-        "native/lock/interrupt.cc",
         "native/lock/wait_queue.cc",
-        "native/os/file_posix.cc",
-        "native/os/library_posix.cc",
-        "native/os/thread_pool.cc",
-        "native/os/thread_posix.cc"
+        "native/os/thread_pool.cc"
       ],
       "include_dirs": ["<!@(node -p \"require('node-addon-api').include\")", "native"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_CPP_EXCEPTIONS_ALL", "NODE_ADDON_API_DISABLE_DEPRECATED", "HOLDFAST_SOURCES=\"<!(node scripts/native-hash.cjs)\""],
@@ -29,7 +23,26 @@
         "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
         "MACOSX_DEPLOYMENT_TARGET": "12.0",
         "OTHER_CFLAGS": ["-Wall", "-Wextra", "-Werror"]
-      }
+      },
+      "msvs_settings": {
+        "VCCLCompilerTool": { "ExceptionHandling": 1, "AdditionalOptions": ["/std:c++17", "/utf-8"] }
+      },
+      "conditions": [
+        ["OS!='win'", {
+          "sources": [
+            "native/lock/fcntl.cc",
+            "native/lock/flock.cc",
+            "native/lock/interrupt_posix.cc",
+            "native/os/file_posix.cc",
+            "native/os/library_posix.cc",
+            "native/os/thread_posix.cc"
+          ]
+        }],
+        ["OS=='linux'", {
+          "sources": ["native/os/floor_glibc.cc"],
+          "ldflags": ["-Wl,--version-script=<(module_root_dir)/native/exports.map"]
+        }]
+      ]
     }
   ]
 }

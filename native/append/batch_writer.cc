@@ -189,7 +189,7 @@ os::Error BatchWriter::LockCurrentFile(Result* result) {
         if (!closing_) interrupt_.At(began + options_.lock_timeout);
       }
       while (!interrupt_.Due()) {
-        attempt = interrupt_.Run([&] { return lock::kFlock.wait_lock(file_, lock::Spec{}, &error); });
+        attempt = interrupt_.Wait(&file_, lock::Opened::kForAppend, lock::Spec{}, &error);
         if (attempt != lock::Attempt::kInterrupted) break;
       }
     }

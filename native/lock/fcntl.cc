@@ -42,6 +42,9 @@ const Mechanism kFcntl = {
     [](const os::File& file, const Spec& spec, os::Error* error) {
       return Call(file, kWait, TypeOf(spec.mode), spec, error);
     },
+    [](const os::File& file, const Spec& held, Mode mode, os::Error* error) {
+      return Call(file, kTry, TypeOf(mode), held, error);
+    },
     [](const os::File& file, const Spec& spec) {
       os::Error ignored;
       return Call(file, kTry, F_UNLCK, spec, &ignored) == Attempt::kGranted;

@@ -29,6 +29,9 @@ const Mechanism kFlock = {
     [](const os::File& file, const Spec& spec, os::Error* error) {
       return Call(file, Operation(spec.mode), error);
     },
+    [](const os::File& file, const Spec&, Mode mode, os::Error* error) {
+      return Call(file, Operation(mode) | LOCK_NB, error);
+    },
     [](const os::File& file, const Spec&) { return os::system_calls.flock(file.handle(), LOCK_UN) == 0; },
 };
 

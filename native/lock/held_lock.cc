@@ -24,7 +24,8 @@ HeldLock& HeldLock::operator=(HeldLock&& other) noexcept {
 }
 
 void HeldLock::Release() {
-  if (path_.empty() && file_.is_open()) MechanismOf(spec_.kind).unlock(file_, spec_);
+  const bool by_name = path_.empty() || !os::kCloseUnlocksAtOnce;
+  if (by_name && file_.is_open()) MechanismOf(spec_.kind).unlock(file_, spec_);
   file_.Close();
 }
 
@@ -46,10 +47,8 @@ os::Error HeldLock::RemoveAndRelease() {
 }
 
 Attempt HeldLock::Convert(Mode mode, os::Error* error) {
-  Spec wanted = spec_;
-  wanted.mode = mode;
-  const Attempt attempt = MechanismOf(spec_.kind).try_lock(file_, wanted, error);
-  if (attempt == Attempt::kGranted) spec_ = wanted;
+  const Attempt attempt = MechanismOf(spec_.kind).convert(file_, spec_, mode, error);
+  if (attempt == Attempt::kGranted) spec_.mode = mode;
   return attempt;
 }
 

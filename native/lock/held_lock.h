@@ -14,8 +14,8 @@ namespace holdfast::lock {
 // path no longer names excludes nobody who comes later (portalocker#115, filelock#574).
 os::Error StillNames(const std::string& path, const os::FileId& id, bool* still);
 
-// Released on destruction, by closing the file; of a borrowed descriptor, which has no path, other copies may
-// be open, so that lock is released by name as well.
+// Released on destruction, by closing the file. Of a borrowed descriptor, which has no path, other copies may
+// be open, so that lock is released by name as well; on Windows every lock is.
 class HeldLock {
  public:
   HeldLock() = default;
@@ -34,8 +34,7 @@ class HeldLock {
   // vanishes: who waits for it finds that the path does not name it any more.
   os::Error RemoveAndRelease();
 
-  // Changes the mode without waiting. Where this answers kBusy, an fcntl lock is as it was, a flock lock is
-  // gone.
+  // Changes the mode without waiting. See Mechanism::convert.
   Attempt Convert(Mode mode, os::Error* error);
 
   // As it was taken: flock where fcntl was asked for and the kernel has no open file description locks.

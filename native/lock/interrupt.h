@@ -1,9 +1,10 @@
-// Gets a thread out of a blocking lock call, at a deadline or on demand.
+// A wait for a lock in the kernel that ends at a deadline or on demand.
 //
-// flock(2) has no timeout, and the only thing that ends its wait early is a signal. So a private signal with
-// an empty handler is sent to the waiting thread (OpenJDK does the same for its blocking file locks). One
-// signal is not enough: it may arrive in the moment between the last check and the system call, and is then
-// spent for nothing. So it is sent again and again, ever more rarely, until the thread has come out.
+// On Linux and macOS: flock(2) has no timeout, and the only thing that ends its wait early is a signal. So a
+// private signal with an empty handler is sent to the waiting thread (OpenJDK does the same for its blocking
+// file locks). One signal is not enough: it may arrive in the moment between the last check and the system
+// call, and is then spent for nothing. So it is sent again and again, ever more rarely, until the thread has
+// come out.
 //
 // The signal is a real-time signal that nobody else in the process handled when it was first needed (SIGIO on
 // macOS, which has no real-time signals). It is only ever sent to threads of ours, which have every other
@@ -11,14 +12,21 @@
 //
 // A thread in a call that no signal ends (a hung NFS server) stays there. Whoever waits for its result must
 // not wait for the thread.
+//
+// On Windows: see interrupt_windows.cc.
 #ifndef HOLDFAST_LOCK_INTERRUPT_H_
 #define HOLDFAST_LOCK_INTERRUPT_H_
 
 #include <chrono>
 
-#ifndef _WIN32
+#ifdef _WIN32
+#include <condition_variable>
+#else
 #include <pthread.h>
 #endif
+
+#include "lock/mechanism.h"
+#include "os/file.h"
 
 namespace holdfast::lock {
 
@@ -27,39 +35,40 @@ using Clock = std::chrono::steady_clock;
 // "No deadline".
 constexpr Clock::time_point kNever = Clock::time_point::max();
 
+// How the file was opened that is waited for.
+enum class Opened { kForLock, kForAppend, kByCaller };
+
 class Interrupt {
  public:
   Interrupt() = default;
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
 
-  // Sets the time from which calls are interrupted. From any thread, before or while a call runs.
+  // Sets the time from which waits are interrupted. From any thread, before or during a wait.
   void At(Clock::time_point when);
   void Now() { At(Clock::time_point::min()); }
   // True once that time has come.
   bool Due();
 
-  // Runs `call` on this thread, which must be one of os::StartThread's; it must return when a signal
-  // interrupts it.
-  template <typename Call>
-  auto Run(Call call) {
-    Enter();
-    auto result = call();
-    Leave();
-    return result;
-  }
+  // Waits for the lock on `file`, on this thread, which must be one of os::StartThread's. After kInterrupted
+  // nothing is held, and on Windows `file` is closed.
+  Attempt Wait(os::File* file, Opened opened, const Spec& spec, os::Error* error);
 
  private:
+#ifdef _WIN32
+  friend class KernelWaits;
+
+  // Guarded by the mutex of KernelWaits.
+  Clock::time_point when_ = kNever;
+  std::condition_variable changed_;
+#else
   friend class Signaller;
-  void Enter();
-  void Leave();
 
   // All of it is guarded by the Signaller's mutex.
   Clock::time_point when_ = kNever;
   Clock::time_point next_signal_ = kNever;
   Clock::duration pause_{};
   bool inside_ = false;
-#ifndef _WIN32
   pthread_t thread_{};
 #endif
 };

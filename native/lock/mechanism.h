@@ -25,10 +25,13 @@ struct Spec {
 enum class Attempt { kGranted, kBusy, kInterrupted, kFailed };
 
 struct Mechanism {
-  // One try, without waiting. On an open file that already holds the lock, changes its mode.
+  // One try, without waiting, on a file that holds no such lock.
   Attempt (*try_lock)(const os::File& file, const Spec& spec, os::Error* error);
   // Waits in the kernel until the lock is granted or a signal arrives.
   Attempt (*wait_lock)(const os::File& file, const Spec& spec, os::Error* error);
+  // Changes the mode of a lock that is held, without waiting. After kBusy, the lock may be gone (flock on
+  // Linux and macOS), or as it was.
+  Attempt (*convert)(const os::File& file, const Spec& held, Mode mode, os::Error* error);
   bool (*unlock)(const os::File& file, const Spec& spec);
 };
 

@@ -159,7 +159,8 @@ class WaitQueue {
       if (!still) return Attempt::kInterrupted;
     }
     if (attempt == Attempt::kBusy && interrupt != nullptr) {
-      attempt = interrupt->Run([&] { return MechanismOf(spec.kind).wait_lock(file, spec, &out->error); });
+      const Opened opened = request.has_descriptor() ? Opened::kByCaller : Opened::kForLock;
+      attempt = interrupt->Wait(&file, opened, spec, &out->error);
     }
     if (attempt == Attempt::kBusy) out->busy = true;
     if (attempt == Attempt::kGranted) {

@@ -1,7 +1,5 @@
 // The thread that sends the private signal. It exists while somebody waits with a deadline, and a little
 // longer.
-#include "lock/interrupt.h"
-
 #include <signal.h>
 
 #include <algorithm>
@@ -9,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "lock/interrupt.h"
 #include "os/thread.h"
 
 namespace holdfast::lock {
@@ -138,11 +137,11 @@ void Interrupt::At(Clock::time_point when) {
 bool Interrupt::Due() {
   return Signaller::Get().Due(this);
 }
-void Interrupt::Enter() {
+Attempt Interrupt::Wait(os::File* file, Opened, const Spec& spec, os::Error* error) {
   Signaller::Get().Enter(this);
-}
-void Interrupt::Leave() {
+  const Attempt attempt = MechanismOf(spec.kind).wait_lock(*file, spec, error);
   Signaller::Get().Leave(this);
+  return attempt;
 }
 
 }  // namespace holdfast::lock
