@@ -1,20 +1,47 @@
-/** The binaries in prebuilds/ are built from the sources as they stand. If this fails: `npm run prebuilds`. */
+/** The binaries in prebuilds/ are built from the sources as they stand. If this fails: `npm run prebuild`. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const hash = execFileSync(process.execPath, ['scripts/native-hash.cjs'], { cwd: root }).toString();
-const binaries = readdirSync(join(root, 'prebuilds'), { recursive: true, encoding: 'utf8' }).filter((name) =>
-  name.endsWith('.node'),
-);
+const binaries = readdirSync(join(root, 'prebuilds'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.node'))
+  .map((name) => name.replaceAll('\\', '/'));
 
 it('prebuilds/ holds the binaries that the README names', () => {
-  expect(binaries.map((name) => name.split(/[/\\]/)[0])).toContain('linux-x64');
+  expect(binaries.sort()).toEqual(['linux-arm64/holdfast.glibc.node', 'linux-x64/holdfast.glibc.node']);
 });
 
 it.each(binaries)('prebuilds/%s is no older than the native sources', (name) => {
   expect(readFileSync(join(root, 'prebuilds', name)).includes(`holdfast sources ${hash}`)).toBe(true);
 });
+
+describe.runIf(process.platform === 'linux')('the floor that the README names', () => {
+  const linux = binaries.filter((name) => name.startsWith('linux-'));
+
+  it.each(linux)('prebuilds/%s needs no more than glibc 2.17 and the libstdc++ of GCC 5', (name) => {
+    const needed = neededVersions(join(root, 'prebuilds', name));
+    expect(needed.GLIBC).toBeGreaterThan(0);
+    expect(needed.GLIBC).toBeLessThanOrEqual(version('2.17'));
+    expect(needed.GLIBCXX).toBeLessThanOrEqual(version('3.4.21'));
+    expect(needed.CXXABI).toBeLessThanOrEqual(version('1.3.9'));
+  });
+});
+
+/** The highest version of each library's symbols that a Linux binary asks for. */
+function neededVersions(path: string): { [library: string]: number } {
+  const table = execFileSync('readelf', ['--version-info', '--wide', path]).toString();
+  const highest: { [library: string]: number } = {};
+  for (const [, library = '', numbers = ''] of table.matchAll(/Name: ([A-Z]+)_([\d.]+)/g)) {
+    highest[library] = Math.max(highest[library] ?? 0, version(numbers));
+  }
+  return highest;
+}
+
+function version(text: string): number {
+  const [major = 0, minor = 0, patch = 0] = text.split('.').map(Number);
+  return major * 1e6 + minor * 1e3 + patch;
+}

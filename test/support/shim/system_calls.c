@@ -103,12 +103,13 @@ int mkdir(const char* path, mode_t mode) {
   return fails(ask("mkdir", path)) ? -1 : REAL(mkdir)(path, mode);
 }
 
-int stat64(const char* path, struct stat64* out) {
-  return fails(ask("stat", path)) ? -1 : REAL(stat64)(path, out);
+// The addon calls the old names; see native/os/floor_glibc.cc.
+int __xstat64(int version, const char* path, struct stat64* out) {
+  return fails(ask("stat", path)) ? -1 : REAL(__xstat64)(version, path, out);
 }
 
-int fstat64(int descriptor, struct stat64* out) {
-  return fails(ask_about("fstat", descriptor)) ? -1 : REAL(fstat64)(descriptor, out);
+int __fxstat64(int version, int descriptor, struct stat64* out) {
+  return fails(ask_about("fstat", descriptor)) ? -1 : REAL(__fxstat64)(version, descriptor, out);
 }
 
 int flock(int descriptor, int operation) {
@@ -116,14 +117,14 @@ int flock(int descriptor, int operation) {
   return fails(ask_about(name, descriptor)) ? -1 : REAL(flock)(descriptor, operation);
 }
 
-int fcntl64(int descriptor, int command, ...) {
+int fcntl(int descriptor, int command, ...) {
   va_list rest;
   va_start(rest, command);
   void* argument = va_arg(rest, void*);
   va_end(rest);
   const int locks = command == F_OFD_SETLK || command == F_OFD_SETLKW;
   if (locks && fails(ask_about("fcntl", descriptor))) return -1;
-  return REAL(fcntl64)(descriptor, command, argument);
+  return REAL(fcntl)(descriptor, command, argument);
 }
 
 ssize_t pread64(int descriptor, void* buffer, size_t length, off64_t offset) {

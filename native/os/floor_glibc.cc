@@ -1,0 +1,154 @@
+// Keeps the addon loadable on old Linux systems: links the few functions that the tool chain of today would
+// take from a newer C or C++ library to what every version has.
+//
+// Building on a system with a newer glibc binds each function to its newest version there, although the old
+// one is the same or would do. The definitions below stand in for those, inside the addon only (exports.map
+// lets nobody else see them). The floor that they keep is checked by test/prebuilds.test.ts.
+#include <features.h>
+
+#if defined(__GLIBC__) && (defined(__x86_64__) || defined(__aarch64__))
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <condition_variable>
+#include <memory>
+#include <typeinfo>
+
+// The first version of glibc for the machine, and the number by which its stat functions know struct stat.
+#ifdef __x86_64__
+#define HOLDFAST_BASE "GLIBC_2.2.5"
+#define HOLDFAST_STAT_VERSION 1
+#else
+#define HOLDFAST_BASE "GLIBC_2.17"
+#define HOLDFAST_STAT_VERSION 0
+#endif
+#define HOLDFAST_OLD(name) __asm__(".symver holdfast_" #name "," #name "@" HOLDFAST_BASE)
+
+extern "C" {
+
+// Moved from libpthread and libdl into libc in 2.32 and 2.34.
+HOLDFAST_OLD(pthread_create);
+int holdfast_pthread_create(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*), void* argument) {
+  return holdfast_pthread_create(thread, attributes, run, argument);
+}
+
+HOLDFAST_OLD(pthread_attr_setstacksize);
+int holdfast_pthread_attr_setstacksize(pthread_attr_t*, size_t);
+int pthread_attr_setstacksize(pthread_attr_t* attributes, size_t size) {
+  return holdfast_pthread_attr_setstacksize(attributes, size);
+}
+
+HOLDFAST_OLD(pthread_kill);
+int holdfast_pthread_kill(pthread_t, int);
+int pthread_kill(pthread_t thread, int number) {
+  return holdfast_pthread_kill(thread, number);
+}
+
+HOLDFAST_OLD(pthread_sigmask);
+int holdfast_pthread_sigmask(int, const sigset_t*, sigset_t*);
+int pthread_sigmask(int how, const sigset_t* now, sigset_t* before) {
+  return holdfast_pthread_sigmask(how, now, before);
+}
+
+HOLDFAST_OLD(dladdr);
+int holdfast_dladdr(const void*, Dl_info*);
+int dladdr(const void* address, Dl_info* info) {
+  return holdfast_dladdr(address, info);
+}
+
+HOLDFAST_OLD(dlopen);
+void* holdfast_dlopen(const char*, int);
+void* dlopen(const char* file, int mode) {
+  return holdfast_dlopen(file, mode);
+}
+
+HOLDFAST_OLD(dlsym);
+void* holdfast_dlsym(void*, const char*);
+
+// Until 2.33 these were inline calls of what follows, which every version still has.
+HOLDFAST_OLD(__xstat64);
+int holdfast___xstat64(int, const char*, struct stat64*);
+int stat64(const char* path, struct stat64* out) {
+  return holdfast___xstat64(HOLDFAST_STAT_VERSION, path, out);
+}
+
+HOLDFAST_OLD(__fxstat64);
+int holdfast___fxstat64(int, int, struct stat64*);
+int fstat64(int descriptor, struct stat64* out) {
+  return holdfast___fxstat64(HOLDFAST_STAT_VERSION, descriptor, out);
+}
+
+// 2.28, for 32-bit machines; on these it is fcntl.
+HOLDFAST_OLD(fcntl);
+int holdfast_fcntl(int, int, ...);
+int fcntl64(int descriptor, int command, ...) {
+  va_list rest;
+  va_start(rest, command);
+  void* argument = va_arg(rest, void*);
+  va_end(rest);
+  return holdfast_fcntl(descriptor, command, argument);
+}
+
+// 2.32. False: libstdc++ takes the path with atomic operations, which is always right.
+char __libc_single_threaded = 0;
+
+// 2.30: waiting by the monotonic clock. Before, libstdc++ waited by the wall clock and looked again at the
+// monotonic one, and so does this where the system has nothing better.
+using ClockWait = int (*)(pthread_cond_t*, pthread_mutex_t*, clockid_t, const struct timespec*);
+int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mutex, clockid_t clock,
+                           const struct timespec* deadline) {
+  static const auto system =
+      reinterpret_cast<ClockWait>(holdfast_dlsym(RTLD_DEFAULT, "pthread_cond_clockwait"));
+  if (system != nullptr) return system(condition, mutex, clock, deadline);
+  constexpr long kSecond = 1000000000;
+  struct timespec now, wall;
+  clock_gettime(clock, &now);
+  clock_gettime(CLOCK_REALTIME, &wall);
+  wall.tv_sec += deadline->tv_sec - now.tv_sec;
+  wall.tv_nsec += deadline->tv_nsec - now.tv_nsec;
+  if (wall.tv_nsec < 0) {
+    wall.tv_sec--;
+    wall.tv_nsec += kSecond;
+  } else if (wall.tv_nsec >= kSecond) {
+    wall.tv_sec++;
+    wall.tv_nsec -= kSecond;
+  }
+  return pthread_cond_timedwait(condition, mutex, &wall);
+}
+
+// GCC 12 made it noexcept, under a new version of the same name.
+__asm__(
+    ".symver holdfast_wait,"
+    "_ZNSt18condition_variable4waitERSt11unique_lockISt5mutexE@GLIBCXX_3.4.11");
+void holdfast_wait(std::condition_variable*, std::unique_lock<std::mutex>*);
+
+[[noreturn]] void __cxa_throw_bad_array_new_length();
+
+}  // extern "C"
+
+namespace std {
+
+void condition_variable::wait(unique_lock<mutex>& lock) noexcept {
+  holdfast_wait(this, &lock);
+}
+
+// GCC 11.
+void __throw_bad_array_new_length() {
+  __cxa_throw_bad_array_new_length();
+}
+
+// GCC 9. Asked only after the addresses were found to differ, and in here is only one.
+bool _Sp_make_shared_tag::_S_eq(const type_info&) noexcept {
+  return false;
+}
+
+}  // namespace std
+
+#endif  // __GLIBC__

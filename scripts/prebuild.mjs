@@ -1,0 +1,208 @@
+/**
+ * `npm run prebuild [-- target…] [-- --check]`: builds the binaries in prebuilds/, which npm packs, under the names by
+ * which node-gyp-build finds them.
+ *
+ * On Linux all of Linux and Windows is built, by Debian's cross compilers; on another system what runs there, by
+ * node-gyp. The same sources and compilers give the same bytes: `--check` builds again and compares.
+ */
+import { execFile, spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const require = createRequire(import.meta.url);
+const run = promisify(execFile);
+
+const elf = {
+  os: 'linux',
+  compile: ['-fPIC', '-D_FILE_OFFSET_BITS=64'], // the latter as node-gyp has it
+  link: [
+    '-shared',
+    `-Wl,--version-script=${join(root, 'native', 'exports.map')}`,
+    '-Wl,--gc-sections,-O1,--as-needed',
+  ],
+};
+const targets = {
+  'linux-x64': {
+    ...elf,
+    file: 'holdfast.glibc.node',
+    prefix: 'x86_64-linux-gnu-',
+    compiler: 'g++',
+    package: 'g++',
+  },
+  'linux-arm64': {
+    ...elf,
+    file: 'holdfast.glibc.node',
+    prefix: 'aarch64-linux-gnu-',
+    compiler: 'g++',
+    package: 'g++-aarch64-linux-gnu',
+  },
+};
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { check: { type: 'boolean' } },
+});
+if (process.platform === 'linux') {
+  const wanted = positionals.length > 0 ? positionals : Object.keys(targets);
+  for (const name of wanted)
+    if (!(name in targets)) fail(`unknown target ${name}; there are ${Object.keys(targets).join(', ')}`);
+  requireCompilers(wanted);
+  await crossBuild(wanted);
+} else {
+  buildHere();
+}
+
+function fail(message) {
+  process.stderr.write(`prebuild: ${message}\n`);
+  process.exit(1);
+}
+
+function requireCompilers(names) {
+  const missing = names
+    .map((name) => targets[name])
+    .filter(({ prefix, compiler }) => spawnSync(`${prefix}${compiler}`, ['--version']).status !== 0)
+    .map((target) => target.package);
+  if (missing.length > 0) fail(`compilers are missing. On Debian: apt-get install ${missing.join(' ')}`);
+}
+
+/** Every file of every target is one task; as many run at once as there are processors. */
+async function crossBuild(names) {
+  const description = JSON.parse(readFileSync(join(root, 'binding.gyp'), 'utf8')).targets[0];
+  const hash = (await run(process.execPath, [join(root, 'scripts', 'native-hash.cjs')])).stdout;
+  const temporary = mkdtempSync(join(tmpdir(), 'holdfast-prebuild-'));
+  try {
+    const objects = new Map(names.map((name) => [name, []]));
+    const tasks = names.flatMap((name) =>
+      sourcesFor(description, targets[name].os).map((source) => async () => {
+        const object = join(temporary, `${name}-${source.replaceAll('/', '-')}.o`);
+        objects.get(name).push(object);
+        await compile(description, targets[name], hash, source, object);
+      }),
+    );
+    const work = async () => {
+      for (let task = tasks.shift(); task; task = tasks.shift()) await task();
+    };
+    await Promise.all(Array.from({ length: availableParallelism() }, work));
+    let differ = 0;
+    for (const name of names) {
+      const built = join(temporary, `${name}.node`);
+      await link(targets[name], objects.get(name).sort(), temporary, built);
+      if (!deliver(built, join('prebuilds', name, targets[name].file))) differ++;
+    }
+    if (differ > 0)
+      fail('what is in prebuilds/ is not what these sources and compilers give; run: npm run prebuild');
+  } finally {
+    rmSync(temporary, { recursive: true });
+  }
+}
+
+/** The sources of binding.gyp for an operating system, in gyp's words. */
+function sourcesFor(description, os) {
+  const holds = { "OS!='win'": os !== 'win', "OS=='win'": os === 'win', "OS=='linux'": os === 'linux' };
+  const more = description.conditions.flatMap(([condition, { sources = [] }]) => {
+    if (!(condition in holds)) fail(`binding.gyp has a condition that is not known here: ${condition}`);
+    return holds[condition] ? sources : [];
+  });
+  return [...description.sources, ...more];
+}
+
+async function compile(description, target, hash, source, object) {
+  const defines = description.defines.map((define) =>
+    define.startsWith('HOLDFAST_SOURCES') ? `HOLDFAST_SOURCES="${hash}"` : define,
+  );
+  const includes = [require('node-addon-api').include_dir, require('node-api-headers').include_dir];
+  await run(
+    `${target.prefix}${target.compiler}`,
+    [
+      ...[
+        '-c',
+        source,
+        '-o',
+        object,
+        '-O3',
+        '-fno-rtti',
+        '-ffunction-sections',
+        '-fdata-sections',
+        '-pthread',
+      ],
+      // Reproducible: no path of this machine, no random name.
+      ...[`-ffile-prefix-map=${root}=.`, `-frandom-seed=${source}`],
+      ...description.cflags,
+      ...description.cflags_cc,
+      ...target.compile,
+      ...defines.map((define) => `-D${define}`),
+      ...includes.flatMap((directory) => ['-isystem', directory]),
+      ...['-I', 'native'],
+    ],
+    { cwd: root },
+  );
+}
+
+async function link(target, objects, temporary, built) {
+  const libraries = target.os === 'win' ? [await delayedNode(target, temporary)] : [];
+  await run(`${target.prefix}${target.compiler}`, [
+    ...target.link,
+    '-s',
+    '-o',
+    built,
+    ...objects,
+    ...libraries,
+  ]);
+}
+
+/**
+ * An import library of Node-API that is resolved at the first call (native/os/node_windows.cc says where), because the
+ * program that loads the addon may have another name than node.exe.
+ */
+async function delayedNode({ prefix }, temporary) {
+  const headers = require('node-api-headers').include_dir;
+  const names = new Set();
+  for (const file of ['js_native_api.def', 'node_api.def']) {
+    const [, , ...exported] = readFileSync(join(headers, '..', 'def', file), 'utf8').split(/\r?\n/);
+    for (const name of exported) if (name.trim()) names.add(name.trim());
+  }
+  const definition = join(temporary, 'node.def');
+  const library = join(temporary, 'libnode.a');
+  writeFileSync(definition, `NAME node.exe\nEXPORTS\n${[...names].join('\n')}\n`);
+  await run(`${prefix}dlltool`, ['--input-def', definition, '--output-delaylib', library], {
+    cwd: temporary,
+  });
+  return library;
+}
+
+/** For macOS and Windows themselves, where node-gyp finds the system's own compiler. */
+function buildHere() {
+  const name = `${process.platform}-${process.arch}`;
+  const gyp = spawnSync(process.execPath, [require.resolve('node-gyp/bin/node-gyp.js'), 'rebuild'], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  if (gyp.status !== 0) process.exit(gyp.status ?? 1);
+  const built = join(root, 'build', 'Release', 'holdfast.node');
+  if (process.platform === 'darwin') spawnSync('strip', ['-x', built], { stdio: 'inherit' });
+  deliver(built, join('prebuilds', name, 'holdfast.node'));
+}
+
+/** With --check, only compares. */
+function deliver(built, path) {
+  const target = join(root, path);
+  if (values.check) {
+    let same = false;
+    try {
+      same = readFileSync(built).equals(readFileSync(target));
+    } catch {
+      // there is none
+    }
+    process.stdout.write(`${path}: ${same ? 'the same bytes' : 'DIFFERENT'}\n`);
+    return same;
+  }
+  mkdirSync(dirname(target), { recursive: true });
+  copyFileSync(built, target);
+  process.stdout.write(`${path}: ${readFileSync(target).length} bytes\n`);
+  return true;
+}
