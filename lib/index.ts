@@ -4,11 +4,13 @@
 export type { FilePath } from './arguments.js';
 export { type AtomicData, type WriteFileAtomicOptions, writeFileAtomic } from './atomic/write-file-atomic.js';
 export type { AppendResult } from './chronicle/appender.js';
-export { Chronicle, type Entry, openChronicle, type ReadRange } from './chronicle/chronicle.js';
+export { Chronicle, openChronicle } from './chronicle/chronicle.js';
 export type { CorruptLine, CorruptReason } from './chronicle/corrupt-line.js';
 export { appendEvent, appendEventWithId, readChronicle, tailChronicle } from './chronicle/functions.js';
 export type { JsonObject } from './chronicle/line.js';
+export type { Entry } from './chronicle/line-batch.js';
 export type { ChronicleOptions, Dedupe, Durability, OnCorrupt, ReadOptions } from './chronicle/options.js';
+export type { ReadRange } from './chronicle/reading.js';
 export { HoldfastError, type HoldfastErrorCode } from './errors.js';
 export type { WaitOptions } from './lock/acquire.js';
 export { FileLock, type ReleaseOptions } from './lock/file-lock.js';

@@ -1,42 +1,15 @@
 /**
  * A chronicle: an append-only NDJSON file that many processes append to at once.
  */
-import {
-  checkBoolean,
-  checkInteger,
-  checkOptions,
-  describe,
-  type FilePath,
-  toNativePath,
-} from '../arguments.js';
+import { describe, type FilePath, toNativePath } from '../arguments.js';
 import { HoldfastError, invalid } from '../errors.js';
 import type { NativePath } from '../native.js';
 import { Appender, type AppendResult } from './appender.js';
-import { reportCorruptLine } from './corrupt-line.js';
 import { type EventLine, toEventLine } from './event-id.js';
-import { type JsonObject, parseLine } from './line.js';
-import { type ChronicleOptions, checkChronicleOptions, type ReadSettings, type Settings } from './options.js';
-import { openForReading, readBackwards, readForwards, refusing } from './reader.js';
-
-/** An event, and where it stands in the file. Reading goes on behind it at `offset + length`. */
-export interface Entry<T> {
-  readonly event: T;
-  /** In bytes. */
-  readonly offset: number;
-  /** In bytes, with the newline. */
-  readonly length: number;
-}
-
-export interface ReadRange {
-  /** Only events whose line begins at this offset or behind it. Default: 0. */
-  from?: number;
-  /** Only events whose line begins before this offset. Default: the end of the file. */
-  to?: number;
-  /** At most so many events. Default: all. */
-  limit?: number;
-  /** The last event first. Default: false. */
-  reverse?: boolean;
-}
+import type { JsonObject } from './line.js';
+import type { Entry } from './line-batch.js';
+import { type ChronicleOptions, checkChronicleOptions, type Settings } from './options.js';
+import { type ReadRange, readAll, readBatches, readEntries, readTail } from './reading.js';
 
 /**
  * Opens a chronicle, and creates the file and every missing directory above it.
@@ -96,8 +69,21 @@ export class Chronicle<T extends object = JsonObject> {
   }
 
   /** The events of the file, in its order. Lines that are none are skipped as `onCorrupt` says. Takes no lock. */
-  async *read(range?: ReadRange): AsyncGenerator<Entry<T>, void, undefined> {
-    yield* readEntries<T>(this.#path, this.#settings, range);
+  read(range?: ReadRange): AsyncGenerator<Entry<T>, void, undefined> {
+    return readEntries<T>(this.#path, this.#settings, range);
+  }
+
+  /**
+   * As {@link read}, in batches: what stands in the next 256 KiB of the file, or one longer line. This is the fastest
+   * way through a large file.
+   */
+  readBatches(range?: ReadRange): AsyncGenerator<Entry<T>[], void, undefined> {
+    return readBatches<T>(this.#path, this.#settings, range);
+  }
+
+  /** As {@link read}, all at once, for what fits into memory. */
+  toArray(range?: ReadRange): Promise<Entry<T>[]> {
+    return readAll<T>(this.#path, this.#settings, range);
   }
 
   /** The last `count` events, in the order of the file. Costs what they hold, not what the file holds. */
@@ -151,57 +137,4 @@ export function toLine(event: unknown, field: string, settings: Settings): Event
     throw invalid(field, `is longer than maxLineBytes (${maxLineBytes}), no reader would take it`);
   }
   return line;
-}
-
-/** Reads the events of a file that need not be open as a chronicle. */
-export async function* readEntries<T extends object>(
-  path: NativePath,
-  settings: ReadSettings,
-  range?: ReadRange,
-): AsyncGenerator<Entry<T>, void, undefined> {
-  const {
-    from = 0,
-    to = Number.MAX_SAFE_INTEGER,
-    limit = Number.MAX_SAFE_INTEGER,
-    reverse = false,
-  } = checkOptions(range);
-  checkInteger(from, 'from', 0);
-  checkInteger(to, 'to', 0);
-  checkInteger(limit, 'limit', 0);
-  checkBoolean(reverse, 'reverse');
-  if (limit === 0) return;
-  const file = await openForReading(path);
-  try {
-    const read = reverse ? readBackwards : readForwards;
-    let left = limit;
-    for await (const lines of refusing(read(file, from, to, settings.maxLineBytes), path)) {
-      for (const line of lines) {
-        const parsed = parseLine(line);
-        if (parsed.kind === 'event') {
-          yield { event: parsed.event as T, offset: line.offset, length: line.length };
-          if (--left === 0) return;
-        } else if (parsed.kind === 'corrupt') {
-          const { offset, length } = line;
-          reportCorruptLine(
-            { path: path.toString(), offset, length, reason: parsed.reason },
-            settings.onCorrupt,
-          );
-        }
-      }
-    }
-  } finally {
-    await file.close();
-  }
-}
-
-export async function readTail<T extends object>(
-  path: NativePath,
-  settings: ReadSettings,
-  count: number,
-): Promise<Entry<T>[]> {
-  checkInteger(count, 'count', 0);
-  const entries: Entry<T>[] = [];
-  for await (const entry of readEntries<T>(path, settings, { reverse: true, limit: count }))
-    entries.push(entry);
-  return entries.reverse();
 }

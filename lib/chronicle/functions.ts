@@ -4,7 +4,7 @@
  */
 import { checkOptions, type FilePath, toNativePath } from '../arguments.js';
 import type { AppendResult } from './appender.js';
-import { type Chronicle, openChronicle, readEntries, readTail, toLine } from './chronicle.js';
+import { type Chronicle, openChronicle, toLine } from './chronicle.js';
 import type { JsonObject } from './line.js';
 import {
   type ChronicleOptions,
@@ -12,6 +12,7 @@ import {
   checkReadOptions,
   type ReadOptions,
 } from './options.js';
+import { readBatches, readTail } from './reading.js';
 
 /** How long an open chronicle is kept without use, in milliseconds. */
 const linger = 1000;
@@ -53,9 +54,9 @@ export async function readChronicle<T extends object = JsonObject>(
   options?: ReadOptions,
 ): Promise<T[]> {
   const events: T[] = [];
-  const entries = readEntries<T>(toNativePath(path, 'path'), checkReadOptions(options));
+  const batches = readBatches<T>(toNativePath(path, 'path'), checkReadOptions(options));
   await orMissing(async () => {
-    for await (const { event } of entries) events.push(event);
+    for await (const entries of batches) for (const { event } of entries) events.push(event);
   });
   return events;
 }

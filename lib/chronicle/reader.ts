@@ -6,7 +6,6 @@ import { constants as osConstants } from 'node:os';
 import { refused, systemError } from '../errors.js';
 import type { NativePath } from '../native.js';
 import type { Line } from './line.js';
-import { LineSplitter } from './line-splitter.js';
 
 const chunkBytes = 256 * 1024;
 const newline = 0x0a;
@@ -34,7 +33,7 @@ const isDirectory = {
 const notRegular = { errno: osConstants.errno.EINVAL, syscall: 'open', text: 'not a regular file' };
 
 /** The same lines; what the file system refuses meanwhile (a directory, a bad sector) is `EIO`. */
-export async function* refusing(lines: AsyncGenerator<Line[]>, path: NativePath): AsyncGenerator<Line[]> {
+export async function* refusing<T>(lines: AsyncGenerator<T>, path: NativePath): AsyncGenerator<T> {
   try {
     yield* lines;
   } catch (error) {
@@ -65,38 +64,7 @@ async function lineStart(file: FileHandle, offset: number): Promise<number> {
   }
 }
 
-/**
- * The lines that begin at or after `from` and before `to`, in batches. What is written while it reads is read too,
- * up to `to`.
- */
-export async function* readForwards(
-  file: FileHandle,
-  from: number,
-  to: number,
-  maxLineBytes: number,
-): AsyncGenerator<Line[]> {
-  let at = await lineStart(file, from);
-  const splitter = new LineSplitter(at, maxLineBytes);
-  while (splitter.offset < to) {
-    const chunk = await readAt(file, at, chunkBytes);
-    at += chunk.length;
-    let lines = splitter.push(chunk);
-    if (chunk.length < chunkBytes) {
-      // The end, or what was the end a moment ago: a line may be half written, and the rest of it may follow.
-      const { size } = await file.stat();
-      if (size > at) {
-        if (lines.length > 0) yield lines;
-        continue;
-      }
-      lines = lines.concat(splitter.end());
-      yield lines.filter((line) => line.offset < to);
-      return;
-    }
-    if (lines.length > 0) yield splitter.offset > to ? lines.filter((line) => line.offset < to) : lines;
-  }
-}
-
-/** The same lines as {@link readForwards}, the last one first. Costs what is taken from it, not what the file holds. */
+/** The lines that begin at or after `from` and before `to`, the last one first. Costs what is taken from it, not what the file holds. */
 export async function* readBackwards(
   file: FileHandle,
   from: number,

@@ -1,0 +1,105 @@
+/**
+ * Reading the events of a file, which need not be open as a chronicle. Takes no lock.
+ */
+import { checkBoolean, checkInteger, checkOptions } from '../arguments.js';
+import type { NativePath } from '../native.js';
+import { reportCorruptLine } from './corrupt-line.js';
+import type { Entry, LineBatch } from './line-batch.js';
+import type { ReadSettings } from './options.js';
+import { openForReading, refusing } from './reader.js';
+import { scanBackwards, scanForwards } from './scanner.js';
+
+export interface ReadRange {
+  /** Only events whose line begins at this offset or behind it. Default: 0. */
+  from?: number;
+  /** Only events whose line begins before this offset. Default: the end of the file. */
+  to?: number;
+  /** At most so many events. Default: all. */
+  limit?: number;
+  /** The last event first. Default: false. */
+  reverse?: boolean;
+}
+
+/** Lines that are no event are reported as `onCorrupt` says, after the events before them and before those behind. */
+export async function* readBatches<T extends object>(
+  path: NativePath,
+  settings: ReadSettings,
+  range?: ReadRange,
+): AsyncGenerator<Entry<T>[], void, undefined> {
+  const {
+    from = 0,
+    to = Number.MAX_SAFE_INTEGER,
+    limit = Number.MAX_SAFE_INTEGER,
+    reverse = false,
+  } = checkOptions(range);
+  checkInteger(from, 'from', 0);
+  checkInteger(to, 'to', 0);
+  checkInteger(limit, 'limit', 0);
+  checkBoolean(reverse, 'reverse');
+  if (limit === 0) return;
+  const file = await openForReading(path);
+  try {
+    const scan = reverse ? scanBackwards : scanForwards;
+    const { maxLineBytes, onCorrupt } = settings;
+    let left = limit;
+    for await (const batch of refusing(scan(file, { from, to, maxLineBytes }), path)) {
+      for (const part of betweenDamage(batch, reverse)) {
+        if (!Array.isArray(part)) {
+          reportCorruptLine({ path: path.toString(), ...part }, onCorrupt);
+          continue;
+        }
+        const entries = part.length > left ? part.slice(0, left) : part;
+        yield entries as Entry<T>[];
+        left -= entries.length;
+        if (left === 0) return;
+      }
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** The events of a batch, one array between two damaged lines, and those lines, as they follow each other. */
+function* betweenDamage({ entries, others }: LineBatch, reverse: boolean) {
+  let begin = 0;
+  for (const other of others) {
+    if (other.kind === 'blank') continue;
+    let end = begin;
+    while (end < entries.length && (entries[end] as Entry<object>).offset < other.offset !== reverse) end++;
+    if (end > begin) yield entries.slice(begin, end);
+    yield { offset: other.offset, length: other.length, reason: other.reason };
+    begin = end;
+  }
+  if (begin < entries.length) yield begin === 0 ? entries : entries.slice(begin);
+}
+
+export async function* readEntries<T extends object>(
+  path: NativePath,
+  settings: ReadSettings,
+  range?: ReadRange,
+): AsyncGenerator<Entry<T>, void, undefined> {
+  for await (const entries of readBatches<T>(path, settings, range)) yield* entries;
+}
+
+export async function readAll<T extends object>(
+  path: NativePath,
+  settings: ReadSettings,
+  range?: ReadRange,
+): Promise<Entry<T>[]> {
+  const all: Entry<T>[] = [];
+  for await (const entries of readBatches<T>(path, settings, range)) {
+    for (const entry of entries) all.push(entry);
+  }
+  return all;
+}
+
+/** The last `count` events, in the order of the file. */
+export async function readTail<T extends object>(
+  path: NativePath,
+  settings: ReadSettings,
+  count: number,
+): Promise<Entry<T>[]> {
+  checkInteger(count, 'count', 0);
+  const entries = await readAll<T>(path, settings, { reverse: true, limit: count });
+  return entries.reverse();
+}

@@ -1,0 +1,196 @@
+/**
+ * Every line of a chronicle's file, forwards or backwards, in batches, without a lock and in bounded memory.
+ *
+ * Each read begins where a line begins: what was read of a line whose end was not in the chunk is read again with its
+ * end, not kept. So a line always comes from one read, and a file that is truncated and written again meanwhile does
+ * not make one line out of the halves of two; and a line that is too long is never held at all.
+ */
+import type { FileHandle } from 'node:fs/promises';
+import { type LineBatch, longLine, parseLines, reversed } from './line-batch.js';
+
+export interface ScanOptions {
+  /** Only lines that begin at this offset or behind it. */
+  readonly from: number;
+  /** Only lines that begin before this offset. */
+  readonly to: number;
+  /** Longer lines are corrupt, and are not looked at. */
+  readonly maxLineBytes: number;
+  /** Forwards only: end before a last line that has no newline, where it may still be written. Default: take it. */
+  readonly leaveUnfinished?: boolean;
+  /** The most that is read at once, except for a longer line. Smaller in tests. */
+  readonly chunkBytes?: number;
+}
+
+const newline = 0x0a;
+const defaultChunkBytes = 256 * 1024;
+/** What is read at first, for those who want a few events only; then twice as much each time. */
+const firstChunkBytes = 8 * 1024;
+
+/**
+ * The lines of a range, in batches of one chunk. What is written while it reads is read too. A chunk is read ahead
+ * while the one before it is parsed.
+ */
+export async function* scanForwards(file: FileHandle, options: ScanOptions): AsyncGenerator<LineBatch> {
+  const { from, to, maxLineBytes, leaveUnfinished = false, chunkBytes = defaultChunkBytes } = options;
+  const reader = new ChunkReader(file, Math.min(firstChunkBytes, chunkBytes));
+  const start = await lineStart(file, from, chunkBytes);
+  if (!start.found) return;
+  for (let at = start.offset; at < to; ) {
+    const chunk = await reader.read(at);
+    if (chunk.length === 0) return;
+    const end = endOfLines(chunk, to - at);
+    if (end > 0) {
+      const begin = at;
+      at += end;
+      if (chunk.length === reader.length && at < to) {
+        if (reader.length === chunkBytes) reader.readAhead(at);
+        else reader.length = Math.min(2 * reader.length, chunkBytes);
+      }
+      yield parseLines(chunk.subarray(0, end), begin, maxLineBytes);
+      continue;
+    }
+    // Not one whole line: the rest of it stands behind the chunk, or comes just now, or does not.
+    const next = await lineStart(file, at + chunk.length + 1, chunkBytes);
+    if (!next.found && leaveUnfinished) return;
+    const batch = await readLine(file, at, next.offset, maxLineBytes);
+    if (!batch) continue; // the file has changed
+    at = batch.end;
+    yield batch;
+    if (!next.found) return;
+  }
+}
+
+/** The same lines, the last one first. Costs what is taken from it, not what the file holds. */
+export async function* scanBackwards(file: FileHandle, options: ScanOptions): AsyncGenerator<LineBatch> {
+  const { from, to, maxLineBytes, chunkBytes = defaultChunkBytes } = options;
+  const { size } = await file.stat();
+  const first = await lineStart(file, from, chunkBytes);
+  if (!first.found) return;
+  // The lines that begin before `to` end where the first line begins that does not.
+  let at = to >= size ? size : (await lineStart(file, to, chunkBytes)).offset;
+  let length = Math.min(firstChunkBytes, chunkBytes);
+  let buffer = Buffer.alloc(0);
+  while (at > first.offset) {
+    const begin = Math.max(first.offset, at - length);
+    if (buffer.length < length) buffer = Buffer.allocUnsafeSlow(length);
+    const chunk = await readAt(file, begin, buffer.subarray(0, at - begin));
+    if (chunk.length < at - begin) return; // truncated under our eyes; what was here is gone
+    const start = begin === first.offset ? 0 : chunk.indexOf(newline) + 1;
+    let batch: LineBatch | undefined;
+    if (begin === first.offset || (start > 0 && start < chunk.length)) {
+      batch = reversed(parseLines(chunk.subarray(start), begin + start, maxLineBytes));
+      length = Math.min(2 * length, chunkBytes);
+    } else {
+      const lastStart = await lastLineStart(file, first.offset, at, chunkBytes);
+      if (lastStart !== undefined) batch = await readLine(file, lastStart, at, maxLineBytes);
+    }
+    if (!batch) return; // likewise
+    at = batch.begin;
+    yield batch;
+  }
+}
+
+/** Reads chunks into two buffers in turn. */
+class ChunkReader {
+  /** How much to read at once. */
+  length: number;
+  readonly #file: FileHandle;
+  #buffer = Buffer.alloc(0);
+  #otherBuffer = Buffer.alloc(0);
+  #ahead: { readonly offset: number; readonly chunk: Promise<Buffer> } | undefined;
+
+  constructor(file: FileHandle, length: number) {
+    this.#file = file;
+    this.length = length;
+  }
+
+  /** The chunk at `offset`; shorter only at the end of the file. It is overwritten by the second read after this. */
+  async read(offset: number): Promise<Buffer> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    return ahead?.offset === offset ? ahead.chunk : this.#read(offset);
+  }
+
+  /** Begins to read the chunk that the next call of `read` will ask for. */
+  readAhead(offset: number): void {
+    const chunk = this.#read(offset);
+    chunk.catch(() => {}); // the next call throws it, if there is one
+    this.#ahead = { offset, chunk };
+  }
+
+  #read(offset: number): Promise<Buffer> {
+    [this.#buffer, this.#otherBuffer] = [this.#otherBuffer, this.#buffer];
+    if (this.#buffer.length < this.length) this.#buffer = Buffer.allocUnsafeSlow(this.length);
+    return readAt(this.#file, offset, this.#buffer.subarray(0, this.length));
+  }
+}
+
+/** Fills `buffer` with what stands at `offset`; returns a part of it only where the file ends before. */
+async function readAt(file: FileHandle, offset: number, buffer: Buffer): Promise<Buffer> {
+  let filled = 0;
+  while (filled < buffer.length) {
+    const { bytesRead } = await file.read(buffer, filled, buffer.length - filled, offset + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return buffer.subarray(0, filled);
+}
+
+/** The one line from `begin` to `end`, or undefined where the file holds it no more. */
+async function readLine(
+  file: FileHandle,
+  begin: number,
+  end: number,
+  maxLineBytes: number,
+): Promise<LineBatch | undefined> {
+  const length = end - begin;
+  if (length - 1 > maxLineBytes) return longLine(begin, length);
+  const bytes = await readAt(file, begin, Buffer.allocUnsafeSlow(length));
+  return bytes.length === length ? parseLines(bytes, begin, maxLineBytes) : undefined;
+}
+
+/** Where the last whole line ends in `chunk` that begins before `to`; 0 where none does. */
+function endOfLines(chunk: Buffer, to: number): number {
+  if (to < chunk.length) {
+    const index = chunk.indexOf(newline, to - 1);
+    if (index !== -1) return index + 1;
+  }
+  return chunk.lastIndexOf(newline) + 1;
+}
+
+/** The first beginning of a line at or after `offset`; where none is found, the end of the file. */
+async function lineStart(
+  file: FileHandle,
+  offset: number,
+  chunkBytes: number,
+): Promise<{ readonly offset: number; readonly found: boolean }> {
+  if (offset === 0) return { offset, found: true };
+  let buffer = Buffer.allocUnsafeSlow(Math.min(firstChunkBytes, chunkBytes));
+  for (let at = offset - 1; ; ) {
+    const chunk = await readAt(file, at, buffer);
+    const index = chunk.indexOf(newline);
+    if (index !== -1) return { offset: at + index + 1, found: true };
+    if (chunk.length === 0) return { offset: at, found: false };
+    at += chunk.length;
+    if (buffer.length < chunkBytes) buffer = Buffer.allocUnsafeSlow(chunkBytes);
+  }
+}
+
+/** Where the line begins that ends at `end`, or undefined where the file is shorter now. */
+async function lastLineStart(
+  file: FileHandle,
+  first: number,
+  end: number,
+  chunkBytes: number,
+): Promise<number | undefined> {
+  const buffer = Buffer.allocUnsafeSlow(chunkBytes);
+  for (let at = end - 1; at > first; ) {
+    const begin = Math.max(first, at - chunkBytes);
+    const chunk = await readAt(file, begin, buffer.subarray(0, at - begin));
+    if (chunk.length < at - begin) return undefined;
+    const index = chunk.lastIndexOf(newline);
+    if (index !== -1) return begin + index + 1;
+    at = begin;
+  }
+  return first;
+}

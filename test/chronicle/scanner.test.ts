@@ -1,0 +1,97 @@
+/**
+ * The scanner, with chunks so small that every line crosses some: every byte is of one line, whatever the file holds.
+ */
+import { writeFileSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { LineBatch } from '../../dist/lib/chronicle/line-batch.js';
+import { type ScanOptions, scanBackwards, scanForwards } from '../../dist/lib/chronicle/scanner.js';
+import { damagedFile, type ExpectedLine, expectedLines } from '../support/damaged-files.js';
+import { temporaryDirectory } from '../support/files.js';
+import { seeded } from '../support/fuzz.js';
+import { toArray } from '../support/iterate.js';
+
+/** The lines of the batches, in the order of the file. */
+function linesOf(batches: readonly LineBatch[]): ExpectedLine[] {
+  const lines = batches.flatMap(({ entries, others }): ExpectedLine[] => [
+    ...entries.map((entry) => ({ ...entry, kind: 'event' as const })),
+    ...others.map(({ offset, length, ...other }) => ({
+      offset,
+      length,
+      kind: other.kind === 'blank' ? other.kind : other.reason,
+    })),
+  ]);
+  return lines.sort((a, b) => a.offset - b.offset);
+}
+
+function expectWithoutGap(batches: readonly LineBatch[], from: number, to: number): void {
+  let at = from;
+  for (const { entries, others, begin, end } of batches) {
+    expect(begin).toBe(at);
+    const lengths = [...entries, ...others].reduce((sum, { length }) => sum + length, 0);
+    expect(lengths).toBe(end - begin);
+    at = end;
+  }
+  expect(at).toBe(to);
+}
+
+async function opened(file: string): Promise<FileHandle> {
+  const handle = await open(file);
+  onTestFinished(() => handle.close());
+  return handle;
+}
+
+describe('any bytes, cuts and splices, with chunks of any size', () => {
+  it('every byte is of an event, of a blank line or of damage, as the file in memory has them, in both directions', async () => {
+    const file = join(temporaryDirectory(), 'chronicle');
+    writeFileSync(file, '');
+    const handle = await opened(file);
+    await fc.assert(
+      fc.asyncProperty(
+        damagedFile,
+        fc.integer({ min: 1, max: 100 }),
+        fc.constantFrom(2, 10, 50, 1e6),
+        async (bytes, chunkBytes, maxLineBytes) => {
+          writeFileSync(file, bytes);
+          const expected = expectedLines(bytes, maxLineBytes);
+          const options: ScanOptions = { from: 0, to: Number.MAX_SAFE_INTEGER, maxLineBytes, chunkBytes };
+          const forwards = await toArray(scanForwards(handle, options));
+          expectWithoutGap(forwards, 0, bytes.length);
+          expect(linesOf(forwards)).toEqual(expected);
+          const backwards = await toArray(scanBackwards(handle, options));
+          expectWithoutGap(backwards.reverse(), 0, bytes.length);
+          expect(linesOf(backwards)).toEqual(expected);
+        },
+      ),
+      seeded('scanner, whole files', 1000),
+    );
+  });
+
+  it('a range holds the lines that begin in it; an unfinished last line can be left', async () => {
+    const file = join(temporaryDirectory(), 'chronicle');
+    writeFileSync(file, '');
+    const handle = await opened(file);
+    await fc.assert(
+      fc.asyncProperty(
+        damagedFile,
+        fc.integer({ min: 1, max: 40 }),
+        fc.nat(150),
+        fc.nat(200),
+        async (bytes, chunkBytes, from, to) => {
+          writeFileSync(file, bytes);
+          const expected = expectedLines(bytes, 50).filter(({ offset }) => offset >= from && offset < to);
+          const options: ScanOptions = { from, to, maxLineBytes: 50, chunkBytes };
+          expect(linesOf(await toArray(scanForwards(handle, options)))).toEqual(expected);
+          expect(linesOf(await toArray(scanBackwards(handle, options)))).toEqual(expected);
+
+          const finished = expected.filter(({ offset, length }) => bytes[offset + length - 1] === 0x0a);
+          const leaving = scanForwards(handle, { ...options, leaveUnfinished: true });
+          expect(linesOf(await toArray(leaving))).toEqual(finished);
+        },
+      ),
+      seeded('scanner, ranges', 1000),
+    );
+  });
+});
