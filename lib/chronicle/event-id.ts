@@ -2,9 +2,9 @@
  * Event ids, and the line that an event becomes.
  */
 import { hash } from 'node:crypto';
-import canonicalize from 'canonicalize';
 import { describe } from '../arguments.js';
 import { invalid } from '../errors.js';
+import { canonicalJson } from './canonical-json.js';
 import type { JsonObject } from './line.js';
 
 /** An event as it will stand in the file, without its newline. */
@@ -20,6 +20,25 @@ export interface EventLine {
  * What counts is the event as JSON writes it: after `toJSON`, without undefined properties.
  */
 export function toEventLine(event: unknown, field: string, idKey: string, computeId: boolean): EventLine {
+  const text = toJson(event, field);
+  // Only then can it carry one; the name may also stand deeper in the event, or in a string.
+  const idName = nameInText(idKey);
+  if (text.includes(idName)) {
+    const written = JSON.parse(text) as JsonObject;
+    const carried = idOf(written, idKey);
+    if (carried !== undefined) return { text, id: carried };
+    if (Object.hasOwn(written, idKey)) {
+      throw invalid(`${field}.${idKey}`, `expected a non-empty string, got ${describe(written[idKey])}`);
+    }
+  }
+  if (!computeId) return { text, id: undefined };
+  const id = idOfJson(text, field);
+  const rest = text === '{}' ? '{' : `${text.slice(0, -1)},`;
+  return { text: `${rest}${idName}"${id}"}`, id };
+}
+
+/** The JSON of an event, as it will stand in the file. */
+export function toJson(event: unknown, field: string): string {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
     throw invalid(field, `expected an object, got ${describe(event)}`);
   }
@@ -30,17 +49,9 @@ export function toEventLine(event: unknown, field: string, idKey: string, comput
     throw invalid(field, `cannot be written as JSON: ${firstLine(error)}`, error);
   }
   if (!text?.startsWith('{')) throw invalid(field, 'its JSON is no object');
-
-  const written = JSON.parse(text) as JsonObject;
-  const carried = idOf(written, idKey);
-  if (carried !== undefined) return { text, id: carried };
-  if (Object.hasOwn(written, idKey)) {
-    throw invalid(`${field}.${idKey}`, `expected a non-empty string, got ${describe(written[idKey])}`);
-  }
-  if (!computeId) return { text, id: undefined };
-  const id = sha256OfCanonical(written, field);
-  const rest = text === '{}' ? '' : `${text.slice(1, -1)},`;
-  return { text: `{${rest}${JSON.stringify(idKey)}:"${id}"}`, id };
+  // Only JSON.rawJSON can do that; written as UTF-8 it would become another text.
+  if (!text.isWellFormed()) throw invalid(field, 'its JSON holds a lone surrogate');
+  return text;
 }
 
 /** The id that an event carries. */
@@ -49,14 +60,28 @@ export function idOf(event: JsonObject, idKey: string): string | undefined {
   return typeof id === 'string' && id !== '' ? id : undefined;
 }
 
-function sha256OfCanonical(event: JsonObject, field: string): string {
-  let canonical: string | undefined;
+/** The last that was asked for; it is nearly always the same. */
+let lastIdKey = 'eventId';
+let lastIdName = '"eventId":';
+
+/** A property's name as JSON has it, with its colon. */
+function nameInText(idKey: string): string {
+  if (idKey !== lastIdKey) {
+    lastIdName = `${JSON.stringify(idKey)}:`;
+    lastIdKey = idKey;
+  }
+  return lastIdName;
+}
+
+/** The lowercase hex SHA-256 of the canonical form of an event's JSON. */
+export function idOfJson(text: string, field: string): string {
+  let canonical: string;
   try {
-    canonical = canonicalize(event);
+    canonical = canonicalJson(text);
   } catch (error) {
     throw invalid(field, `has no canonical JSON: ${firstLine(error)}`, error);
   }
-  return hash('sha256', canonical ?? '');
+  return hash('sha256', canonical);
 }
 
 function firstLine(error: unknown): string {
