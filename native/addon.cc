@@ -12,6 +12,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -132,6 +133,9 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
         task(env);
       } catch (const Napi::Error& error) {
         napi_fatal_exception(env, error.Value());
+      } catch (const std::exception& error) {
+        // Out of memory. Whoever waits for this answer would wait for ever.
+        napi_fatal_exception(env, Napi::Error::New(env, error.what()).Value());
       }
     }
   }

@@ -38,6 +38,7 @@ SystemCalls system_calls = {
     ::flock,
     [](int descriptor, int command, struct flock* lock) { return ::fcntl(descriptor, command, lock); },
     [](int descriptor) { return ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0); },
+    ::pthread_create,
 };
 
 namespace {

@@ -1,9 +1,11 @@
 // Every system call of the POSIX files goes through this table, so that a test build can make each one fail
-// (SQLite's os_unix.c has the same, as aSyscall).
+// (SQLite's os_unix.c has the same, as aSyscall). The test build is that of test/native, whose probe.cc has a
+// wrapper for each member.
 #ifndef HOLDFAST_OS_SYSTEM_CALLS_H_
 #define HOLDFAST_OS_SYSTEM_CALLS_H_
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -25,6 +27,7 @@ struct SystemCalls {
   int (*flock)(int descriptor, int operation);
   int (*fcntl_lock)(int descriptor, int command, struct flock* lock);
   int (*duplicate)(int descriptor);  // fcntl F_DUPFD_CLOEXEC
+  int (*start_thread)(pthread_t* out, const pthread_attr_t* attributes, void* (*body)(void*), void* argument);
 };
 
 extern SystemCalls system_calls;
