@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
+    globalSetup: 'test/support/build-probe.ts',
     include: ['test/**/*.test.ts'],
     // Real processes, real locks and real syncs, on machines that may be busy: the bound only ends what hangs.
     testTimeout: 60_000,

@@ -48,6 +48,12 @@ const methods = {
     await Promise.all(Array.from({ length: callers }, (_, caller) => run(caller)));
   },
 
+  // One lock, taken and released.
+  async lock(path, options) {
+    const held = await holdfast.lock(path, options);
+    await held.release();
+  },
+
   ping: () => 'pong',
   chdir: (directory) => process.chdir(directory),
   setuid: (user) => process.setuid(user),

@@ -1,12 +1,15 @@
 /** Places for the files of tests. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
+/** A file system in memory, where syncs cost nothing: for tests whose subject is not the disk. */
+export const memory = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
 /** A new empty directory, removed when the test ends. */
-export function temporaryDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'holdfast-'));
+export function temporaryDirectory(parent = tmpdir()): string {
+  const directory = mkdtempSync(join(parent, 'holdfast-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }

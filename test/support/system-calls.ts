@@ -1,54 +1,69 @@
 /**
- * The system calls of child processes, watched, held and failed by the test: see shim/system_calls.c. A held call is
+ * The system calls of child processes, watched, held and failed by the test: see test/native/probe.cc. A held call is
  * how a test stops another process at an exact place without waiting for a time.
  */
-import { execFile } from 'node:child_process';
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { constants, tmpdir } from 'node:os';
+import { constants } from 'node:os';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { beforeAll, onTestFinished } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { temporaryDirectory } from './files.js';
 
 /** Why a test that needs this cannot run here, or undefined where it can. */
 export const unwatchable =
-  process.platform === 'linux' ? undefined : 'system calls are watched with LD_PRELOAD of Linux';
+  process.platform === 'linux' ? undefined : 'the test build needs LD_PRELOAD and /proc of Linux';
 
-/** What becomes of a call. */
-type Answer = 'go' | { readonly fail: keyof typeof constants.errno } | { readonly short: number };
+/** The directory of the test build of the addon; test/support/build-probe.ts builds it before the tests. */
+export const testBuild = fileURLToPath(new URL('../native', import.meta.url));
+
+/** A call that a process is about to make. */
+export interface Call {
+  readonly process: number;
+  /** As in native/os/system_calls.h, or as node:fs makes it; a `flock` that releases is an `unlock`. */
+  readonly name: string;
+  /** The flags, length or size. */
+  readonly argument: number;
+  /** Relative to the directory that is watched, `.` for itself. Of a `rename`: the old path. */
+  readonly path: string;
+}
+
+/** What a call came to; `errno` is 0 where it did not fail. */
+export interface Result {
+  readonly result: number;
+  readonly errno: number;
+}
+
+export type ErrorName = keyof typeof constants.errno;
+
+/**
+ * What becomes of a call. `skip`: it is not made and answers success; `last`: it is made, and the last byte that it
+ * read is replaced; `tell`: it is made, and its thread goes on when `tell` has been called with the result.
+ */
+export type Answer =
+  | 'go'
+  | 'skip'
+  | { readonly fail: ErrorName }
+  | { readonly short: number }
+  | { readonly last: number }
+  | { readonly tell: (result: Result) => void };
 
 /** A call that waits for its answer. */
 export interface HeldCall {
   answer(answer: Answer): void;
 }
 
+type Decide = (call: Call) => Answer | Promise<Answer>;
+
 interface Rule {
   readonly matches: (call: string) => boolean;
   readonly once: boolean;
-  readonly decide: (call: string) => Answer | Promise<Answer>;
-}
-
-// beforeAll, not the first use: a compiler may take longer than a test expects of a system call.
-let library: string;
-if (unwatchable === undefined) {
-  beforeAll(async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'holdfast-shim-'));
-    library = join(directory, 'system_calls.so');
-    const source = fileURLToPath(new URL('shim/system_calls.c', import.meta.url));
-    await promisify(execFile)('cc', ['-O1', '-shared', '-fPIC', '-o', library, source]);
-    return () => rmSync(directory, { recursive: true });
-  });
+  readonly decide: Decide;
 }
 
 export class SystemCalls {
-  /**
-   * The calls so far, in their order, as `<call> <path>` with the path relative to the directory. Calls: `open`,
-   * `mkdir`, `stat`, `fstat`, `flock`, `unlock`, `fcntl`, `pread`, `write`, `writev`, `ftruncate`, `fsync`, `fdatasync`,
-   * `fchmod`, `fchown`, `rename` (with the old path), `unlink`.
-   */
+  /** The calls so far, in their order, as `<call> <path>`. */
   readonly made: string[] = [];
   readonly #directory: string;
   readonly #socket: string;
@@ -75,9 +90,11 @@ export class SystemCalls {
 
   get env(): NodeJS.ProcessEnv {
     return {
-      LD_PRELOAD: library,
-      HOLDFAST_SHIM_DIRECTORY: this.#directory,
-      HOLDFAST_SHIM_SOCKET: this.#socket,
+      HOLDFAST_PREBUILD: testBuild,
+      // Preloaded, it watches node:fs as well.
+      LD_PRELOAD: join(testBuild, 'build/Release/holdfast.node'),
+      HOLDFAST_PROBE_DIRECTORY: this.#directory,
+      HOLDFAST_PROBE_SOCKET: this.#socket,
     };
   }
 
@@ -95,7 +112,7 @@ export class SystemCalls {
   }
 
   /** `decide` answers every call. */
-  answerAll(decide: (call: string) => Answer): void {
+  answerAll(decide: Decide): void {
     this.#rules = [{ matches: () => true, once: false, decide }];
   }
 
@@ -109,16 +126,31 @@ export class SystemCalls {
     // A killed process leaves its connections without a word.
     connection.on('error', () => {});
     connection.on('close', () => this.#connections.delete(connection));
+    let tell: ((result: Result) => void) | undefined;
     createInterface(connection).on('line', async (line) => {
-      const space = line.indexOf(' ');
-      const path = relative(this.#directory, line.slice(space + 1));
-      const call = `${line.slice(0, space)} ${path === '' ? '.' : path}`;
-      this.made.push(call);
-      const index = this.#rules.findIndex((rule) => rule.matches(call));
+      if (tell) {
+        const [result = 0, errno = 0] = line.split(' ').map(Number);
+        tell({ result, errno });
+        tell = undefined;
+        connection.write('go on\n');
+        return;
+      }
+      const call = this.#parse(line);
+      const text = `${call.name} ${call.path}`;
+      this.made.push(text);
+      const index = this.#rules.findIndex((rule) => rule.matches(text));
       const rule = this.#rules[index];
       if (rule?.once) this.#rules.splice(index, 1);
-      connection.end(`${format(rule ? await rule.decide(call) : 'go')}\n`);
+      const answer = rule ? await rule.decide(call) : 'go';
+      if (typeof answer === 'object' && 'tell' in answer) tell = answer.tell;
+      connection.write(`${format(answer)}\n`);
     });
+  }
+
+  #parse(line: string): Call {
+    const [, process, name = '', argument, absolute = ''] = /^(\d+) (\w+) (-?\d+) (.*)$/.exec(line) ?? [];
+    const path = relative(this.#directory, absolute);
+    return { process: Number(process), name, argument: Number(argument), path: path === '' ? '.' : path };
   }
 }
 
@@ -127,6 +159,8 @@ function matches(made: string, call: string): boolean {
 }
 
 function format(answer: Answer): string {
-  if (answer === 'go') return answer;
-  return 'fail' in answer ? `fail ${constants.errno[answer.fail]}` : `short ${answer.short}`;
+  if (typeof answer === 'string') return answer;
+  if ('fail' in answer) return `fail ${constants.errno[answer.fail]}`;
+  if ('short' in answer) return `short ${answer.short}`;
+  return 'last' in answer ? `last ${answer.last}` : 'tell';
 }

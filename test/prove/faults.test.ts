@@ -1,0 +1,262 @@
+/**
+ * The fault table: every system call of a scenario fails, one after the other, with each error, once and for ever.
+ * Whatever fails: what was acknowledged is in the file, what was refused is not, nothing stays locked, and everything
+ * can be sent again.
+ */
+import { readFileSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { tryLockSync } from 'holdfast';
+import { describe, expect } from 'vitest';
+import { ChronicleProcess } from '../support/chronicle-process.js';
+import { memory, temporaryDirectory } from '../support/files.js';
+import {
+  type Answer,
+  type Call,
+  type ErrorName,
+  SystemCalls,
+  testBuild,
+  unwatchable,
+} from '../support/system-calls.js';
+import { inFull, Lot, prove, type Tally } from './prove.js';
+import { everything, ids, Run, type Step } from './scenario.js';
+
+const errors: ErrorName[] = ['EIO', 'ENOSPC', 'EDQUOT', 'EINTR', 'EAGAIN', 'EMFILE', 'EACCES', 'ENOLCK'];
+
+/** Which calls fail behind the first one. */
+const persistences = {
+  once: () => false,
+  'and every one behind it': () => true,
+  'and every one of its kind behind it': (call: Call, first: Call) => call.name === first.name,
+};
+
+interface Fault {
+  /** The call that fails, counted from 1; with `kind`, only calls of that kind are counted. */
+  readonly at: number;
+  readonly kind?: string;
+  readonly answer: Answer;
+  readonly persistence: keyof typeof persistences;
+}
+
+const describeFault = ({ at, kind, answer, persistence }: Fault, first?: Call) =>
+  `${kind ?? 'call'} ${at} (${first?.name} ${first?.path}) ${JSON.stringify(answer)} ${persistence}`;
+
+/** Threads and open files are kept for a moment, so that these calls come in every run at other places. */
+const unsteady = new Set(['pthread_create', 'close']);
+
+/** A call that is interrupted is made again; one that is for ever interrupted would be for ever made again. */
+const mostInterrupts = 3;
+
+/** Runs a scenario with a fault in it; the call that failed first, if the scenario made so many. */
+async function runWith(
+  steps: readonly Step[],
+  fault: Fault,
+  calls: SystemCalls,
+  process: ChronicleProcess,
+  directory: string,
+): Promise<{ first: Call | undefined; findings: string[] }> {
+  const run = new Run(process, join(directory, 'new', 'chronicle'));
+  let count = 0;
+  let interrupts = 0;
+  let first: Call | undefined;
+  calls.answerAll((call) => {
+    // A lock that cannot be released is no error that a local file system has.
+    if (call.name === 'unlock') return 'go';
+    if (fault.kind === undefined ? !unsteady.has(call.name) : fault.kind === call.name) count++;
+    if (count === fault.at && !first) first = call;
+    else if (!first || !persistences[fault.persistence](call, first)) return 'go';
+    const { answer } = fault;
+    if (typeof answer !== 'object') return answer;
+    if ('short' in answer && call.name !== 'writev' && call.name !== 'pread') return 'go';
+    if ('fail' in answer && answer.fail === 'EINTR' && ++interrupts > mostInterrupts) return 'go';
+    return answer;
+  });
+  const findings: string[] = [];
+  for (const step of steps) {
+    const before = run.complete();
+    await step(run);
+    if (!before.every(({ text }, index) => run.complete()[index]?.text === text)) {
+      findings.push('C3: a complete line was changed');
+    }
+  }
+  findings.push(...run.findings());
+  for (const { code, message } of run.errors) {
+    if (code === undefined) findings.push(`an error without code: ${message}`);
+  }
+
+  calls.letGo();
+  await sendAgain(run);
+  findings.push(...findingsAfterwards(run));
+  return { first, findings };
+}
+
+/** Sends everything once more, now that nothing fails. */
+async function sendAgain(run: Run): Promise<void> {
+  await run.close();
+  await run.open();
+  for (const id of ids) await run.append([id]);
+  await run.close();
+  await run.writeAtomically('third');
+}
+
+/** What is wrong after that. */
+function findingsAfterwards(run: Run): string[] {
+  const findings = run.findings().map((finding) => `sent again: ${finding}`);
+  for (const file of [run.file, `${run.file}.lock`]) {
+    const held = tryLockSync(file);
+    if (held === null) findings.push(`L2: ${file} stays locked`);
+    held?.releaseSync();
+  }
+  for (const id of ids) {
+    if (run.fates.get(id) !== 'acknowledged') findings.push(`C4: ${id} cannot be sent again`);
+  }
+  return findings;
+}
+
+/** Runs the scenario in one process again and again, each time with another fault. */
+class FaultLoop {
+  /** The kinds of calls that were made to fail. */
+  readonly kinds = new Set<string>();
+  #runs = 0;
+
+  private constructor(
+    readonly directory: string,
+    readonly calls: SystemCalls,
+    readonly process: ChronicleProcess,
+  ) {}
+
+  static async start(): Promise<FaultLoop> {
+    const directory = temporaryDirectory(memory);
+    const calls = await SystemCalls.under(directory);
+    return new FaultLoop(directory, calls, new ChronicleProcess({ env: calls.env }));
+  }
+
+  /** Lets each call fail, until the scenario makes no more. */
+  async tryAll(fault: Omit<Fault, 'at'>, tally: Tally): Promise<void> {
+    for (let at = 1; await this.try({ at, ...fault }); at++) tally.count++;
+  }
+
+  /** False where the scenario makes fewer calls. */
+  async try(fault: Fault): Promise<boolean> {
+    const { calls, process, directory } = this;
+    const place = join(directory, `${++this.#runs}`);
+    const { first, findings } = await runWith(everything, fault, calls, process, place);
+    if (first) this.kinds.add(first.name);
+    expect(findings, describeFault(fault, first)).toEqual([]);
+    return first !== undefined;
+  }
+}
+
+describe.skipIf(unwatchable)('a system call that fails', () => {
+  const kinds = ['mkdir', 'open', 'flock', 'stat', 'fstat', 'pread', 'fsync', 'writev', 'fdatasync', 'fcntl'];
+  const answers: Answer[] = [...errors.map((fail) => ({ fail })), ...[0, 1, 10].map((short) => ({ short }))];
+
+  prove(
+    'faults',
+    'every call with EIO, once',
+    { everyday: 1000, campaign: 1000, unit: 'runs' },
+    async (tally) => {
+      const loop = await FaultLoop.start();
+      for (const kind of [{}, { kind: 'close' }]) {
+        await loop.tryAll({ ...kind, answer: { fail: 'EIO' }, persistence: 'once' }, tally);
+      }
+      for (const kind of [...kinds, 'close', 'rename']) expect(loop.kinds).toContain(kind);
+    },
+  );
+
+  prove(
+    'faults',
+    inFull ? 'every call with every error and short writes, once and for ever' : 'calls drawn by lot',
+    { everyday: 100, campaign: 100_000, unit: 'runs' },
+    async (tally) => {
+      const loop = await FaultLoop.start();
+      const all = answers.flatMap((answer) =>
+        (Object.keys(persistences) as (keyof typeof persistences)[]).map((persistence) => ({
+          answer,
+          persistence,
+        })),
+      );
+      if (inFull) {
+        for (const fault of all) {
+          await loop.tryAll(fault, tally);
+        }
+        return;
+      }
+      const lot = new Lot();
+      while (tally.goesOn) {
+        await loop.try({ at: 1 + lot.below(120), ...lot.pick(all) });
+        tally.count++;
+      }
+    },
+  );
+
+  prove(
+    'faults',
+    'threads that cannot be started, once and for ever',
+    { everyday: 6, campaign: 60, unit: 'runs' },
+    async (tally) => {
+      const all = Object.keys(persistences) as (keyof typeof persistences)[];
+      let failed = 0;
+      for (; tally.goesOn; tally.count++) {
+        // In a process of its own, where no thread is left from the run before.
+        const loop = await FaultLoop.start();
+        const at = 1 + Math.floor(tally.count / all.length);
+        const persistence = all[tally.count % all.length] ?? 'once';
+        if (await loop.try({ at, kind: 'pthread_create', answer: { fail: 'EAGAIN' }, persistence })) failed++;
+        await loop.process.kill();
+      }
+      expect(failed).toBeGreaterThan(0);
+    },
+  );
+
+  prove(
+    'faults',
+    'the checker sees what is lost',
+    { everyday: 1, campaign: 1, unit: 'runs' },
+    async (tally) => {
+      const directory = temporaryDirectory(memory);
+      const calls = await SystemCalls.under(directory);
+      const run = new Run(new ChronicleProcess({ env: calls.env }), join(directory, 'chronicle'));
+      await run.open();
+      await run.append(['a', 'b']);
+      // A write that fails after its first line, and is not cut back.
+      calls.answer('writev chronicle', { short: readFileSync(run.file).length / 2 });
+      calls.answer('writev chronicle', { fail: 'ENOSPC' });
+      calls.answer('ftruncate chronicle', 'skip');
+      await run.append(['c', 'd']);
+      expect(run.findings()).toEqual(['C6: c was refused and is in the file']);
+      truncateSync(run.file, 10);
+      expect(run.findings()).toContain('C1: a was acknowledged and is lost');
+      tally.count++;
+    },
+  );
+
+  prove(
+    'faults',
+    'allocations of the addon, once and for ever',
+    { everyday: 8, campaign: 2000, unit: 'runs' },
+    async (tally) => {
+      const lot = new Lot();
+      const directory = temporaryDirectory(memory);
+      const again = new ChronicleProcess();
+      const kinds = ['', '+'];
+      while (tally.goesOn) {
+        // In full: one after the other, until none fails.
+        const plan = `${inFull ? 1 + Math.floor(tally.count / 2) : 1 + lot.below(700)}${kinds[tally.count % 2]}`;
+        const env = { HOLDFAST_PREBUILD: testBuild, HOLDFAST_PROBE_ALLOCATION: plan };
+        const run = new Run(new ChronicleProcess({ env }), join(directory, `${tally.count}`, 'chronicle'));
+        try {
+          for (const step of everything) await step(run);
+        } catch {
+          // Without memory a process may die, as it may be killed.
+        }
+        await run.process.kill();
+        const findings = run.findings();
+        const second = run.continueIn(again);
+        await sendAgain(second);
+        findings.push(...findingsAfterwards(second));
+        expect(findings, `allocation ${plan}`).toEqual([]);
+        tally.count++;
+      }
+    },
+  );
+});
