@@ -12,7 +12,7 @@
 //   last <n>   make it, and give the last byte that it read the value n (pread)
 //   tell       make it, then say `<result> <errno>`, and go on after one more line from the test
 // A call that waits for its answer holds up its own thread and no other: each has a connection of its own.
-// When the test is gone, calls go on. The path of a call with two is the first of them.
+// When the test is gone, calls go on. A call with two paths (rename) has a tab between them.
 //
 // HOLDFAST_PROBE_ALLOCATION=n lets the n-th allocation of the addon fail, `n+` all from there on.
 #include <dlfcn.h>
@@ -309,7 +309,8 @@ STANDS_BEFORE int fchown(int descriptor, uid_t owner, gid_t group) noexcept {
 }
 
 STANDS_BEFORE int rename(const char* from, const char* to) noexcept {
-  return WatchNode("rename", 0, from, [&](Answer) { return REAL(rename)(from, to); });
+  const std::string both = std::string(from) + "\t" + to;
+  return WatchNode("rename", 0, both.c_str(), [&](Answer) { return REAL(rename)(from, to); });
 }
 
 STANDS_BEFORE int unlink(const char* path) noexcept {

@@ -29,6 +29,8 @@ export interface Row {
 export class Tally {
   /** How often it was tried. */
   count = 0;
+  /** What came of it, for the table. */
+  found = 'nothing';
   readonly #began = Date.now();
 
   /** Of the numbers for `npm test` and for the campaign, the one that counts now. */
@@ -54,14 +56,14 @@ export function prove(
   const timeout = inFull ? (minutes + 10) * 60_000 : 60_000;
   it(what, { timeout }, async () => {
     const tally = new Tally(inFull ? size.campaign : size.everyday);
-    let found = 'nothing';
     try {
       await body(tally);
     } catch (error) {
-      found = String((error as Error).message);
-      throw Object.assign(error as Error, { message: `${found} [HOLDFAST_PROVE_SEED=${seed}]` });
+      tally.found = String((error as Error).message);
+      throw Object.assign(error as Error, { message: `${tally.found} [HOLDFAST_PROVE_SEED=${seed}]` });
     } finally {
-      const row: Row = { part, what, count: tally.count, unit: size.unit, found, seconds: tally.seconds };
+      const { count, found, seconds } = tally;
+      const row: Row = { part, what, count, unit: size.unit, found, seconds };
       if (results) appendFileSync(results, `${JSON.stringify(row)}\n`);
     }
   });

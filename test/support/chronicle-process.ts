@@ -61,6 +61,10 @@ export class ChronicleProcess {
     void this.#listen();
   }
 
+  get pid(): number {
+    return this.#program.pid;
+  }
+
   /** Calls a method of the program. The answers of several calls come in whatever order they are ready. */
   ask<T>(method: string, ...args: unknown[]): Promise<T> {
     const call = ++this.#lastCall;

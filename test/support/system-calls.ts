@@ -25,8 +25,10 @@ export interface Call {
   readonly name: string;
   /** The flags, length or size. */
   readonly argument: number;
-  /** Relative to the directory that is watched, `.` for itself. Of a `rename`: the old path. */
+  /** Relative to the directory that is watched, `.` for itself. */
   readonly path: string;
+  /** Of a `rename`: the new path, likewise. */
+  readonly to: string | undefined;
 }
 
 /** What a call came to; `errno` is 0 where it did not fail. */
@@ -148,9 +150,10 @@ export class SystemCalls {
   }
 
   #parse(line: string): Call {
-    const [, process, name = '', argument, absolute = ''] = /^(\d+) (\w+) (-?\d+) (.*)$/.exec(line) ?? [];
-    const path = relative(this.#directory, absolute);
-    return { process: Number(process), name, argument: Number(argument), path: path === '' ? '.' : path };
+    const [, process, name = '', argument, ...paths] =
+      /^(\d+) (\w+) (-?\d+) ([^\t]*)(?:\t(.*))?$/.exec(line) ?? [];
+    const [path = '', to] = paths.map((absolute) => absolute && (relative(this.#directory, absolute) || '.'));
+    return { process: Number(process), name, argument: Number(argument), path, to };
   }
 }
 
