@@ -6,11 +6,21 @@ export { type AtomicData, type WriteFileAtomicOptions, writeFileAtomic } from '.
 export type { AppendResult } from './chronicle/appender.js';
 export { Chronicle, openChronicle } from './chronicle/chronicle.js';
 export type { CorruptLine, CorruptReason } from './chronicle/corrupt-line.js';
+export type { Damage } from './chronicle/damage.js';
 export { appendEvent, appendEventWithId, readChronicle, tailChronicle } from './chronicle/functions.js';
 export type { JsonObject } from './chronicle/line.js';
 export type { Entry } from './chronicle/line-batch.js';
 export type { ChronicleOptions, Dedupe, Durability, OnCorrupt, ReadOptions } from './chronicle/options.js';
 export type { ReadRange } from './chronicle/reading.js';
+export { type Repair, type RepairOptions, repairChronicle } from './chronicle/repair.js';
+export {
+  type DuplicateId,
+  type Progress,
+  type Verification,
+  type VerifyOptions,
+  verifyChronicle,
+  type WrongId,
+} from './chronicle/verify.js';
 export { HoldfastError, type HoldfastErrorCode } from './errors.js';
 export type { WaitOptions } from './lock/acquire.js';
 export { FileLock, type ReleaseOptions } from './lock/file-lock.js';

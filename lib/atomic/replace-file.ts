@@ -10,10 +10,16 @@ import { sep } from 'node:path';
 import type { Durability } from '../chronicle/options.js';
 import { irregular, refused, replacementUnsynced, systemError } from '../errors.js';
 import type { NativePath } from '../native.js';
+import { directoryOf } from '../path-bytes.js';
 import { syncDirectory, syncFile } from './sync.js';
 
-/** Appends bytes to the new file. They may be changed again when it has resolved. */
-export type Write = (bytes: Uint8Array) => Promise<void>;
+/** The new file, while it is being written. */
+export interface NewFile {
+  /** Appends bytes. They may be changed again when it has resolved. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Makes durable what was written so far, so that there is less to do at the end. */
+  sync(): Promise<void>;
+}
 
 export interface Replacement {
   /** The permissions of a file that did not exist before, which the umask still narrows. */
@@ -35,7 +41,7 @@ export interface Replacement {
 export async function replaceFile(
   path: NativePath,
   { mode, durability, signal }: Replacement,
-  fill: (write: Write) => Promise<void>,
+  fill: (file: NewFile) => Promise<void>,
 ): Promise<void> {
   const refusing = <T>(call: Promise<T>) =>
     call.catch((error: Error) => {
@@ -53,9 +59,10 @@ export async function replaceFile(
   try {
     try {
       if (old) await refusing(keepOwnerAndMode(file, old));
-      await fill((bytes) => refusing(file.writeFile(bytes)));
+      const sync = () => refusing(syncFile(file, durability, path));
+      await fill({ write: (bytes) => refusing(file.writeFile(bytes)), sync });
       signal?.throwIfAborted();
-      await refusing(syncFile(file, durability, path));
+      await sync();
     } finally {
       await refusing(file.close());
     }
@@ -115,11 +122,6 @@ async function statOf(path: Buffer): Promise<Stats | undefined> {
   throw irregular(stats, path.toString());
 }
 
-/** With its separator. */
-export function directoryOf(path: Buffer): Buffer {
-  return path.subarray(0, path.lastIndexOf(sep) + 1);
-}
-
 /** `.<name>.<random>.tmp`, in the directory of `path`, no longer than a name may be. */
 function temporaryName(path: Buffer): Buffer {
   const directory = directoryOf(path);
@@ -140,7 +142,7 @@ function temporaryName(path: Buffer): Buffer {
  * that: a group that could not be kept has no more permissions than everybody (as Vim does it), and set-user-ID and
  * set-group-ID go with the owner they were meant for.
  */
-async function keepOwnerAndMode(file: FileHandle, old: Stats): Promise<void> {
+export async function keepOwnerAndMode(file: FileHandle, old: Stats): Promise<void> {
   const now = await file.stat();
   let mode = old.mode & 0o7777;
   let { uid, gid } = now;

@@ -15,7 +15,8 @@ import {
 import type { Durability } from '../chronicle/options.js';
 import { invalid, refused } from '../errors.js';
 import { durabilities } from '../native.js';
-import { directoryOf, replaceFile, type Write } from './replace-file.js';
+import { directoryOf } from '../path-bytes.js';
+import { type NewFile, replaceFile } from './replace-file.js';
 
 type Piece = string | Uint8Array;
 
@@ -75,11 +76,11 @@ export async function writeFileAtomic(
     await before?.catch(() => {});
     signal?.throwIfAborted();
     if (parents) {
-      await mkdir(directoryOf(Buffer.from(nativePath)), { recursive: true }).catch((error: Error) => {
+      await mkdir(directoryOf(nativePath), { recursive: true }).catch((error: Error) => {
         throw refused(error, nativePath.toString());
       });
     }
-    await replaceFile(nativePath, replacement, (write) => writePieces(pieces, write));
+    await replaceFile(nativePath, replacement, (file) => writePieces(pieces, file));
   })();
   calls.set(key, call);
   try {
@@ -107,7 +108,7 @@ function piecesOf(data: unknown): Iterable<unknown> | AsyncIterable<unknown> {
   throw invalid('data', `expected a string, bytes, or an iterable of those, got ${describe(data)}`);
 }
 
-async function writePieces(pieces: Iterable<unknown> | AsyncIterable<unknown>, write: Write): Promise<void> {
+async function writePieces(pieces: Iterable<unknown> | AsyncIterable<unknown>, file: NewFile): Promise<void> {
   // Copied, because whoever yields a piece may fill the same buffer with the next one.
   const gathered = Buffer.allocUnsafe(gatheredBytes);
   let filled = 0;
@@ -119,15 +120,15 @@ async function writePieces(pieces: Iterable<unknown> | AsyncIterable<unknown>, w
     index++;
     const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
     if (filled + bytes.byteLength > gatheredBytes) {
-      await write(gathered.subarray(0, filled));
+      await file.write(gathered.subarray(0, filled));
       filled = 0;
     }
     if (bytes.byteLength > gatheredBytes) {
-      await write(bytes);
+      await file.write(bytes);
     } else {
       gathered.set(bytes, filled);
       filled += bytes.byteLength;
     }
   }
-  await write(gathered.subarray(0, filled));
+  await file.write(gathered.subarray(0, filled));
 }

@@ -10,6 +10,8 @@ import type { JsonObject } from './line.js';
 import type { Entry } from './line-batch.js';
 import { type ChronicleOptions, checkChronicleOptions, type Settings } from './options.js';
 import { type ReadRange, readAll, readBatches, readEntries, readTail } from './reading.js';
+import { type Repair, type RepairOptions, repair } from './repair.js';
+import { type Verification, type VerifyOptions, verify } from './verify.js';
 
 /**
  * Opens a chronicle, and creates the file and every missing directory above it.
@@ -89,6 +91,30 @@ export class Chronicle<T extends object = JsonObject> {
   /** The last `count` events, in the order of the file. Costs what they hold, not what the file holds. */
   tail(count = 10): Promise<Entry<T>[]> {
     return readTail<T>(this.#path, this.#settings, count);
+  }
+
+  /**
+   * Looks at every line, and at the ids: see {@link Verification}. Takes no lock, except for a moment where the last
+   * line has no newline. What is appended meanwhile is not looked at.
+   *
+   * @throws `EVALIDATION`, `EIO`, the reason of an abort
+   */
+  verify(options?: VerifyOptions): Promise<Verification> {
+    return verify(this.#path, this.#settings, options);
+  }
+
+  /**
+   * Takes the corrupt lines out of the file and appends them, as they are, to `<path>.damaged`. All other lines stay
+   * byte for byte, those that others append meanwhile too; offsets behind a line that was taken out change. The file is
+   * replaced atomically: after a crash at any moment there is the old one or the new one, and what the new one does not
+   * have is in `<path>.damaged` (twice, if the repair has to be done again). Mode and owner stay. Where nothing is
+   * corrupt, nothing is written. Most of it is done without the lock, so that writers wait only for a moment.
+   *
+   * @throws `EVALIDATION`, `ELOCK_TIMEOUT`, `EIO`, the reason of an abort; then the file is as it was, unless
+   *   `outcomeUnknown` is set
+   */
+  repair(options?: RepairOptions): Promise<Repair> {
+    return repair(this.#path, this.#settings, options);
   }
 
   /** Resolves when every append that was made before is acknowledged or rejected. */

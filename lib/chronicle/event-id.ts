@@ -60,6 +60,23 @@ export function idOf(event: JsonObject, idKey: string): string | undefined {
   return typeof id === 'string' && id !== '' ? id : undefined;
 }
 
+const sha256 = /^[0-9a-f]{64}$/;
+
+/** Whether an id has the form of a computed one. */
+export function looksComputed(id: string): boolean {
+  return sha256.test(id);
+}
+
+/** The id that an event of a file would have been given; undefined where it has no canonical JSON. */
+export function computedId(event: JsonObject, idKey: string): string | undefined {
+  const { [idKey]: _, ...rest } = event;
+  try {
+    return idOfJson(JSON.stringify(rest), 'event');
+  } catch {
+    return undefined;
+  }
+}
+
 /** The last that was asked for; it is nearly always the same. */
 let lastIdKey = 'eventId';
 let lastIdName = '"eventId":';

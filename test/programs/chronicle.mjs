@@ -19,6 +19,9 @@ const methods = {
     return entries;
   },
   close: () => chronicle.close(),
+  verify: () => chronicle.verify(),
+  repair: () => chronicle.repair(),
+  repairChronicle: holdfast.repairChronicle,
   appendEvent: holdfast.appendEvent,
   readChronicle: holdfast.readChronicle,
   writeFileAtomic: holdfast.writeFileAtomic,
