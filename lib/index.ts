@@ -7,6 +7,7 @@ export type { AppendResult } from './chronicle/appender.js';
 export { Chronicle, openChronicle } from './chronicle/chronicle.js';
 export type { CorruptLine, CorruptReason } from './chronicle/corrupt-line.js';
 export type { Damage } from './chronicle/damage.js';
+export { type FollowOptions, followChronicle } from './chronicle/follow.js';
 export { appendEvent, appendEventWithId, readChronicle, tailChronicle } from './chronicle/functions.js';
 export type { JsonObject } from './chronicle/line.js';
 export type { Entry } from './chronicle/line-batch.js';

@@ -6,6 +6,7 @@ import { HoldfastError, invalid } from '../errors.js';
 import type { NativePath } from '../native.js';
 import { Appender, type AppendResult } from './appender.js';
 import { type EventLine, toEventLine } from './event-id.js';
+import { type FollowOptions, followEntries } from './follow.js';
 import type { JsonObject } from './line.js';
 import type { Entry } from './line-batch.js';
 import { type ChronicleOptions, checkChronicleOptions, type Settings } from './options.js';
@@ -91,6 +92,22 @@ export class Chronicle<T extends object = JsonObject> {
   /** The last `count` events, in the order of the file. Costs what they hold, not what the file holds. */
   tail(count = 10): Promise<Entry<T>[]> {
     return readTail<T>(this.#path, this.#settings, count);
+  }
+
+  /**
+   * The events that are there, and then those that come, as they come: across rotation by holdfast (the rotated files
+   * are read to their end, in order) and by others, removal, truncation, and repair. Never ends by itself: `break`,
+   * `return()` and an abort of `signal` end it, quietly. Lines that are no event are skipped as `onCorrupt` says; a last
+   * line without newline is waited for. Takes from the file what its consumer takes, a chunk at a time.
+   *
+   * Offsets are those of the file that the path named when the event was read. An event may be seen before it is
+   * durable (C10). Where the file is replaced by another one that does not begin with the same events, all events of
+   * that are new.
+   *
+   * @throws `EVALIDATION`, `EIO`
+   */
+  follow(options?: FollowOptions): AsyncGenerator<Entry<T>, void, undefined> {
+    return followEntries<T>(this.#path, this.#settings, options);
   }
 
   /**

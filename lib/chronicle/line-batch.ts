@@ -30,11 +30,14 @@ export interface LineBatch {
   readonly begin: number;
   /** Where the first byte stands that is no more of them. */
   readonly end: number;
+  /** The last bytes of them, but a few: where these stand no more before `end`, the file has been truncated. */
+  readonly mark: Buffer;
 }
 
 const newline = 0x0a;
 const openingBrace = 0x7b;
 const byteOrderMark = '\ufeff';
+const markBytes = 96;
 /** A string of more than 128 KiB gets pages of its own in V8's heap, which costs more than to parse it. */
 const textBytes = 64 * 1024;
 
@@ -43,7 +46,8 @@ const textBytes = 64 * 1024;
  * that is a whole JSON object counts as an event. CRLF and a byte order mark are taken.
  */
 export function parseLines(bytes: Buffer, offset: number, maxLineBytes: number): LineBatch {
-  const batch: LineBatch = { entries: [], others: [], begin: offset, end: offset + bytes.length };
+  const mark = Buffer.from(bytes.subarray(-markBytes));
+  const batch: LineBatch = { entries: [], others: [], begin: offset, end: offset + bytes.length, mark };
   for (let begin = 0; begin < bytes.length; ) {
     const end = begin + textBytes < bytes.length ? endOfText(bytes, begin) : bytes.length;
     parseText(bytes.subarray(begin, end), offset + begin, maxLineBytes, batch);
@@ -55,7 +59,7 @@ export function parseLines(bytes: Buffer, offset: number, maxLineBytes: number):
 /** A line that is too long to be kept. */
 export function longLine(offset: number, length: number): LineBatch {
   const other: OtherLine = { kind: 'corrupt', reason: 'long', offset, length };
-  return { entries: [], others: [other], begin: offset, end: offset + length };
+  return { entries: [], others: [other], begin: offset, end: offset + length, mark: Buffer.alloc(0) };
 }
 
 /** The same lines, the last one first. */

@@ -60,7 +60,7 @@ export async function* readBatches<T extends object>(
 }
 
 /** The events of a batch, one array between two damaged lines, and those lines, as they follow each other. */
-function* betweenDamage({ entries, others }: LineBatch, reverse: boolean) {
+export function* betweenDamage({ entries, others }: LineBatch, reverse: boolean) {
   let begin = 0;
   for (const other of others) {
     if (other.kind === 'blank') continue;

@@ -238,5 +238,5 @@ function upTo(end: number, batch: LineBatch): LineBatch {
     line ? line.offset + line.length : batch.begin;
   const entries = batch.entries.filter((entry) => endOf(entry) <= end);
   const others = batch.others.filter((line) => endOf(line) <= end);
-  return { entries, others, begin: batch.begin, end: Math.max(endOf(entries.at(-1)), endOf(others.at(-1))) };
+  return { ...batch, entries, others, end: Math.max(endOf(entries.at(-1)), endOf(others.at(-1))) };
 }

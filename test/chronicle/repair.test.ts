@@ -293,7 +293,7 @@ describe.skipIf(unwatchable)('the system calls of a repair', () => {
     const { file, directory, calls } = setting;
     let count = 0;
     calls.answerAll((call) => {
-      if (!call.startsWith(`${name} `) || count++ !== number) return 'go';
+      if (call.name !== name || count++ !== number) return 'go';
       return { fail: 'EIO' };
     });
     await expect(repair(setting)).rejects.toMatchObject({ code: 'EIO', outcomeUnknown: false });
@@ -308,8 +308,8 @@ describe.skipIf(unwatchable)('the system calls of a repair', () => {
     const setting = await watched(damaged);
     let renamed = false;
     setting.calls.answerAll((call) => {
-      renamed ||= call.startsWith('rename ');
-      return renamed && call.startsWith('fsync ') ? { fail: 'EIO' } : 'go';
+      renamed ||= call.name === 'rename';
+      return renamed && call.name === 'fsync' ? { fail: 'EIO' } : 'go';
     });
     await expect(repair(setting)).rejects.toMatchObject({ code: 'EIO', outcomeUnknown: true });
     expect(readFileSync(setting.file, 'utf8')).toBe(repaired);
