@@ -22,6 +22,7 @@ export {
   verifyChronicle,
   type WrongId,
 } from './chronicle/verify.js';
+export type { Where } from './chronicle/where.js';
 export { HoldfastError, type HoldfastErrorCode } from './errors.js';
 export type { WaitOptions } from './lock/acquire.js';
 export { FileLock, type ReleaseOptions } from './lock/file-lock.js';

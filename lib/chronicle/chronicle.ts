@@ -1,6 +1,7 @@
 /**
  * A chronicle: an append-only NDJSON file that many processes append to at once.
  */
+import type { Readable } from 'node:stream';
 import { describe, type FilePath, toNativePath } from '../arguments.js';
 import { HoldfastError, invalid } from '../errors.js';
 import type { NativePath } from '../native.js';
@@ -10,7 +11,15 @@ import { type FollowOptions, followEntries } from './follow.js';
 import type { JsonObject } from './line.js';
 import type { Entry } from './line-batch.js';
 import { type ChronicleOptions, checkChronicleOptions, type Settings } from './options.js';
-import { type ReadRange, readAll, readBatches, readEntries, readTail } from './reading.js';
+import {
+  findEvent,
+  type ReadRange,
+  readAll,
+  readBatches,
+  readEntries,
+  readStream,
+  readTail,
+} from './reading.js';
 import { type Repair, type RepairOptions, repair } from './repair.js';
 import { type Verification, type VerifyOptions, verify } from './verify.js';
 
@@ -87,6 +96,22 @@ export class Chronicle<T extends object = JsonObject> {
   /** As {@link read}, all at once, for what fits into memory. */
   toArray(range?: ReadRange): Promise<Entry<T>[]> {
     return readAll<T>(this.#path, this.#settings, range);
+  }
+
+  /**
+   * As {@link read}, as a stream in object mode, for those who pipe. `Readable.toWeb()` of node:stream makes a web stream
+   * of it. What would reject `read` destroys it.
+   */
+  stream(range?: ReadRange): Readable {
+    return readStream<T>(this.#path, this.#settings, range);
+  }
+
+  /**
+   * The first event with this id, however its JSON is written. Looks for the bytes of the id and parses only the lines
+   * that may hold it, so it reports no damage.
+   */
+  find(eventId: string): Promise<Entry<T> | undefined> {
+    return findEvent<T>(this.#path, this.#settings, this.#settings.idKey, eventId);
   }
 
   /** The last `count` events, in the order of the file. Costs what they hold, not what the file holds. */

@@ -4,6 +4,7 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { CorruptReason } from './corrupt-line.js';
 import type { JsonObject } from './line.js';
+import type { LineFilter } from './line-filter.js';
 
 /** An event, and where it stands in the file. Reading goes on behind it at `offset + length`. */
 export interface Entry<T> {
@@ -20,7 +21,10 @@ export type OtherLine = { readonly offset: number; readonly length: number } & (
   | { readonly kind: 'corrupt'; readonly reason: CorruptReason }
 );
 
-/** Lines that follow each other without a gap. A clean file has none but events, which so need no second look. */
+/**
+ * Lines that follow each other without a gap, but for those that a {@link LineFilter} left out. A clean file has none but
+ * events, which so need no second look.
+ */
 export interface LineBatch {
   /** In the direction in which the file is read. */
   readonly entries: Entry<JsonObject>[];
@@ -45,12 +49,17 @@ const textBytes = 64 * 1024;
  * Parses the lines in `bytes`, of which the first byte stands at `offset` in the file. A last line without newline
  * that is a whole JSON object counts as an event. CRLF and a byte order mark are taken.
  */
-export function parseLines(bytes: Buffer, offset: number, maxLineBytes: number): LineBatch {
+export function parseLines(
+  bytes: Buffer,
+  offset: number,
+  maxLineBytes: number,
+  filter?: LineFilter,
+): LineBatch {
   const mark = Buffer.from(bytes.subarray(-markBytes));
   const batch: LineBatch = { entries: [], others: [], begin: offset, end: offset + bytes.length, mark };
   for (let begin = 0; begin < bytes.length; ) {
     const end = begin + textBytes < bytes.length ? endOfText(bytes, begin) : bytes.length;
-    parseText(bytes.subarray(begin, end), offset + begin, maxLineBytes, batch);
+    parseText(bytes.subarray(begin, end), offset + begin, maxLineBytes, filter, batch);
     begin = end;
   }
   return batch;
@@ -80,13 +89,18 @@ function parseText(
   bytes: Buffer,
   offset: number,
   maxLineBytes: number,
+  filter: LineFilter | undefined,
   { entries, others }: LineBatch,
 ): void {
-  const ascii = isAscii(bytes);
-  const valid = ascii || isUtf8(bytes);
   // In Latin-1 every byte is a character, so that places in the text are places in the file.
   const text = bytes.toString('latin1');
-  for (let begin = 0; begin < text.length; ) {
+  const ascii = isAscii(bytes);
+  const valid = ascii || isUtf8(bytes);
+  const mayFilter = filter?.ignoresDamage || (valid && text.length <= textBytes);
+  const filtered = mayFilter ? filter?.search(text) : undefined;
+  for (let begin = 0; ; ) {
+    if (filtered) begin = filtered.next(begin, maxLineBytes);
+    if (begin === text.length) return;
     const index = text.indexOf('\n', begin);
     const complete = index !== -1;
     const end = complete ? index : text.length;
@@ -111,7 +125,7 @@ function parseText(
         others.push({ ...notJson(line, complete), ...place });
       }
     }
-    begin = end + 1;
+    begin += place.length;
   }
 }
 

@@ -1,13 +1,18 @@
 /**
  * Reading the events of a file, which need not be open as a chronicle. Takes no lock.
  */
-import { checkBoolean, checkInteger, checkOptions } from '../arguments.js';
+import { Readable } from 'node:stream';
+import { checkBoolean, checkInteger, checkOptions, describe } from '../arguments.js';
+import { invalid } from '../errors.js';
 import type { NativePath } from '../native.js';
 import { reportCorruptLine } from './corrupt-line.js';
 import type { Entry, LineBatch } from './line-batch.js';
+import { LineFilter } from './line-filter.js';
+import { OneByOne } from './one-by-one.js';
 import type { ReadSettings } from './options.js';
 import { openForReading, refusing } from './reader.js';
 import { scanBackwards, scanForwards } from './scanner.js';
+import { checkWhere, type Selection, type Where } from './where.js';
 
 export interface ReadRange {
   /** Only events whose line begins at this offset or behind it. Default: 0. */
@@ -18,6 +23,8 @@ export interface ReadRange {
   limit?: number;
   /** The last event first. Default: false. */
   reverse?: boolean;
+  /** Only events whose own properties have these values: `{ type: 'order' }`. Default: all. */
+  where?: Where;
 }
 
 /** Lines that are no event are reported as `onCorrupt` says, after the events before them and before those behind. */
@@ -31,19 +38,23 @@ export async function* readBatches<T extends object>(
     to = Number.MAX_SAFE_INTEGER,
     limit = Number.MAX_SAFE_INTEGER,
     reverse = false,
+    where,
   } = checkOptions(range);
   checkInteger(from, 'from', 0);
   checkInteger(to, 'to', 0);
   checkInteger(limit, 'limit', 0);
   checkBoolean(reverse, 'reverse');
+  const selection = where && checkWhere(where);
   if (limit === 0) return;
   const file = await openForReading(path);
   try {
     const scan = reverse ? scanBackwards : scanForwards;
     const { maxLineBytes, onCorrupt } = settings;
+    const filter = selection && new LineFilter(selection.needles, onCorrupt === 'skip');
     let left = limit;
-    for await (const batch of refusing(scan(file, { from, to, maxLineBytes }), path)) {
-      for (const part of betweenDamage(batch, reverse)) {
+    for await (const batch of refusing(scan(file, { from, to, maxLineBytes, filter }), path)) {
+      const selected = selection ? select(batch, selection) : batch;
+      for (const part of betweenDamage(selected, reverse)) {
         if (!Array.isArray(part)) {
           reportCorruptLine({ path: path.toString(), ...part }, onCorrupt);
           continue;
@@ -57,6 +68,10 @@ export async function* readBatches<T extends object>(
   } finally {
     await file.close();
   }
+}
+
+function select(batch: LineBatch, selection: Selection): LineBatch {
+  return { ...batch, entries: batch.entries.filter(({ event }) => selection.matches(event)) };
 }
 
 /** The events of a batch, one array between two damaged lines, and those lines, as they follow each other. */
@@ -73,12 +88,36 @@ export function* betweenDamage({ entries, others }: LineBatch, reverse: boolean)
   if (begin < entries.length) yield begin === 0 ? entries : entries.slice(begin);
 }
 
-export async function* readEntries<T extends object>(
+export function readEntries<T extends object>(
   path: NativePath,
   settings: ReadSettings,
   range?: ReadRange,
 ): AsyncGenerator<Entry<T>, void, undefined> {
-  for await (const entries of readBatches<T>(path, settings, range)) yield* entries;
+  return new OneByOne(readBatches<T>(path, settings, range));
+}
+
+/** The same entries as objects of a stream. It holds a batch at most. */
+export function readStream<T extends object>(
+  path: NativePath,
+  settings: ReadSettings,
+  range?: ReadRange,
+): Readable {
+  const batches = readBatches<T>(path, settings, range);
+  return new Readable({
+    objectMode: true,
+    read() {
+      batches.next().then(
+        ({ value, done }) => {
+          if (done) this.push(null);
+          else for (const entry of value) this.push(entry);
+        },
+        (error) => this.destroy(error),
+      );
+    },
+    destroy(error, callback) {
+      batches.return().then(() => callback(error), callback);
+    },
+  });
 }
 
 export async function readAll<T extends object>(
@@ -102,4 +141,19 @@ export async function readTail<T extends object>(
   checkInteger(count, 'count', 0);
   const entries = await readAll<T>(path, settings, { reverse: true, limit: count });
   return entries.reverse();
+}
+
+/** The first event with this id. */
+export async function findEvent<T extends object>(
+  path: NativePath,
+  settings: ReadSettings,
+  idKey: string,
+  eventId: string,
+): Promise<Entry<T> | undefined> {
+  if (typeof eventId !== 'string' || eventId === '') {
+    throw invalid('eventId', `expected a non-empty string, got ${describe(eventId)}`);
+  }
+  const silent: ReadSettings = { ...settings, onCorrupt: 'skip' };
+  const [entry] = await readAll<T>(path, silent, { where: { [idKey]: eventId }, limit: 1 });
+  return entry;
 }

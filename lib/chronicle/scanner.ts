@@ -7,6 +7,7 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { type LineBatch, longLine, parseLines, reversed } from './line-batch.js';
+import type { LineFilter } from './line-filter.js';
 
 export interface ScanOptions {
   /** Only lines that begin at this offset or behind it. */
@@ -15,6 +16,8 @@ export interface ScanOptions {
   readonly to: number;
   /** Longer lines are corrupt, and are not looked at. */
   readonly maxLineBytes: number;
+  /** Lines that need not be parsed. Default: none. */
+  readonly filter?: LineFilter | undefined;
   /** Forwards only: end before a last line that has no newline, where it may still be written. Default: take it. */
   readonly leaveUnfinished?: boolean;
   /** The most that is read at once, except for a longer line. Smaller in tests. */
@@ -46,13 +49,13 @@ export async function* scanForwards(file: FileHandle, options: ScanOptions): Asy
         if (reader.length === chunkBytes) reader.readAhead(at);
         else reader.length = Math.min(2 * reader.length, chunkBytes);
       }
-      yield parseLines(chunk.subarray(0, end), begin, maxLineBytes);
+      yield parseLines(chunk.subarray(0, end), begin, maxLineBytes, options.filter);
       continue;
     }
     // Not one whole line: the rest of it stands behind the chunk, or comes just now, or does not.
     const next = await lineStart(file, at + chunk.length + 1, chunkBytes);
     if (!next.found && leaveUnfinished) return;
-    const batch = await readLine(file, at, next.offset, maxLineBytes);
+    const batch = await readLine(file, at, next.offset, options);
     if (!batch) continue; // the file has changed
     at = batch.end;
     yield batch;
@@ -78,11 +81,11 @@ export async function* scanBackwards(file: FileHandle, options: ScanOptions): As
     const start = begin === first.offset ? 0 : chunk.indexOf(newline) + 1;
     let batch: LineBatch | undefined;
     if (begin === first.offset || (start > 0 && start < chunk.length)) {
-      batch = reversed(parseLines(chunk.subarray(start), begin + start, maxLineBytes));
+      batch = reversed(parseLines(chunk.subarray(start), begin + start, maxLineBytes, options.filter));
       length = Math.min(2 * length, chunkBytes);
     } else {
       const lastStart = await lastLineStart(file, first.offset, at, chunkBytes);
-      if (lastStart !== undefined) batch = await readLine(file, lastStart, at, maxLineBytes);
+      if (lastStart !== undefined) batch = await readLine(file, lastStart, at, options);
     }
     if (!batch) return; // likewise
     at = batch.begin;
@@ -141,12 +144,12 @@ async function readLine(
   file: FileHandle,
   begin: number,
   end: number,
-  maxLineBytes: number,
+  { maxLineBytes, filter }: ScanOptions,
 ): Promise<LineBatch | undefined> {
   const length = end - begin;
   if (length - 1 > maxLineBytes) return longLine(begin, length);
   const bytes = await readAt(file, begin, Buffer.allocUnsafeSlow(length));
-  return bytes.length === length ? parseLines(bytes, begin, maxLineBytes) : undefined;
+  return bytes.length === length ? parseLines(bytes, begin, maxLineBytes, filter) : undefined;
 }
 
 /** Where the last whole line ends in `chunk` that begins before `to`; 0 where none does. */

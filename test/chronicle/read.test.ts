@@ -1,7 +1,7 @@
 /**
  * Readers: which lines they take, which they report and how, ranges, both directions, and bytes of every kind.
  */
-import { appendFileSync, readdirSync, readlinkSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -18,7 +18,7 @@ import {
   tailChronicle,
 } from 'holdfast';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { temporaryDirectory } from '../support/files.js';
+import { descriptorsOf, temporaryDirectory } from '../support/files.js';
 import { toArray } from '../support/iterate.js';
 
 /** What the reader takes from the file at once; lines that cross this border are put together again. */
@@ -43,17 +43,6 @@ async function readingOf(bytes: string | Buffer, range?: ReadRange, maxLineBytes
   const onCorrupt = ({ path: _, ...line }: CorruptLine) => damage.push(line);
   const chronicle = await chronicleOf(bytes, { onCorrupt, ...(maxLineBytes && { maxLineBytes }) });
   return { entries: await toArray(chronicle.read(range)), damage };
-}
-
-/** How many descriptors of this process are open on the file. */
-function descriptorsOf(file: string): number {
-  return readdirSync('/proc/self/fd').filter((descriptor) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${descriptor}`) === file;
-    } catch {
-      return false; // the one that readdir itself had open
-    }
-  }).length;
 }
 
 /** Every kind of line. The text of an event is its number. */

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { LineBatch } from '../../dist/lib/chronicle/line-batch.js';
+import { LineFilter } from '../../dist/lib/chronicle/line-filter.js';
 import { type ScanOptions, scanBackwards, scanForwards } from '../../dist/lib/chronicle/scanner.js';
 import { damagedFile, type ExpectedLine, expectedLines } from '../support/damaged-files.js';
 import { temporaryDirectory } from '../support/files.js';
@@ -92,6 +93,39 @@ describe('any bytes, cuts and splices, with chunks of any size', () => {
         },
       ),
       seeded('scanner, ranges', 1000),
+    );
+  });
+
+  it('a filter leaves out lines that hold no needle, and no damage unless it may', async () => {
+    const file = join(temporaryDirectory(), 'chronicle');
+    writeFileSync(file, '');
+    const handle = await opened(file);
+    await fc.assert(
+      fc.asyncProperty(
+        damagedFile,
+        fc.integer({ min: 1, max: 200 }),
+        fc.array(fc.constantFrom('"a"', 'a', '1', '\\', '{', 'x'.repeat(30)), { minLength: 1, maxLength: 2 }),
+        fc.boolean(),
+        async (bytes, chunkBytes, needles, ignoresDamage) => {
+          writeFileSync(file, bytes);
+          const expected = expectedLines(bytes, 50);
+          const held = ({ offset, length, kind }: ExpectedLine) => {
+            const text = bytes.toString('latin1', offset, offset + length);
+            return kind === 'event' && needles.some((needle) => text.includes(needle));
+          };
+          const filter = new LineFilter(needles, ignoresDamage);
+          const options = { from: 0, to: Number.MAX_SAFE_INTEGER, maxLineBytes: 50, chunkBytes, filter };
+          for (const scan of [scanForwards, scanBackwards]) {
+            const lines = linesOf(await toArray(scan(handle, options)));
+            expect(expected).toEqual(expect.arrayContaining(lines));
+            expect(lines).toEqual(expect.arrayContaining(expected.filter(held)));
+            if (ignoresDamage) continue;
+            const others = (lines: ExpectedLine[]) => lines.filter(({ kind }) => kind !== 'event');
+            expect(others(lines)).toEqual(others(expected));
+          }
+        },
+      ),
+      seeded('scanner, filters', 1000),
     );
   });
 });

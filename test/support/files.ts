@@ -1,5 +1,5 @@
 /** Places for the files of tests. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -12,4 +12,15 @@ export function temporaryDirectory(parent = tmpdir()): string {
   const directory = mkdtempSync(join(parent, 'holdfast-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
+}
+
+/** How many descriptors of this process are open on the file. */
+export function descriptorsOf(file: string): number {
+  return readdirSync('/proc/self/fd').filter((descriptor) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${descriptor}`) === file;
+    } catch {
+      return false; // the one that readdir itself had open
+    }
+  }).length;
 }
