@@ -3,6 +3,9 @@
  */
 import { Command } from 'commander';
 import { lockHolders } from '../lock/holders.js';
+import { exitCodeHelp } from './exit-codes.js';
+import { jsonOption } from './options.js';
+import { print, printJson } from './output.js';
 
 export function holdersCommand(): Command {
   return new Command('holders')
@@ -12,13 +15,14 @@ export function holdersCommand(): Command {
         'Nothing where nobody does. Best effort: Linux only, and only what this user may see.',
     )
     .argument('<file>', 'the locked file')
-    .option('--json', 'as a JSON array of { pid, mode, command }')
+    .addOption(jsonOption('as a JSON array of { pid, mode, command }'))
+    .addHelpText(
+      'after',
+      `\n${exitCodeHelp}\n\nExample: holdfast holders --json /tmp/backup.lock | jq '.[].pid'`,
+    )
     .action(async (file: string, { json }: { json?: boolean }) => {
       const holders = await lockHolders(file);
-      if (json) {
-        process.stdout.write(`${JSON.stringify(holders)}\n`);
-      } else {
-        for (const { pid, mode, command } of holders) process.stdout.write(`${pid}\t${mode}\t${command}\n`);
-      }
+      if (json) await printJson(holders);
+      else for (const { pid, mode, command } of holders) await print(`${pid}\t${mode}\t${command}\n`);
     });
 }

@@ -4,8 +4,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { lock } from '../lock/lock.js';
+import { duration } from './options.js';
 
 interface Options {
   shared?: boolean;
@@ -90,12 +91,4 @@ async function runCommand(command: string, args: string[]): Promise<number> {
     process.stderr.write(`holdfast: cannot run '${command}': ${message}\n`);
     return startFailures[code] ?? 1;
   }
-}
-
-const milliseconds: { [unit: string]: number } = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-function duration(text: string): number {
-  const [, amount = '', unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? [];
-  if (amount === '') throw new InvalidArgumentError('Expected a duration such as 500ms, 5s, 2m or 1h.');
-  return Number(amount) * (milliseconds[unit] ?? 1);
 }

@@ -1,29 +1,46 @@
 #!/usr/bin/env node
 /**
  * The command `holdfast`.
- *
- * Exit codes: 0 good, 1 failed, 2 usage, 75 lock timeout (EX_TEMPFAIL); `holdfast lock` passes on its command's.
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { HoldfastError } from '../errors.js';
+import { appendCommand } from './append.js';
+import { catCommand } from './cat.js';
+import { exitCodeHelp, exitCodes } from './exit-codes.js';
 import { holdersCommand } from './holders.js';
+import { Interruption } from './interruption.js';
 import { lockCommand } from './lock.js';
-
-export const exitCodes = { failed: 1, usage: 2, lockTimeout: 75 } as const;
+import { say } from './output.js';
+import { repairCommand } from './repair.js';
+import { statCommand } from './stat.js';
+import { tailCommand } from './tail.js';
+import { verifyCommand } from './verify.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 
 const program = new Command('holdfast')
-  .description('Kernel-held file locks, from the shell.')
+  .description(
+    'Durable NDJSON logs that many processes append to, and kernel-held file locks, from the shell.',
+  )
   .version(version)
   // What stands behind COMMAND is the command's, not ours.
   .enablePositionalOptions()
   .exitOverride()
-  .addHelpText('after', '\nExit codes: 0 good, 1 failed, 2 usage, 75 lock timeout.');
-for (const command of [lockCommand(), holdersCommand()]) {
+  .addHelpText('after', `\n${exitCodeHelp}`);
+const commands = [
+  appendCommand(),
+  catCommand(),
+  tailCommand(),
+  verifyCommand(),
+  repairCommand(),
+  statCommand(),
+  lockCommand(),
+  holdersCommand(),
+];
+for (const command of commands) {
   program.addCommand(command.copyInheritedSettings(program));
 }
 
@@ -36,7 +53,8 @@ try {
 /** Prints what went wrong, and returns the exit code that says so. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage; // it has printed it
-  process.stderr.write(`holdfast: ${error instanceof Error ? error.message : String(error)}\n`);
+  if (error instanceof Interruption) return error.exitCode;
+  say(error instanceof Error ? error.message : String(error));
   if (!(error instanceof HoldfastError)) return exitCodes.failed;
   if (error.code === 'ELOCK_TIMEOUT') return exitCodes.lockTimeout;
   return error.code === 'EVALIDATION' ? exitCodes.usage : exitCodes.failed;

@@ -1,31 +1,20 @@
 /** `holdfast lock` and `holdfast holders`, as real commands. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { lock, lockSync, tryLock } from 'holdfast';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { someoneWaitsFor } from '../support/blocking.js';
+import { type Finished, run as runCommand, start as startCommand } from '../support/command.js';
 import { temporaryDirectory } from '../support/files.js';
 
-const main = fileURLToPath(new URL('../../dist/lib/cli/main.js', import.meta.url));
-
 function start(...args: string[]): ChildProcess {
-  const child = spawn(process.execPath, [main, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
-  onTestFinished(() => {
-    child.kill('SIGKILL');
-  });
-  return child;
+  return startCommand(args);
 }
 
-async function run(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const child = start(...args);
-  child.stdin?.end();
-  const { stdout, stderr } = child as { stdout: NodeJS.ReadableStream; stderr: NodeJS.ReadableStream };
-  const [[code], out, err] = await Promise.all([once(child, 'exit'), text(stdout), text(stderr)]);
-  return { code, out, err };
+function run(...args: string[]): Promise<Finished> {
+  return runCommand(args);
 }
 
 describe('holdfast lock', () => {

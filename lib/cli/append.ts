@@ -1,0 +1,165 @@
+/**
+ * `holdfast append FILE`: appends events from standard input.
+ */
+import { addAbortSignal } from 'node:stream';
+import { Command } from 'commander';
+import type { AppendResult } from '../chronicle/appender.js';
+import { type Chronicle, openChronicle } from '../chronicle/chronicle.js';
+import type { JsonObject } from '../chronicle/line.js';
+import type { Dedupe, Durability } from '../chronicle/options.js';
+import { HoldfastError } from '../errors.js';
+import { exitCodeHelp, exitCodes } from './exit-codes.js';
+import { type InputLine, inputLines } from './input-lines.js';
+import { untilInterrupted } from './interruption.js';
+import { durabilityOption, idKeyOption, jsonOption, timeoutOption } from './options.js';
+import { counted, keepGoingWithoutReader, printJson, say } from './output.js';
+
+interface Options {
+  idKey: string;
+  id: boolean;
+  dedupe?: Dedupe;
+  durability: Durability;
+  timeout: number;
+  json?: boolean;
+  verbose?: boolean;
+}
+
+const maxLineBytes = 8 * 1024 * 1024;
+
+export function appendCommand(): Command {
+  return new Command('append')
+    .summary('append events from standard input')
+    .description(
+      'Appends events to FILE, a JSON object on each line of standard input, in their order. FILE and the directories ' +
+        'above it are made where they are missing. Says nothing where all goes well; with --json, a line for each ' +
+        'event when it is there to stay. Lines that are no event are named on standard error and left out. ' +
+        'Numbers are kept as precisely as JavaScript keeps them.',
+    )
+    .argument('<file>', 'the chronicle')
+    .addOption(idKeyOption())
+    .option('--no-id', 'give no id to events that carry none')
+    .option(
+      '--dedupe <how>',
+      'leave out events whose id one of the last <number> events has, or any (all), the last one (consecutive), or none (off) (default: 10000)',
+      dedupe,
+    )
+    .addOption(durabilityOption())
+    .addOption(timeoutOption())
+    .addOption(jsonOption('acknowledge each event: { line, offset, eventId, duplicate }, or { line, error }'))
+    .option('-v, --verbose', 'say on standard error how many were appended')
+    .addHelpText(
+      'after',
+      `
+On Ctrl-C, what is on its way is appended and acknowledged, and nothing more is read. Where the lock is not free in time,
+or the file system refuses something, it ends at once, and says which lines were not appended.
+
+${exitCodeHelp}
+
+Example: echo '{"type":"order","number":17}' | holdfast append --json orders.ndjson`,
+    )
+    .action(run);
+}
+
+function dedupe(text: string): Dedupe {
+  if (text === 'off') return false;
+  // Everything else is checked where chronicles are opened.
+  return /^\d+$/.test(text) ? { window: Number(text) } : (text as Dedupe);
+}
+
+async function run(file: string, options: Options): Promise<void> {
+  keepGoingWithoutReader();
+  const interrupted = untilInterrupted();
+  const chronicle = await openChronicle(file, {
+    idKey: options.idKey,
+    computeId: options.id,
+    durability: options.durability,
+    lockTimeout: options.timeout,
+    maxLineBytes,
+    ...(options.dedupe !== undefined && { dedupe: options.dedupe }),
+  });
+  const input = new Input(chronicle, options.json ?? false);
+  try {
+    // Not by an abort of the append itself: what is on its way is acknowledged first.
+    addAbortSignal(interrupted, process.stdin);
+    for await (const lines of inputLines(process.stdin, maxLineBytes)) await input.append(lines);
+  } catch (error) {
+    throw interrupted.aborted ? interrupted.reason : error;
+  } finally {
+    await chronicle.close();
+    if (options.verbose) input.say();
+  }
+  if (input.refused > 0) process.exitCode = exitCodes.failed;
+}
+
+class Input {
+  readonly #chronicle: Chronicle;
+  readonly #json: boolean;
+  #appended = 0;
+  #duplicates = 0;
+  refused = 0;
+
+  constructor(chronicle: Chronicle, json: boolean) {
+    this.#chronicle = chronicle;
+    this.#json = json;
+  }
+
+  /** Appends the events of these lines in one batch. */
+  async append(lines: readonly InputLine[]): Promise<void> {
+    const parsed = lines.map(({ number, text }) => ({ number, event: parse(text) }));
+    const events = parsed.filter((line): line is { number: number; event: JsonObject } =>
+      isEvent(line.event),
+    );
+    let results: AppendResult[];
+    try {
+      results = await this.#chronicle.appendMany(events.map(({ event }) => event));
+    } catch (error) {
+      if (error instanceof HoldfastError && error.code === 'EVALIDATION') {
+        if (lines.length === 1) return this.#refuse(lines[0]?.number ?? 0, error);
+        // One that is refused takes the others of its batch with it, so nothing is written yet.
+        for (const line of lines) await this.append([line]);
+        return;
+      }
+      const [first, last] = [lines[0]?.number, lines.at(-1)?.number];
+      say(`not appended: line ${first}${first === last ? '' : ` to ${last}`}, and what stands behind`);
+      throw error;
+    }
+    for (const { number, event } of parsed) {
+      if (event instanceof Error) await this.#refuse(number, event);
+      else if (event) await this.#acknowledge(number, results.shift() as AppendResult);
+    }
+  }
+
+  say(): void {
+    const refused = this.refused === 0 ? '' : `, ${counted(this.refused, 'line')} refused`;
+    say(`${counted(this.#appended, 'event')} appended, ${counted(this.#duplicates, 'duplicate')}${refused}`);
+  }
+
+  async #acknowledge(line: number, result: AppendResult): Promise<void> {
+    if (result.duplicate) this.#duplicates++;
+    else this.#appended++;
+    if (this.#json) await printJson({ line, ...result });
+  }
+
+  async #refuse(line: number, { message }: Error): Promise<void> {
+    this.refused++;
+    const error = message.replace('events[0]', 'event');
+    say(`line ${line}: ${error}`);
+    if (this.#json) await printJson({ line, error });
+  }
+}
+
+/** Undefined for a blank line. */
+function parse(text: string | undefined): JsonObject | Error | undefined {
+  if (text === undefined) return new Error(`not UTF-8, or longer than ${maxLineBytes} bytes`);
+  if (text.trim() === '') return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return isEvent(value) ? value : new Error('no JSON object');
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+function isEvent(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Error);
+}

@@ -1,0 +1,43 @@
+/**
+ * Damage, in words.
+ */
+import type { CorruptReason } from '../chronicle/corrupt-line.js';
+import type { Damage } from '../chronicle/damage.js';
+import { count, counted } from './output.js';
+
+const words: { readonly [reason in CorruptReason]: string } = {
+  torn: 'torn',
+  json: 'not JSON',
+  object: 'no object',
+  utf8: 'not UTF-8',
+  nul: 'filled with NUL',
+  long: 'too long',
+};
+
+/** As many are named in a report that people read. */
+const mostNamed = 10;
+
+/** `3 lines, 16 bytes: 2 not JSON, 1 torn`. */
+export function summary({ lines, bytes, reasons }: Damage): string {
+  if (lines === 0) return '0 lines';
+  const kinds = Object.entries(reasons).map(
+    ([reason, number]) => `${count(number)} ${words[reason as CorruptReason]}`,
+  );
+  return `${counted(lines, 'line')}, ${counted(bytes, 'byte')}: ${kinds.join(', ')}`;
+}
+
+/** A line for each of the first. */
+export function details({ lines, first }: Damage): string[] {
+  return named(
+    first.map(
+      ({ offset, length, reason }) => `offset ${offset}: ${counted(length, 'byte')}, ${words[reason]}`,
+    ),
+    lines,
+  );
+}
+
+/** The first of a list, and how many there are besides; indented. */
+export function named(first: readonly string[], total: number): string[] {
+  const shown = first.slice(0, mostNamed).map((text) => `  ${text}`);
+  return total > shown.length ? [...shown, `  and ${count(total - shown.length)} more`] : shown;
+}

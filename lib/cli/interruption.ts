@@ -1,0 +1,25 @@
+/**
+ * Ctrl-C and its like, for commands that have something to put in order before they end.
+ */
+import { constants } from 'node:os';
+
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+export class Interruption extends Error {
+  /** As shells say it: 128 + n where signal n came. */
+  readonly exitCode: number;
+
+  constructor(name: (typeof signals)[number]) {
+    super(`ended by ${name}`);
+    this.exitCode = 128 + constants.signals[name];
+  }
+}
+
+/** Aborted, with an {@link Interruption}, by the first such signal; a second one ends the process at once. */
+export function untilInterrupted(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of signals) {
+    process.once(name, () => controller.abort(new Interruption(name)));
+  }
+  return controller.signal;
+}

@@ -1,0 +1,50 @@
+/**
+ * A bar on the terminal, with rate and time left, for work on large files.
+ */
+import cliProgress from 'cli-progress';
+
+/** Smaller files, in bytes, are done before anybody looks. */
+const smallestShown = 16 * 1024 * 1024;
+
+export class ProgressBar {
+  readonly #label: string;
+  readonly #began = performance.now();
+  #bar: cliProgress.SingleBar | undefined;
+
+  constructor(label: string) {
+    this.#label = label;
+  }
+
+  /** In bytes. */
+  update(done: number, total: number): void {
+    if (!process.stderr.isTTY || total < smallestShown) return;
+    const seconds = (performance.now() - this.#began) / 1000;
+    const rate = `${(done / 1e6 / seconds).toFixed(0)} MB/s`;
+    const left = total > done && done > 0 ? `${Math.ceil((seconds * (total - done)) / done)} s left` : '';
+    if (!this.#bar) {
+      this.#bar = newBar(this.#label);
+      this.#bar.start(total, done, { rate, left });
+    }
+    this.#bar.setTotal(total);
+    this.#bar.update(done, { rate, left });
+  }
+
+  /** Removes the bar; what is written next stands in its place. */
+  stop(): void {
+    this.#bar?.stop();
+    this.#bar = undefined;
+  }
+}
+
+function newBar(label: string): cliProgress.SingleBar {
+  return new cliProgress.SingleBar(
+    {
+      format: `${label} {bar} {percentage}% {rate} {left}`,
+      barsize: 30,
+      stream: process.stderr,
+      clearOnComplete: true,
+      gracefulExit: false,
+    },
+    cliProgress.Presets.shades_classic,
+  );
+}

@@ -1,0 +1,84 @@
+/**
+ * Events as they stand in the file, byte for byte, for `holdfast cat` and `holdfast tail`.
+ */
+import type { FileHandle } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { CorruptLine } from '../chronicle/corrupt-line.js';
+import type { Entry } from '../chronicle/line-batch.js';
+import { checkReadOptions, type ReadSettings } from '../chronicle/options.js';
+import { refusing } from '../chronicle/reader.js';
+import { betweenDamage } from '../chronicle/reading.js';
+import { scanForwards } from '../chronicle/scanner.js';
+import { exitCodes } from './exit-codes.js';
+import { print, say } from './output.js';
+
+const newline = 0x0a;
+const printedAtOnce = 256 * 1024;
+
+/** Names corrupt lines on standard error, and makes the exit code say that there were any. */
+export const rawSettings: ReadSettings = checkReadOptions({ onCorrupt: reportDamage });
+
+function reportDamage({ path, offset, length, reason }: CorruptLine): void {
+  say(`corrupt line in '${path}' at offset ${offset}, ${length} bytes (${reason})`);
+  process.exitCode = exitCodes.failed;
+}
+
+/** Prints events that stand in the file in this order. */
+export async function printEvents(
+  file: FileHandle,
+  entries: readonly Pick<Entry<object>, 'offset' | 'length'>[],
+): Promise<void> {
+  let begin = 0;
+  let end = 0;
+  for (const { offset, length } of entries) {
+    if (offset !== end) {
+      await printBytes(file, begin, end);
+      begin = offset;
+    }
+    end = offset + length;
+  }
+  await printBytes(file, begin, end);
+}
+
+export interface RawRange {
+  /** Only events whose line begins at this offset or behind it. */
+  readonly from: number;
+  /** Only events whose line begins before this offset. */
+  readonly to: number;
+  /** At most so many events. */
+  readonly limit: number;
+}
+
+export async function printRange(
+  file: FileHandle,
+  path: string,
+  { limit, ...range }: RawRange,
+): Promise<void> {
+  const scanned = scanForwards(file, { ...range, maxLineBytes: rawSettings.maxLineBytes });
+  let left = limit;
+  for await (const batch of refusing(scanned, path)) {
+    for (const part of betweenDamage(batch, false)) {
+      if (!Array.isArray(part)) {
+        reportDamage({ path: resolve(path), ...part });
+        continue;
+      }
+      const entries = part.slice(0, left);
+      await printEvents(file, entries);
+      left -= entries.length;
+      if (left === 0) return;
+    }
+  }
+}
+
+async function printBytes(file: FileHandle, begin: number, end: number): Promise<void> {
+  let last = newline;
+  for (let at = begin; at < end; ) {
+    const length = Math.min(printedAtOnce, end - at);
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, at);
+    if (bytesRead === 0) break; // truncated just now
+    at += bytesRead;
+    last = buffer[bytesRead - 1] ?? newline;
+    await print(buffer.subarray(0, bytesRead));
+  }
+  if (last !== newline) await print('\n');
+}

@@ -1,0 +1,65 @@
+/**
+ * `holdfast repair FILE`: puts the damaged lines of a file aside.
+ */
+import { Command } from 'commander';
+import type { Durability } from '../chronicle/options.js';
+import { type Repair, repairChronicle } from '../chronicle/repair.js';
+import { details, summary } from './damage-report.js';
+import { exitCodeHelp } from './exit-codes.js';
+import { untilInterrupted } from './interruption.js';
+import { durabilityOption, jsonOption, timeoutOption } from './options.js';
+import { keepGoingWithoutReader, print, printJson, style } from './output.js';
+import { ProgressBar } from './progress-bar.js';
+
+interface Options {
+  durability: Durability;
+  timeout: number;
+  json?: boolean;
+}
+
+export function repairCommand(): Command {
+  return new Command('repair')
+    .summary('put the damaged lines aside')
+    .description(
+      'Moves the lines of FILE that are no event to FILE.damaged, as they are, and leaves all others as they are. FILE is ' +
+        'replaced at once, with its mode and owner; others may append meanwhile and lose nothing. Where nothing is damaged, ' +
+        'nothing is written. Ctrl-C leaves FILE as it was.',
+    )
+    .argument('<file>', 'the chronicle')
+    .addOption(durabilityOption())
+    .addOption(timeoutOption())
+    .addOption(jsonOption('the report as JSON, with the first hundred lines that were moved'))
+    .addHelpText(
+      'after',
+      `\n${exitCodeHelp}\n\nExample: holdfast repair orders.ndjson && cat orders.ndjson.damaged`,
+    )
+    .action(run);
+}
+
+async function run(file: string, { durability, timeout, json }: Options): Promise<void> {
+  keepGoingWithoutReader();
+  const bars = { look: new ProgressBar('look'), copy: new ProgressBar('copy') };
+  let repair: Repair;
+  try {
+    repair = await repairChronicle(file, {
+      durability,
+      lockTimeout: timeout,
+      signal: untilInterrupted(),
+      onProgress({ phase, done, total }) {
+        if (phase === 'copy') bars.look.stop();
+        bars[phase].update(done, total);
+      },
+    });
+  } finally {
+    for (const bar of Object.values(bars)) bar.stop();
+  }
+  if (json) await printJson(repair);
+  else await print(report(file, repair));
+}
+
+function report(file: string, { removed, damagedPath }: Repair): string {
+  const name = style('bold', file);
+  if (damagedPath === undefined) return `${name}: ${style('green', 'nothing to repair')}\n`;
+  const lines = details(removed).map((line) => `${line}\n`);
+  return `${name}: ${style('green', 'repaired')}, moved to ${file}.damaged: ${summary(removed)}\n${lines.join('')}`;
+}

@@ -1,0 +1,133 @@
+/**
+ * `holdfast stat FILE`: what can be said of a file without reading all of it.
+ */
+import { realpath, stat } from 'node:fs/promises';
+import { Command } from 'commander';
+import { toNativePath } from '../arguments.js';
+import { idOf } from '../chronicle/event-id.js';
+import { openForReading } from '../chronicle/reader.js';
+import { rotatedFiles } from '../chronicle/rotated-files.js';
+import { scanBackwards } from '../chronicle/scanner.js';
+import { refused } from '../errors.js';
+import { type LockHolder, lockHolders } from '../lock/holders.js';
+import type { NativePath } from '../native.js';
+import { withSuffix } from '../path-bytes.js';
+import { exitCodeHelp } from './exit-codes.js';
+import { idKeyOption, jsonOption } from './options.js';
+import { count, counted, print, printJson, style, table } from './output.js';
+import { rawSettings } from './raw-events.js';
+
+interface FileFacts {
+  /** Absolute, without symbolic links. */
+  path: string;
+  bytes: number;
+  /** ISO 8601. */
+  modified: string;
+  /** The permission bits, in octal. */
+  mode: string;
+  uid: number;
+  gid: number;
+  /** False where the last line has no newline: it is being written, or its writer died. */
+  finished: boolean;
+  lastEvent?: { offset: number; length: number; eventId?: string };
+  /** What rotation has left. */
+  rotated: { files: number; bytes: number };
+  /** What repair has put aside. */
+  damagedBytes: number;
+  holders: LockHolder[];
+}
+
+export function statCommand(): Command {
+  return new Command('stat')
+    .summary('show size, last event and lock holders')
+    .description(
+      'Shows what can be said of FILE without reading all of it: size, last event, whether the last line is finished, ' +
+        'rotated files, what repair has put aside, and who holds the lock. To count lines: holdfast verify --no-ids.',
+    )
+    .argument('<file>', 'the chronicle')
+    .addOption(idKeyOption())
+    .addOption(jsonOption('as JSON'))
+    .addHelpText(
+      'after',
+      `\n${exitCodeHelp}\n\nExample: holdfast stat --json orders.ndjson | jq .lastEvent.offset`,
+    )
+    .action(async (name: string, { idKey, json }: { idKey: string; json?: boolean }) => {
+      const facts = await factsOf(toNativePath(name, 'file'), idKey);
+      if (json) await printJson(facts);
+      else await print(report(name, facts));
+    });
+}
+
+async function factsOf(path: NativePath, idKey: string): Promise<FileFacts> {
+  const file = await openForReading(path);
+  try {
+    const { size, mtime, mode, uid, gid } = await file.stat();
+    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, Math.max(0, size - 1));
+    const facts: FileFacts = {
+      path: await realpath(path),
+      bytes: size,
+      modified: mtime.toISOString(),
+      mode: (mode & 0o7777).toString(8).padStart(4, '0'),
+      uid,
+      gid,
+      finished: size === 0 || buffer[0] === 0x0a,
+      rotated: { files: 0, bytes: 0 },
+      damagedBytes: await sizeOf(withSuffix(path, '.damaged')),
+      holders: await lockHolders(path),
+    };
+    for (const rotated of await rotatedFiles(path)) {
+      facts.rotated.files++;
+      facts.rotated.bytes += await sizeOf(rotated);
+    }
+    const { maxLineBytes } = rawSettings;
+    for await (const { entries } of scanBackwards(file, { from: 0, to: size, maxLineBytes })) {
+      const [last] = entries;
+      if (!last) continue;
+      const { event, offset, length } = last;
+      const eventId = idOf(event, idKey);
+      facts.lastEvent = { offset, length, ...(eventId !== undefined && { eventId }) };
+      break;
+    }
+    return facts;
+  } catch (error) {
+    throw refused(error as Error, path.toString());
+  } finally {
+    await file.close();
+  }
+}
+
+/** 0 where there is no such file. */
+async function sizeOf(path: NativePath): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    throw error;
+  }
+}
+
+function report(name: string, facts: FileFacts): string {
+  const { lastEvent, rotated, damagedBytes, holders } = facts;
+  const last = lastEvent
+    ? `offset ${lastEvent.offset}, ${counted(lastEvent.length, 'byte')}${lastEvent.eventId ? `, id ${lastEvent.eventId}` : ''}`
+    : 'none';
+  const rows: [string, string][] = [
+    ['size', counted(facts.bytes, 'byte')],
+    ['modified', facts.modified],
+    ['mode', `${facts.mode}, uid ${facts.uid}, gid ${facts.gid}`],
+    ['last event', last],
+    ['last line', facts.finished ? 'finished' : style('yellow', 'not finished: being written, or torn')],
+    [
+      'rotated',
+      rotated.files === 0 ? 'none' : `${counted(rotated.files, 'file')}, ${counted(rotated.bytes, 'byte')}`,
+    ],
+    ['put aside', damagedBytes === 0 ? 'nothing' : `${count(damagedBytes)} bytes in ${name}.damaged`],
+    ...(holders.length === 0
+      ? [['locked by', 'nobody'] as [string, string]]
+      : holders.map(({ pid, mode, command }): [string, string] => [
+          'locked by',
+          `${pid} (${mode}) ${command}`,
+        ])),
+  ];
+  return `${style('bold', name)}\n${table(rows)}`;
+}

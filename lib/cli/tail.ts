@@ -1,0 +1,52 @@
+/**
+ * `holdfast tail FILE`: prints the last events of a file, and with -f those that come.
+ */
+import { Command } from 'commander';
+import { toNativePath } from '../arguments.js';
+import { followFile } from '../chronicle/follow.js';
+import { offsetOfLast } from '../chronicle/last-events.js';
+import { openForReading } from '../chronicle/reader.js';
+import { exitCodeHelp } from './exit-codes.js';
+import { wholeNumber } from './options.js';
+import { printEvents, printRange, rawSettings } from './raw-events.js';
+
+interface Options {
+  number: number;
+  follow?: boolean;
+}
+
+export function tailCommand(): Command {
+  return new Command('tail')
+    .summary('print the last events, and those that come')
+    .description(
+      'Prints the last events of FILE byte for byte as they stand there, one on each line. With -f it goes on with ' +
+        'those that come, across rotation, replacement and truncation of FILE, which need not exist yet. Lines that are ' +
+        'no event are left out and named on standard error, and the exit code is then 1. Takes what the last events ' +
+        'take, however large FILE is.',
+    )
+    .argument('<file>', 'the chronicle')
+    .option('-n, --number <number>', 'so many events', wholeNumber, 10)
+    .option('-f, --follow', 'print what comes as well, until Ctrl-C')
+    .addHelpText('after', `\n${exitCodeHelp}\n\nExample: holdfast tail -n 3 -f orders.ndjson | jq .type`)
+    .action(run);
+}
+
+async function run(name: string, { number, follow }: Options): Promise<void> {
+  const path = toNativePath(name, 'file');
+  if (follow) {
+    // It never ends; Ctrl-C finds nothing to be put in order.
+    const never = new AbortController().signal;
+    for await (const { file, entries } of followFile(path, rawSettings, { last: number }, never)) {
+      await printEvents(file, entries);
+    }
+    return;
+  }
+  const file = await openForReading(path);
+  try {
+    const { size } = await file.stat();
+    const from = await offsetOfLast(file, size, number, rawSettings.maxLineBytes);
+    await printRange(file, name, { from, to: size, limit: Number.MAX_SAFE_INTEGER });
+  } finally {
+    await file.close();
+  }
+}
