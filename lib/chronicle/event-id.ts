@@ -64,7 +64,7 @@ const sha256 = /^[0-9a-f]{64}$/;
 
 /** Whether an id has the form of a computed one. */
 export function looksComputed(id: string): boolean {
-  return sha256.test(id);
+  return id.length === 64 && sha256.test(id);
 }
 
 /** The id that an event of a file would have been given; undefined where it has no canonical JSON. */

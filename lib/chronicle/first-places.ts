@@ -5,7 +5,6 @@
  * the chance that any two are taken for one is 1 in 10^13.
  */
 import { hash, randomInt } from 'node:crypto';
-import { looksComputed } from './event-id.js';
 
 const smallest = 1024;
 
@@ -20,8 +19,8 @@ export class FirstPlaces {
   #places = new Float64Array(smallest);
 
   /** Where the id stands first in the file, where that is before `offset`, which is remembered otherwise. */
-  add(id: string, offset: number): number | undefined {
-    const digest = looksComputed(id) ? id : hash('sha256', id);
+  add(id: string, isDigest: boolean, offset: number): number | undefined {
+    const digest = isDigest ? id : hash('sha256', id);
     const word = (index: number) => Number.parseInt(digest.slice(8 * index, 8 * index + 8), 16);
     const [a, b, c] = [word(0), word(1), word(2)];
     const slot = this.#find(a, b, c);

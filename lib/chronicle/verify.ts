@@ -184,12 +184,13 @@ class LineCount {
   #checkId(event: JsonObject, idKey: string, offset: number): void {
     const eventId = idOf(event, idKey);
     if (eventId === undefined) return;
-    const firstOffset = this.#places.add(eventId, offset);
+    const isComputed = looksComputed(eventId);
+    const firstOffset = this.#places.add(eventId, isComputed, offset);
     if (firstOffset !== undefined) {
       this.#duplicates.count++;
       list(this.#duplicates.first, { eventId, offset, firstOffset });
     }
-    if (!looksComputed(eventId)) return;
+    if (!isComputed) return;
     const computed = computedId(event, idKey);
     if (computed === eventId) return;
     this.#wrongIds.count++;

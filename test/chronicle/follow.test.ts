@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import {
   type CorruptLine,
   type FollowOptions,
@@ -22,7 +23,9 @@ import {
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { stateOf } from '../support/blocking.js';
 import { ChronicleProcess } from '../support/chronicle-process.js';
+import { damagedFile, expectedLines } from '../support/damaged-files.js';
 import { temporaryDirectory } from '../support/files.js';
+import { seeded } from '../support/fuzz.js';
 import { Program } from '../support/processes.js';
 
 function line(n: number): string {
@@ -183,6 +186,49 @@ describe('follow', () => {
     expect(await program.next()).toEqual({ n: 1 });
     appendFileSync(file, line(2));
     expect(await program.next()).toEqual({ n: 2 });
+  });
+});
+
+describe('follow, whatever is in a file', () => {
+  it('yields the same events as reading does, and reports the same damage, however the file grows', async () => {
+    const file = fileWith('');
+    const parameters = seeded<[Buffer, number[]]>('follow', 100);
+    await fc.assert(
+      fc.asyncProperty(damagedFile, fc.array(fc.nat(), { maxLength: 4 }), async (bytes, cuts) => {
+        // Closed, and behind it an event that says that everything has come.
+        const content = Buffer.concat([bytes, Buffer.from('\n{"last":true}\n')]);
+        const places = [...new Set(cuts.map((cut) => cut % content.length))].sort((a, b) => a - b);
+        rmSync(file);
+        writeFileSync(file, content.subarray(0, places[0] ?? content.length));
+        const damage: CorruptLine[] = [];
+        const onCorrupt = (line: CorruptLine) => damage.push(line);
+        const entries = followChronicle(file, { onCorrupt });
+        const followed: unknown[] = [];
+        const last = (async () => {
+          for await (const entry of entries) {
+            followed.push(entry);
+            if ('last' in entry.event && entry.offset + entry.length === content.length) return;
+          }
+        })();
+        for (const [index, place] of places.entries()) {
+          await new Promise((resolve) => setImmediate(resolve));
+          appendFileSync(file, content.subarray(place, places[index + 1] ?? content.length));
+        }
+        await last;
+        const expected = expectedLines(content, 8 * 1024 * 1024);
+        expect(followed).toEqual(
+          expected.flatMap(({ kind, event, offset, length }) =>
+            kind === 'event' ? [{ event, offset, length }] : [],
+          ),
+        );
+        expect(damage.map(({ offset, length, reason }) => [offset, length, reason])).toEqual(
+          expected.flatMap(({ kind, offset, length }) =>
+            kind === 'event' || kind === 'blank' ? [] : [[offset, length, kind]],
+          ),
+        );
+      }),
+      parameters,
+    );
   });
 });
 

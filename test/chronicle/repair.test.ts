@@ -2,6 +2,7 @@
  * `repair()`: the corrupt lines are put aside, every other line stays byte for byte, whoever appends meanwhile and
  * whatever fails.
  */
+import { randomInt } from 'node:crypto';
 import {
   appendFileSync,
   chmodSync,
@@ -11,15 +12,20 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import fc from 'fast-check';
 import { lockSync, openChronicle, type Repair, repairChronicle, verifyChronicle, withLock } from 'holdfast';
 import { describe, expect, it } from 'vitest';
 import { ChronicleProcess } from '../support/chronicle-process.js';
+import { damagedFile, type ExpectedLine, expectedLines } from '../support/damaged-files.js';
 import { temporaryDirectory } from '../support/files.js';
+import { seeded } from '../support/fuzz.js';
 import { countIds, eventsOf } from '../support/lines.js';
 import { SystemCalls, unwatchable } from '../support/system-calls.js';
 
@@ -211,6 +217,72 @@ describe('repair while other processes append', () => {
     expect(removed).toBe(rounds);
     const aside = readFileSync(`${file}.damaged`, 'utf8').trimEnd().split('\n');
     expect(aside).toEqual(Array.from({ length: rounds }, (_, number) => `garbage ${number}`));
+  });
+});
+
+describe('repair that is killed at random moments while others append', () => {
+  it('loses no line, doubles none, and the last repair ends the work', async () => {
+    const { file } = fileWith('');
+    const writers = await Promise.all(
+      Array.from({ length: 2 }, () => ChronicleProcess.open(file, { lockTimeout: 60_000 })),
+    );
+    const rounds = 10;
+    for (let round = 0; round < rounds; round++) {
+      const floods = writers.map((writer, number) =>
+        writer.flood(`${round}.${number}`, 4, 10, [100, 30_000]),
+      );
+      await withLock(file, () => appendFileSync(file, `garbage ${round}\n`));
+      const repairer = new ChronicleProcess();
+      await repairer.ping();
+      const repairing = repairer.ask('repairChronicle', file, { lockTimeout: 60_000 }).catch(() => {});
+      await Promise.race([repairing, setTimeout(randomInt(60))]);
+      await repairer.kill();
+      await Promise.all(floods);
+    }
+    await repairChronicle(file);
+    const events = eventsOf(file);
+    const acknowledged = writers.flatMap((writer) => writer.acknowledged);
+    expect(acknowledged).toHaveLength(rounds * 2 * 4 * 10);
+    const counts = countIds(events);
+    expect(acknowledged.filter(({ eventId }) => counts.get(eventId) !== 1)).toEqual([]);
+    expect(events).toHaveLength(acknowledged.length);
+    const aside = readFileSync(`${file}.damaged`, 'utf8');
+    for (let round = 0; round < rounds; round++) expect(aside).toContain(`garbage ${round}\n`);
+  });
+});
+
+describe('repair, whatever is in a file', () => {
+  it('keeps every event and every blank line, and loses no byte', async () => {
+    const { file } = fileWith('');
+    const aside = `${file}.damaged`;
+    const parameters = seeded<[Buffer]>('repair', 200);
+    await fc.assert(
+      fc.asyncProperty(damagedFile, async (bytes) => {
+        rmSync(aside, { force: true });
+        writeFileSync(file, bytes);
+        const lines = expectedLines(bytes, 60);
+        const stay = lines.filter(({ kind }) => kind === 'event' || kind === 'blank');
+        const go = lines.filter((line) => !stay.includes(line));
+        const { removed, damagedPath } = await repairChronicle(file, {
+          maxLineBytes: 60,
+          durability: 'none',
+        });
+        const cut = (lines: ExpectedLine[]) =>
+          Buffer.concat(lines.map(({ offset, length }) => bytes.subarray(offset, offset + length)));
+        expect(readFileSync(file)).toEqual(cut(stay));
+        expect(removed.first.map(({ offset, reason }) => [offset, reason])).toEqual(
+          go.slice(0, 100).map(({ offset, kind }) => [offset, kind]),
+        );
+        expect(damagedPath).toBe(go.length > 0 ? aside : undefined);
+        if (!damagedPath) return;
+        const put = cut(go);
+        expect(readFileSync(aside)).toEqual(
+          put.at(-1) === 0x0a ? put : Buffer.concat([put, Buffer.from('\n')]),
+        );
+        expect(await verifyChronicle(file, { maxLineBytes: 60 })).toMatchObject({ corrupt: { lines: 0 } });
+      }),
+      parameters,
+    );
   });
 });
 
