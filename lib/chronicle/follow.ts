@@ -14,11 +14,13 @@ import { reportCorruptLine } from './corrupt-line.js';
 import { offsetOfLast } from './last-events.js';
 import type { JsonObject } from './line.js';
 import type { Entry } from './line-batch.js';
+import { LineFilter } from './line-filter.js';
 import { checkReadOptions, type ReadOptions, type ReadSettings } from './options.js';
 import { openForReading, refusing } from './reader.js';
-import { betweenDamage } from './reading.js';
+import { betweenDamage, select } from './reading.js';
 import { rotatedFiles } from './rotated-files.js';
 import { scanBackwards, scanForwards } from './scanner.js';
+import { checkWhere, type Selection, type Where } from './where.js';
 
 export interface FollowOptions {
   /**
@@ -27,6 +29,8 @@ export interface FollowOptions {
    * rotated since, and means the beginning. Default: 0.
    */
   from?: number | 'end';
+  /** Only events whose own properties have these values: `{ type: 'order' }`. Default: all. */
+  where?: Where;
   /** Ends the iteration. */
   signal?: AbortSignal;
 }
@@ -89,8 +93,9 @@ export async function* followFile(
   settings: ReadSettings,
   start: Start,
   stopped: AbortSignal,
+  selection?: Selection,
 ): AsyncGenerator<FollowedEntries, void, undefined> {
-  const follower = new Follower(path, settings, stopped);
+  const follower = new Follower(path, settings, stopped, selection);
   try {
     yield* follower.batches(start);
   } finally {
@@ -104,14 +109,15 @@ async function* entriesUntil<T extends object>(
   settings: ReadSettings,
   options: FollowOptions | undefined,
 ): AsyncGenerator<Entry<T>, void, undefined> {
-  const { from = 0, signal } = checkOptions(options);
+  const { from = 0, where, signal } = checkOptions(options);
   if (from !== 'end') checkInteger(from, 'from', 0);
+  const selection = where === undefined ? undefined : checkWhere(where);
   checkSignal(signal, 'signal');
   const abort = () => stop.abort();
   signal?.addEventListener('abort', abort);
   if (signal?.aborted) stop.abort();
   try {
-    for await (const { entries } of followFile(path, settings, from, stop.signal)) {
+    for await (const { entries } of followFile(path, settings, from, stop.signal, selection)) {
       for (const entry of entries) {
         if (stop.signal.aborted) return;
         yield entry as Entry<T>;
@@ -141,6 +147,7 @@ interface Mark {
 class Follower {
   readonly #path: NativePath;
   readonly #settings: ReadSettings;
+  readonly #selection: Selection | undefined;
   readonly #stopped: AbortSignal;
   readonly #watcher: ChangeWatcher;
   readonly #opened = new Set<FileHandle>();
@@ -149,9 +156,15 @@ class Follower {
   /** The last rotated file that need not be read any more. */
   #lastRotated: Buffer = Buffer.alloc(0);
 
-  constructor(path: NativePath, settings: ReadSettings, stopped: AbortSignal) {
+  constructor(
+    path: NativePath,
+    settings: ReadSettings,
+    stopped: AbortSignal,
+    selection: Selection | undefined,
+  ) {
     this.#path = path;
     this.#settings = settings;
+    this.#selection = selection;
     this.#stopped = stopped;
     this.#watcher = new ChangeWatcher(stopped);
   }
@@ -214,15 +227,17 @@ class Follower {
 
   async *#read(file: OpenFile, leaveUnfinished: boolean): AsyncGenerator<FollowedEntries> {
     const { maxLineBytes, onCorrupt } = this.#settings;
+    const selection = this.#selection;
+    const filter = selection && new LineFilter(selection.needles, onCorrupt === 'skip');
     for (let same = false; !same; ) {
       await this.#goBack(file);
       same = true;
-      const range = { from: file.at, to: Number.MAX_SAFE_INTEGER, maxLineBytes, leaveUnfinished };
+      const range = { from: file.at, to: Number.MAX_SAFE_INTEGER, maxLineBytes, leaveUnfinished, filter };
       for await (const batch of refusing(scanForwards(file.file, range), this.#path)) {
         // After the batch was read: in a file that was truncated meanwhile, no line need begin where it began.
         same = await this.#isSame(file);
         if (!same) break;
-        for (const part of betweenDamage(batch, false)) {
+        for (const part of betweenDamage(selection ? select(batch, selection) : batch, false)) {
           if (Array.isArray(part)) yield { entries: part, file: file.file };
           else reportCorruptLine({ path: this.#path.toString(), ...part }, onCorrupt);
         }

@@ -70,7 +70,8 @@ export async function* readBatches<T extends object>(
   }
 }
 
-function select(batch: LineBatch, selection: Selection): LineBatch {
+/** Without the events that are not asked for. */
+export function select(batch: LineBatch, selection: Selection): LineBatch {
   return { ...batch, entries: batch.entries.filter(({ event }) => selection.matches(event)) };
 }
 

@@ -159,6 +159,14 @@ describe('follow', () => {
     await expect(following.next()).rejects.toMatchObject({ code: 'EIO', cause: { offset: 8 } });
   });
 
+  it('yields only what `where` asks for', async () => {
+    const file = fileWith(`${lines(1, 9)}{"n":10,"wanted":true}\n`);
+    const following = new Following(file, { where: { wanted: true } });
+    expect(await following.next()).toBe(10);
+    appendFileSync(file, `${line(11)}{"n":12,"wanted":true}\n{"n":13,"wanted":false}\n`);
+    expect(await following.next()).toBe(12);
+  });
+
   it('waits for a file that is not there yet, nor its directory', async () => {
     const directory = join(temporaryDirectory(), 'a');
     const file = join(directory, 'chronicle');
@@ -408,6 +416,7 @@ describe('follow ends', () => {
     ['from', { from: -1 }],
     ['from', { from: 'start' }],
     ['signal', { signal: 1 }],
+    ['where', { where: 1 }],
     ['onCorrupt', { onCorrupt: 'ignore' }],
   ])('with EVALIDATION for a bad %s', async (field, options) => {
     const error = { code: 'EVALIDATION', field };
