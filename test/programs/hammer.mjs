@@ -1,0 +1,40 @@
+// One of the processes that are killed at random: a writer, a reader or one that repairs, told by its first message.
+// What it was acknowledged and what it has seen is sent at once, so that it is known outside when it is killed.
+import { openChronicle } from 'holdfast';
+import { eventOf } from './hammer-event.mjs';
+
+const roles = {
+  // `next` holds the number of the next event for each caller.
+  async writer({ file, options, name, next }) {
+    const chronicle = await openChronicle(file, options);
+    const call = async (first, caller) => {
+      for (let number = first; ; number++) {
+        const { eventId, offset } = await chronicle.append(eventOf(name, caller, number));
+        process.send({ acknowledged: { caller, number, eventId, offset } });
+      }
+    };
+    await Promise.all(next.map(call));
+  },
+
+  // Reads on from where it stopped, for ever.
+  async reader({ file, options }) {
+    const chronicle = await openChronicle(file, options);
+    for (let from = 0; ; ) {
+      const seen = [];
+      for await (const { event, offset, length } of chronicle.read({ from })) {
+        seen.push({ event, offset });
+        from = offset + length;
+      }
+      process.send({ seen });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  },
+};
+
+process.once('message', async ({ role, ...order }) => {
+  try {
+    await roles[role](order);
+  } catch (error) {
+    process.send({ failed: `${role}: ${error.stack}` });
+  }
+});

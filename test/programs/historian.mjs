@@ -1,0 +1,56 @@
+// Does what it is told to a chronicle, several callers at once, and sends what it begins and what came of it, and when.
+// `plans` holds the operations of each caller, in their order.
+import { openChronicle } from 'holdfast';
+
+const lengthOf = (event) => JSON.stringify(event).length + 1;
+
+async function perform(chronicle, { kind, eventId, atEnd }, known, begin) {
+  if (kind === 'read') {
+    begin({ kind });
+    const eventIds = [];
+    for await (const { event } of chronicle.read()) eventIds.push(event.eventId);
+    return { kind, eventIds };
+  }
+  const event = { eventId };
+  const length = lengthOf(event);
+  const ifEnd = atEnd ? known.end : undefined;
+  begin({ kind, eventId, length, ...(atEnd && { ifEnd }) });
+  try {
+    const { offset, duplicate } = await chronicle.append(event, atEnd ? { ifEnd } : undefined);
+    if (!duplicate) known.end = offset + length;
+    return { kind: 'appended', offset, duplicate };
+  } catch (error) {
+    if (error.code !== 'ECONFLICT') throw error;
+    known.end = error.end;
+    return { kind: 'conflict', end: error.end };
+  }
+}
+
+const now = () => String(process.hrtime.bigint());
+let chronicle;
+let plans;
+
+const orders = {
+  async open(order) {
+    chronicle = await openChronicle(order.file, order.options);
+    ({ plans } = order);
+    process.send({ opened: true });
+  },
+
+  async go() {
+    const run = async (plan, caller) => {
+      // The place where this caller believes the file to end.
+      const known = { end: 0 };
+      for (const operation of plan) {
+        const begin = (input) => process.send({ caller, input, call: now() });
+        const output = await perform(chronicle, operation, known, begin);
+        process.send({ caller, output, return: now() });
+      }
+    };
+    await Promise.all(plans.map(run));
+    await chronicle.close();
+    process.send({ finished: true });
+  },
+};
+
+process.on('message', ({ order, ...rest }) => orders[order](rest));

@@ -1,0 +1,200 @@
+/**
+ * Kills: writers and readers in many processes that are killed, stopped and continued at random moments. No event that
+ * was acknowledged is lost, none is there twice, none is torn into a neighbour, and readers see nothing else.
+ */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ChronicleOptions, type JsonObject, openChronicle } from 'holdfast';
+import { describe, expect } from 'vitest';
+import { eventOf, lineOf } from '../programs/hammer-event.mjs';
+import { temporaryDirectory } from '../support/files.js';
+import { linesOf } from '../support/lines.js';
+import { Program } from '../support/processes.js';
+import { Lot, prove } from './prove.js';
+
+const callers = 8;
+
+/** Bounds a round, so that no duplicate can leave the window for duplicates. */
+const mostEvents = 8000;
+
+const options: ChronicleOptions = { lockTimeout: 60_000, onCorrupt: 'skip' };
+
+interface Message {
+  readonly acknowledged?: {
+    readonly caller: number;
+    readonly number: number;
+    readonly eventId: string;
+    readonly offset: number;
+  };
+  readonly seen?: readonly { readonly event: { readonly eventId: string }; readonly offset: number }[];
+  readonly failed?: string;
+}
+
+/** All that is known outside of the processes. */
+class Ledger {
+  readonly acknowledged = new Map<string, number>();
+  readonly seen = new Map<string, number>();
+  readonly findings: string[] = [];
+}
+
+/** A place for a process: who stands in it is killed, and another one takes its place. */
+class Slot {
+  #program: Program | undefined;
+  #listening: Promise<void> | undefined;
+  #next = Array.from({ length: callers }, () => 0);
+  /** Called with each message, and when the process has ended. */
+  #heard: () => void = () => {};
+
+  constructor(
+    readonly role: 'writer' | 'reader',
+    readonly name: string,
+    readonly file: string,
+    readonly ledger: Ledger,
+  ) {}
+
+  start(): void {
+    const { role, name, file } = this;
+    this.#program = new Program('hammer');
+    this.#program.send({ role, name, file, options, next: this.#next });
+    this.#listening = this.#listen(this.#program);
+  }
+
+  /** Waits until the process has said something. */
+  async isAtWork(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#heard = resolve;
+    });
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    process.kill((this.#program as Program).pid, signal);
+  }
+
+  async kill(): Promise<void> {
+    await this.#program?.kill();
+    await this.#listening;
+  }
+
+  /** The events that may be in the file without an acknowledgement. */
+  get open(): JsonObject[] {
+    return this.role === 'writer'
+      ? this.#next.map((number, caller) => eventOf(this.name, caller, number))
+      : [];
+  }
+
+  async #listen(program: Program): Promise<void> {
+    try {
+      for (;;) this.#receive(await program.next<Message>());
+    } catch {
+      this.#heard(); // it has ended
+    }
+  }
+
+  #receive({ acknowledged, seen, failed }: Message): void {
+    const { ledger } = this;
+    if (acknowledged) {
+      const { caller, number, eventId, offset } = acknowledged;
+      this.#next[caller] = number + 1;
+      ledger.acknowledged.set(eventId, offset);
+    }
+    for (const { event, offset } of seen ?? []) {
+      const before = ledger.seen.get(event.eventId);
+      if (before !== undefined && before !== offset) {
+        ledger.findings.push(`C5: ${event.eventId} was seen at ${before} and at ${offset}`);
+      }
+      if (JSON.stringify(event) !== lineOf(event.eventId)) {
+        ledger.findings.push(`C2: a reader saw what nobody wrote at ${offset}`);
+      }
+      ledger.seen.set(event.eventId, offset);
+    }
+    if (failed) ledger.findings.push(failed);
+    this.#heard();
+  }
+}
+
+/** What is wrong with the file, when everybody is dead. */
+function findingsIn(file: string, ledger: Ledger): string[] {
+  const findings = [...ledger.findings];
+  const places = new Map<string, number>();
+  for (const { text, offset } of linesOf(file)) {
+    const eventId = /^\{"eventId":"([^"]+)"/.exec(text)?.[1];
+    const whole = eventId === undefined ? '{"eventId":"' : lineOf(eventId);
+    if (text === whole && eventId !== undefined) {
+      if (places.has(eventId)) findings.push(`C5: ${eventId} is there twice`);
+      places.set(eventId, offset);
+    } else if (!whole.startsWith(text) && !text.startsWith('{"eventId":"')) {
+      findings.push(`C2: a line that nobody wrote at ${offset}: ${text.slice(0, 100)}`);
+    } else if (eventId !== undefined && !whole.startsWith(text)) {
+      findings.push(`C2: a line is torn into its neighbour at ${offset}: ${text.slice(0, 100)}`);
+    }
+  }
+  for (const [what, events] of [
+    ['C1: was acknowledged', ledger.acknowledged],
+    ['was seen by a reader', ledger.seen],
+  ] as const) {
+    for (const [eventId, offset] of events) {
+      if (places.get(eventId) !== offset) {
+        findings.push(`${what}: ${eventId} at ${offset}, is at ${places.get(eventId)}`);
+      }
+    }
+  }
+  return findings;
+}
+
+describe('kills', () => {
+  prove(
+    'kills',
+    'SIGKILL, SIGSTOP and SIGCONT of 4 writers and 2 readers',
+    { everyday: 40, campaign: 2000, unit: 'kills' },
+    async (tally) => {
+      const lot = new Lot();
+      const directory = temporaryDirectory();
+      let acknowledged = 0;
+      for (let round = 0; tally.goesOn; round++) {
+        const file = join(directory, `${round}`);
+        const ledger = new Ledger();
+        const slots = Array.from(
+          { length: 6 },
+          (_, index) => new Slot(index < 4 ? 'writer' : 'reader', `process${index}`, file, ledger),
+        );
+        let left = 40;
+        await Promise.all(
+          slots.map(async (slot) => {
+            while (left-- > 0 && tally.goesOn && ledger.acknowledged.size < mostEvents) {
+              slot.start();
+              // One in ten is killed while it starts.
+              if (lot.below(10) > 0) await slot.isAtWork();
+              for (let stops = lot.below(3); stops > 0; stops--) {
+                await pause(lot.below(30));
+                slot.signal('SIGSTOP');
+                await pause(lot.below(10));
+                slot.signal('SIGCONT');
+              }
+              await pause(lot.below(40));
+              await slot.kill();
+              tally.count++;
+            }
+          }),
+        );
+        expect(findingsIn(file, ledger)).toEqual([]);
+
+        // What was not acknowledged is sent again, with what was: each is there once, wherever it stood before.
+        const chronicle = await openChronicle(file, options);
+        const events = slots.flatMap((slot) => slot.open);
+        for (const event of events) {
+          const { eventId, offset } = await chronicle.append(event);
+          ledger.acknowledged.set(eventId as string, offset);
+        }
+        await chronicle.close();
+        expect(findingsIn(file, ledger), 'sent again').toEqual([]);
+        acknowledged += ledger.acknowledged.size;
+      }
+      expect(acknowledged).toBeGreaterThan(0);
+      tally.found = `nothing (${acknowledged} events)`;
+      expect(readdirSync(directory).length).toBeGreaterThan(0);
+    },
+  );
+});
+
+/** A random moment is a time; nothing is expected of it. */
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));

@@ -1,0 +1,105 @@
+/**
+ * One order: appends, duplicates, `ifEnd` and reads of several callers in several processes, of which some are killed,
+ * could have been done one after the other.
+ */
+import { join } from 'node:path';
+import { type JsonObject, openChronicle } from 'holdfast';
+import { describe, expect } from 'vitest';
+import { memory, temporaryDirectory } from '../../support/files.js';
+import { toArray } from '../../support/iterate.js';
+import { Program } from '../../support/processes.js';
+import { Lot, prove } from '../prove.js';
+import { type ChronicleOperation, chronicleModel, type Input, type Output } from './chronicle-model.js';
+import { isLinearizable } from './linearizable.js';
+
+interface Message {
+  readonly opened?: true;
+  readonly finished?: true;
+  readonly caller: number;
+  readonly input?: Input;
+  readonly call: string;
+  readonly output?: Output;
+  readonly return: string;
+}
+
+const options = { lockTimeout: 60_000, onCorrupt: 'skip' } as const;
+const callers = 2;
+
+/** Four operations for each caller. Few ids, so that there are duplicates; some append where they believe the end. */
+function plansOf(lot: Lot, name: string): object[][] {
+  return Array.from({ length: callers }, (_, caller) =>
+    Array.from({ length: 4 }, (_, number) => {
+      const eventId = lot.below(3) === 0 ? `shared${lot.below(2)}` : `${name}.${caller}.${number}`;
+      return lot.below(4) === 0 ? { kind: 'read' } : { kind: 'append', eventId, atEnd: false };
+    }),
+  );
+}
+
+/** Lets a process do its part, until it has finished or is killed behind `most` messages. */
+async function historyOf(program: Program, most: number): Promise<ChronicleOperation[]> {
+  const history: ChronicleOperation[] = [];
+  const open = new Map<number, { readonly input: Input; readonly call: bigint }>();
+  const take = (message: Message): void => {
+    const { caller, input, output } = message;
+    if (input) open.set(caller, { input, call: BigInt(message.call) });
+    const begun = open.get(caller);
+    if (!output || !begun) return;
+    open.delete(caller);
+    history.push({ ...begun, output, return: BigInt(message.return) });
+  };
+  program.send({ order: 'go' });
+  for (let heard = 0; heard < most; heard++) {
+    const message = await program.next<Message>();
+    if (message.finished) return history;
+    take(message);
+  }
+  await program.kill();
+  for (const message of program.taken() as Message[]) take(message);
+  for (const begun of open.values()) history.push({ ...begun, output: undefined, return: undefined });
+  return history;
+}
+
+describe('one order', () => {
+  prove(
+    'one order',
+    'histories of 3 processes with 2 callers each, some killed',
+    { everyday: 15, campaign: 1000, unit: 'histories' },
+    async (tally) => {
+      const lot = new Lot();
+      const directory = temporaryDirectory(memory);
+      const programs: Program[] = [];
+      let operations = 0;
+      for (; tally.goesOn; tally.count++) {
+        const file = join(directory, `${tally.count}`);
+        for (let index = 0; index < 3; index++) {
+          const program = programs[index] ?? new Program('historian');
+          programs[index] = program;
+          program.send({ order: 'open', file, options, plans: plansOf(lot, `process${index}`) });
+        }
+        for (const program of programs) await program.next();
+        // One in three histories has a killed process in it.
+        const killed = lot.below(9);
+        const parts = await Promise.all(
+          programs.map((program, index) =>
+            historyOf(program, index === killed ? lot.below(16) : Number.POSITIVE_INFINITY),
+          ),
+        );
+        if (killed < programs.length) programs.splice(killed, 1);
+
+        const call = process.hrtime.bigint();
+        const chronicle = await openChronicle(file, options);
+        const eventIds: string[] = [];
+        for (const { event } of await toArray(chronicle.read()))
+          eventIds.push((event as JsonObject).eventId as string);
+        await chronicle.close();
+        const output = { kind: 'read', eventIds } as const;
+        const last = { input: { kind: 'read' } as const, output, call, return: process.hrtime.bigint() };
+        const history = [...parts.flat(), last];
+        const story = JSON.stringify(history, (_, value) => (typeof value === 'bigint' ? `${value}` : value));
+        expect(isLinearizable(chronicleModel, history), story).toBe(true);
+        operations += history.length;
+      }
+      tally.found = `nothing (${operations} operations)`;
+    },
+  );
+});
