@@ -10,7 +10,8 @@ import type { LockMode, Target } from './target.js';
 export interface ReleaseOptions {
   /**
    * Remove the file while the lock is still held, and only if the path still names the locked file. Those who wait
-   * for it then lock the file that is made in its place. Default: false.
+   * for it then lock the file that is made in its place. Where others share the lock, or hold another range of the
+   * file, it stays. Default: false.
    */
   remove?: boolean;
 }

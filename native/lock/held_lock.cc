@@ -39,11 +39,23 @@ void HeldLock::ReleaseForReuse() {
 }
 
 os::Error HeldLock::RemoveAndRelease() {
-  bool still = false;
-  os::Error error = StillNames(path_, id_, &still);
-  if (!error && still) error = os::Remove(path_);
+  os::Error error;
+  if (HoldAlone()) {
+    bool still = false;
+    error = StillNames(path_, id_, &still);
+    if (!error && still) error = os::Remove(path_);
+  }
   Release();
   return error;
+}
+
+bool HeldLock::HoldAlone() {
+  os::Error ignored;
+  if (spec_.kind == Kind::kFcntl) {
+    const Spec all{Kind::kFcntl, Mode::kExclusive, 0, 0};
+    return kFcntl.try_lock(file_, all, &ignored) == Attempt::kGranted;
+  }
+  return spec_.mode == Mode::kExclusive || Convert(Mode::kExclusive, &ignored) == Attempt::kGranted;
 }
 
 Attempt HeldLock::Convert(Mode mode, os::Error* error) {

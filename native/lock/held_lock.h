@@ -31,7 +31,8 @@ class HeldLock {
   void ReleaseForReuse();
 
   // Removes the file where its path still names it, and then releases. Nobody can have locked the file that
-  // vanishes: who waits for it finds that the path does not name it any more.
+  // vanishes: who waits for it finds that the path does not name it any more. Where others share the lock or
+  // hold another range of the file, it stays: whoever made it anew would not know of them.
   os::Error RemoveAndRelease();
 
   // Changes the mode without waiting. See Mechanism::convert.
@@ -44,6 +45,9 @@ class HeldLock {
   bool is_local() const { return local_; }
 
  private:
+  // Makes the lock an exclusive one on all of the file, without waiting; false where it cannot be.
+  bool HoldAlone();
+
   os::File file_;
   os::FileId id_;
   std::string path_;

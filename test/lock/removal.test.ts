@@ -47,6 +47,25 @@ describe('L7: the lock file', () => {
     expect(existsSync(file)).toBe(true);
   });
 
+  it.each([
+    ['share the lock', { mode: 'shared' }, { mode: 'shared' }],
+    ['share the lock (fcntl)', { kind: 'fcntl', mode: 'shared' }, { kind: 'fcntl', mode: 'shared' }],
+    [
+      'hold another range',
+      { kind: 'fcntl', range: { start: 0, length: 1 } },
+      { kind: 'fcntl', range: { start: 1, length: 1 } },
+    ],
+  ] as const)('is not removed while others %s, but when they are gone', async (_, mine, others) => {
+    const file = join(temporaryDirectory(), 'file');
+    const other = await lock(file, others);
+    const held = await lock(file, mine);
+    await held.release({ remove: true });
+    // Were it removed, this would lock a file that is made anew, and know nothing of the other.
+    expect(await tryLock(file, { kind: 'kind' in others ? 'fcntl' : 'flock' })).toBe(null);
+    await other.release({ remove: true });
+    expect(existsSync(file)).toBe(false);
+  });
+
   it('is not removed by a lock on an open descriptor, which has no path', async () => {
     const descriptor = openSync(join(temporaryDirectory(), 'file'), 'w+');
     const held = await lock(descriptor);
