@@ -73,7 +73,8 @@ export async function tailChronicle<T extends object = JsonObject>(
   return (entries ?? []).map(({ event }) => event);
 }
 
-async function orMissing<T>(read: () => Promise<T>): Promise<T | undefined> {
+/** Undefined where the file does not exist. */
+export async function orMissing<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read();
   } catch (error) {
