@@ -5,9 +5,6 @@
 // were taken in it, the waits that are pending in it and the chronicles that are open in it, and ends them
 // all when the environment ends: normally, by process.exit() or by worker.terminate().
 #include <napi.h>
-#ifdef _WIN32
-#include <uv.h>
-#endif
 
 #include <chrono>
 #include <condition_variable>
@@ -36,21 +33,14 @@ std::string PathFrom(const Napi::Value& value) {
   char bytes[512];
   size_t length = 0;
   const napi_status status = napi_get_value_string_utf8(value.Env(), value, bytes, sizeof bytes, &length);
-  if (status == napi_ok && length < sizeof bytes - 1) return std::string(bytes, length);
+  // What does not fit is cut before a character, of at most four bytes.
+  if (status == napi_ok && length < sizeof bytes - 4) return std::string(bytes, length);
   if (value.IsString()) return value.As<Napi::String>().Utf8Value();
   if (value.IsBuffer()) {
     const auto bytes = value.As<Napi::Buffer<char>>();
     return std::string(bytes.Data(), bytes.Length());
   }
   throw Napi::TypeError::New(value.Env(), "path: expected a string or a Buffer");
-}
-
-os::File::Handle DescriptorFrom(int32_t number) {
-#ifdef _WIN32
-  return reinterpret_cast<os::File::Handle>(uv_get_osfhandle(number));
-#else
-  return number;
-#endif
 }
 
 uint64_t OffsetFrom(const Napi::Value& value) {
@@ -192,7 +182,7 @@ class Addon : public Napi::Addon<Addon> {
     const uint32_t flags = info[1].As<Napi::Number>().Uint32Value();
     lock::Request request;
     if (info[0].IsNumber()) {
-      request.descriptor = DescriptorFrom(info[0].As<Napi::Number>().Int32Value());
+      request.descriptor = os::File::OfDescriptor(info[0].As<Napi::Number>().Int32Value());
     } else {
       request.path = PathFrom(info[0]);
     }
@@ -344,7 +334,7 @@ class Addon : public Napi::Addon<Addon> {
   void Sync(const Napi::CallbackInfo& info) {
     // A handle of our own: the caller's may be closed, and its number given to another file, while we wait.
     auto file = std::make_shared<os::File>();
-    const os::File::Handle handle = DescriptorFrom(info[0].As<Napi::Number>().Int32Value());
+    const os::File::Handle handle = os::File::OfDescriptor(info[0].As<Napi::Number>().Int32Value());
     if (os::Error error = os::File::Duplicate(handle, file.get())) Throw(info.Env(), error);
     const auto durability = static_cast<os::Durability>(info[1].As<Napi::Number>().Int32Value());
     RunElsewhere(info.Env(), info[2], [file, durability] {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type LockOptions, lock, lockSync, tryLock, withLock } from 'holdfast';
 import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../support/files.js';
+import { literally } from '../support/messages.js';
 
 describe('bad input of lock()', () => {
   const wrong: [string, object, string][] = [
@@ -60,6 +61,19 @@ describe('bad input of lock()', () => {
     expect(existsSync(file)).toBe(false);
   });
 
+  it('takes paths of any length, whatever their characters are', async () => {
+    const directory = temporaryDirectory();
+    for (const character of ['x', 'é', '日', '🎉']) {
+      for (let shift = 0; shift < 4; shift++) {
+        const deep = join(directory, ...Array.from({ length: 5 }, () => character.repeat(50)));
+        mkdirSync(deep, { recursive: true });
+        const file = join(deep, 's'.repeat(shift + 1));
+        (await lock(file)).releaseSync();
+        expect(existsSync(file)).toBe(true);
+      }
+    }
+  });
+
   it("keeps the system's own codes", async () => {
     const directory = temporaryDirectory();
     mkdirSync(join(directory, 'directory'));
@@ -69,7 +83,7 @@ describe('bad input of lock()', () => {
       path,
       syscall: 'open',
       errno: expect.any(Number),
-      message: expect.stringMatching(new RegExp(`^${code}: .*, open '${path}'$`)),
+      message: expect.stringMatching(new RegExp(`^${code}: .*, open '${literally(path)}'$`)),
     });
     const missing = join(directory, 'missing', 'file');
     await expect(lock(missing)).rejects.toMatchObject(error('ENOENT', missing));
@@ -77,7 +91,9 @@ describe('bad input of lock()', () => {
     const absent = join(directory, 'absent');
     await expect(lock(absent, { create: false })).rejects.toMatchObject(error('ENOENT', absent));
     const inside = join(directory, 'file', 'inside');
-    await expect(lock(inside)).rejects.toMatchObject(error('ENOTDIR', inside));
+    await expect(lock(inside)).rejects.toMatchObject(
+      error(process.platform === 'win32' ? 'ENOENT' : 'ENOTDIR', inside),
+    );
     const folder = join(directory, 'directory');
     await expect(lock(folder)).rejects.toMatchObject(error('EISDIR', folder));
     expect(() => lockSync(folder)).toThrow(expect.objectContaining(error('EISDIR', folder)));
