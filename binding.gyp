@@ -38,6 +38,16 @@
             "native/os/thread_posix.cc"
           ]
         }],
+        ["OS=='win'", {
+          "sources": [
+            "native/lock/interrupt_windows.cc",
+            "native/lock/lock_file_ex_windows.cc",
+            "native/os/file_windows.cc",
+            "native/os/library_windows.cc",
+            "native/os/node_windows.cc",
+            "native/os/thread_windows.cc"
+          ]
+        }],
         ["OS=='linux'", {
           "sources": ["native/os/floor_glibc.cc"],
           "ldflags": ["-Wl,--version-script=<(module_root_dir)/native/exports.map"]

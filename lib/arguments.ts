@@ -24,6 +24,8 @@ export function toNativePath(path: FilePath, field: string): NativePath {
   if (Buffer.isBuffer(path)) {
     if (path.length === 0) throw invalid(field, 'is empty');
     if (path.includes(0)) throw invalid(field, 'holds a NUL byte');
+    // To Windows a path is text, and node:fs takes the bytes for UTF-8.
+    if (sep === '\\') return toNativePath(path.toString(), field);
     return path[0] === sep.charCodeAt(0) ? path : Buffer.concat([Buffer.from(process.cwd() + sep), path]);
   }
   if (path instanceof URL) {

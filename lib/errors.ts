@@ -65,12 +65,15 @@ export function lockTimeout(
 
 /** The system's error as node:fs would throw it: `code`, `errno`, `syscall`, `path`. */
 export function systemError(error: NativeError, path: string): NodeJS.ErrnoException {
-  const [code, text] = getSystemErrorMap().get(-error.errno) ?? [codeOf(error.errno), error.text];
+  const code = codeOf(error.errno);
+  // By name, because on Windows libuv has numbers of its own. For a few, such as `ENOLCK`, it has none.
+  const known = [...getSystemErrorMap()].find(([, [name]]) => name === code);
+  const [errno, [, text]] = known ?? [-error.errno, [code, error.text]];
   const made: NodeJS.ErrnoException = new Error(`${code}: ${text}, ${error.syscall} '${path}'`);
-  return Object.assign(made, { errno: -error.errno, code, syscall: error.syscall, path });
+  return Object.assign(made, { errno, code, syscall: error.syscall, path });
 }
 
-/** The name of an error that libuv has none for, such as `ENOLCK`. */
+/** The name of a system error. Where one number has two names (EAGAIN, EWOULDBLOCK), the first is libuv's. */
 function codeOf(errno: number): string {
   const found = Object.entries(constants.errno).find(([, number]) => number === errno);
   return found?.[0] ?? `E${errno}`;

@@ -15,7 +15,15 @@ import { parseArgs, promisify } from 'node:util';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const require = createRequire(import.meta.url);
-const run = promisify(execFile);
+
+/** Ends the program with what a command that failed has printed. */
+async function run(command, parameters, options) {
+  try {
+    return await promisify(execFile)(command, parameters, options);
+  } catch (error) {
+    return fail(`${command} failed:\n${error.stderr ?? error.message}`);
+  }
+}
 
 const elf = {
   os: 'linux',
@@ -40,6 +48,15 @@ const targets = {
     prefix: 'aarch64-linux-gnu-',
     compiler: 'g++',
     package: 'g++-aarch64-linux-gnu',
+  },
+  'win32-x64': {
+    os: 'win',
+    file: 'holdfast.node',
+    prefix: 'x86_64-w64-mingw32-',
+    compiler: 'g++-posix',
+    package: 'g++-mingw-w64-x86-64-posix',
+    compile: ['-D_WIN32_WINNT=0x0A00', '-DUNICODE'],
+    link: ['-shared', '-static', '-Wl,--gc-sections,--no-insert-timestamp'],
   },
 };
 

@@ -64,6 +64,9 @@ class File {
   // For locking: read and write, or only read where writing is not allowed and need not be.
   static Error OpenForLock(const std::string& path, LockAccess access, File* out);
 
+  // What Node knows as descriptor `number`.
+  static Handle OfDescriptor(int number);
+
   // A second handle of the same open file: what is locked through one is locked through the other.
   static Error Duplicate(Handle handle, File* out);
 

@@ -147,6 +147,10 @@ Error File::OpenForLock(const std::string& path, LockAccess access, File* out) {
   return error;
 }
 
+File::Handle File::OfDescriptor(int number) {
+  return number;
+}
+
 Error File::Duplicate(Handle handle, File* out) {
   const int descriptor = system_calls.duplicate(handle);
   if (descriptor == -1) return Failed("dup");

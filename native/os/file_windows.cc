@@ -1,0 +1,490 @@
+// File operations on Windows.
+//
+// Every handle is opened without overlapped I/O, is not inherited, and lets others read, write, rename and
+// remove the file meanwhile. Offsets are given with each call, so the file pointer means nothing.
+#include <errno.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <cwchar>
+#include <vector>
+
+#include "os/file.h"
+#include "os/windows.h"
+
+namespace holdfast::os {
+
+Error FailedWith(DWORD code, const char* syscall) {
+  switch (code) {
+    case ERROR_FILE_NOT_FOUND:
+    case ERROR_PATH_NOT_FOUND:
+    case ERROR_INVALID_DRIVE:
+    case ERROR_INVALID_NAME:
+    case ERROR_BAD_PATHNAME:
+    case ERROR_BAD_NETPATH:
+    case ERROR_BAD_NET_NAME:
+    case ERROR_MOD_NOT_FOUND:
+      return {ENOENT, syscall};
+    case ERROR_DIRECTORY:
+      return {ENOTDIR, syscall};
+    case ERROR_ACCESS_DENIED:
+    case ERROR_PRIVILEGE_NOT_HELD:
+      return {EPERM, syscall};
+    case ERROR_NOACCESS:
+      return {EACCES, syscall};
+    case ERROR_SHARING_VIOLATION:
+    case ERROR_LOCK_VIOLATION:
+    case ERROR_PIPE_BUSY:
+    case ERROR_USER_MAPPED_FILE:
+      return {EBUSY, syscall};
+    case ERROR_ALREADY_EXISTS:
+    case ERROR_FILE_EXISTS:
+      return {EEXIST, syscall};
+    case ERROR_DIR_NOT_EMPTY:
+      return {ENOTEMPTY, syscall};
+    case ERROR_DISK_FULL:
+    case ERROR_HANDLE_DISK_FULL:
+    case 1295:  // ERROR_DISK_QUOTA_EXCEEDED, which MinGW does not name
+      return {ENOSPC, syscall};
+    case ERROR_FILE_TOO_LARGE:
+      return {EFBIG, syscall};
+    case ERROR_WRITE_PROTECT:
+      return {EROFS, syscall};
+    case ERROR_TOO_MANY_OPEN_FILES:
+      return {EMFILE, syscall};
+    case ERROR_NOT_ENOUGH_MEMORY:
+    case ERROR_OUTOFMEMORY:
+    case ERROR_NO_SYSTEM_RESOURCES:
+    case ERROR_COMMITMENT_LIMIT:
+      return {ENOMEM, syscall};
+    case ERROR_FILENAME_EXCED_RANGE:
+    case ERROR_BUFFER_OVERFLOW:
+      return {ENAMETOOLONG, syscall};
+    case ERROR_CANT_RESOLVE_FILENAME:
+      return {ELOOP, syscall};
+    case ERROR_NOT_SAME_DEVICE:
+      return {EXDEV, syscall};
+    case ERROR_INVALID_HANDLE:
+      return {EBADF, syscall};
+    case ERROR_INVALID_PARAMETER:
+    case ERROR_NEGATIVE_SEEK:
+      return {EINVAL, syscall};
+    case ERROR_NOT_SUPPORTED:
+    case ERROR_INVALID_FUNCTION:
+    case ERROR_CALL_NOT_IMPLEMENTED:
+      return {ENOTSUP, syscall};
+    default:
+      return {EIO, syscall};
+  }
+}
+
+Error Failed(const char* syscall) {
+  return FailedWith(::GetLastError(), syscall);
+}
+
+std::wstring ToWide(const std::string& path) {
+  std::wstring wide(path.size(), L'\0');  // never more units than bytes
+  const int length = ::MultiByteToWideChar(CP_UTF8, 0, path.data(), static_cast<int>(path.size()),
+                                           wide.data(), static_cast<int>(wide.size()));
+  wide.resize(static_cast<size_t>(length));
+  std::replace(wide.begin(), wide.end(), L'/', L'\\');
+  // `\\?\` and `\\.\` stay as they are; a share is `\\?\UNC\server\share`.
+  if (wide.compare(0, 4, L"\\\\?\\") == 0 || wide.compare(0, 4, L"\\\\.\\") == 0) return wide;
+  if (wide.compare(0, 2, L"\\\\") == 0) return L"\\\\?\\UNC" + wide.substr(1);
+  return L"\\\\?\\" + wide;
+}
+
+std::string ToUtf8(const wchar_t* text, size_t length) {
+  std::string bytes(length * 3, '\0');
+  const int count = ::WideCharToMultiByte(CP_UTF8, 0, text, static_cast<int>(length), bytes.data(),
+                                          static_cast<int>(bytes.size()), nullptr, nullptr);
+  bytes.resize(static_cast<size_t>(count));
+  return bytes;
+}
+
+namespace {
+
+// FileDispositionInfoEx and FileRenameInfoEx, which MinGW names for other versions of Windows than have them.
+constexpr auto kFileDispositionInfoEx = static_cast<FILE_INFO_BY_HANDLE_CLASS>(21);
+constexpr auto kFileRenameInfoEx = static_cast<FILE_INFO_BY_HANDLE_CLASS>(22);
+
+constexpr int kMostTries = 16;
+
+constexpr DWORD kShareAll = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+
+std::string DirectoryOf(const std::string& path) {
+  const size_t slash = path.find_last_of("/\\");
+  return slash == std::string::npos ? path : path.substr(0, slash);
+}
+
+// Whether the call of this thread that just failed did so with STATUS_DELETE_PENDING.
+bool IsRemovedButOpen() {
+  using LastStatus = LONG(WINAPI*)();
+  static const auto last_status = reinterpret_cast<LastStatus>(
+      reinterpret_cast<void*>(::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "RtlGetLastNtStatus")));
+  return last_status != nullptr && static_cast<ULONG>(last_status()) == 0xC0000056;
+}
+
+// A new file takes over the time of birth of one that had its name until some seconds ago, unless it is set
+// (NTFS calls this tunneling).
+void SetBornNow(HANDLE handle) {
+  FILETIME now;
+  ::GetSystemTimeAsFileTime(&now);
+  ::SetFileTime(handle, &now, nullptr, nullptr);
+}
+
+Error Open(const std::string& path, DWORD access, DWORD disposition, DWORD flags, File* out) {
+  const std::wstring wide = ToWide(path);
+  for (int tries = 0;; tries++) {
+    const HANDLE handle = ::CreateFileW(wide.c_str(), access, kShareAll, nullptr, disposition,
+                                        FILE_ATTRIBUTE_NORMAL | flags, nullptr);
+    if (handle != INVALID_HANDLE_VALUE) {
+      if (disposition == OPEN_ALWAYS && ::GetLastError() != ERROR_ALREADY_EXISTS) SetBornNow(handle);
+      *out = File(handle);
+      return {};
+    }
+    const DWORD code = ::GetLastError();
+    if (code != ERROR_ACCESS_DENIED) return FailedWith(code, "open");
+    // Windows has the same answer for what is a directory, and for what is removed but still open somewhere.
+    if (IsRemovedButOpen()) return {EBUSY, "open"};
+    const DWORD attributes = ::GetFileAttributesW(wide.c_str());
+    const bool is_gone = attributes == INVALID_FILE_ATTRIBUTES;  // it was a directory, perhaps
+    if (is_gone && tries < kMostTries) continue;
+    return {!is_gone && (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0 ? EISDIR : EPERM, "open"};
+  }
+}
+
+// For looking at it only. Directories too, and nobody's permission to read is needed.
+Error OpenToIdentify(const std::string& path, File* out) {
+  return Open(path, FILE_READ_ATTRIBUTES, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, out);
+}
+
+Error MakeDirectories(const std::string& directory) {
+  if (::CreateDirectoryW(ToWide(directory).c_str(), nullptr) != 0) return {};
+  const DWORD code = ::GetLastError();
+  if (code == ERROR_ALREADY_EXISTS) return {};
+  if (code != ERROR_PATH_NOT_FOUND || directory == DirectoryOf(directory)) {
+    return FailedWith(code, "mkdir");
+  }
+  if (Error error = MakeDirectories(DirectoryOf(directory))) return error;
+  if (::CreateDirectoryW(ToWide(directory).c_str(), nullptr) != 0) return {};
+  return ::GetLastError() == ERROR_ALREADY_EXISTS ? Error{} : Failed("mkdir");
+}
+
+Error Information(HANDLE handle, BY_HANDLE_FILE_INFORMATION* out) {
+  return ::GetFileInformationByHandle(handle, out) != 0 ? Error{} : Failed("fstat");
+}
+
+// The high and low half of a 64-bit number, as Windows hands it over.
+uint64_t Join(DWORD high, DWORD low) {
+  return (static_cast<uint64_t>(high) << 32) | low;
+}
+
+OVERLAPPED At(uint64_t offset) {
+  OVERLAPPED place = {};
+  place.Offset = static_cast<DWORD>(offset);
+  place.OffsetHigh = static_cast<DWORD>(offset >> 32);
+  return place;
+}
+
+// Windows takes it for "at the end of the file, wherever that is" (WriteFile).
+constexpr uint64_t kEndOfFile = ~uint64_t{0};
+
+Error WriteAtEnd(HANDLE handle, const char* data, size_t length) {
+  constexpr size_t kMostAtOnce = size_t{1} << 30;
+  while (length > 0) {
+    OVERLAPPED place = At(kEndOfFile);
+    DWORD count = 0;
+    if (::WriteFile(handle, data, static_cast<DWORD>(std::min(length, kMostAtOnce)), &count, &place) == 0) {
+      return Failed("write");
+    }
+    if (count == 0) return {ENOSPC, "write"};
+    data += count;
+    length -= count;
+  }
+  return {};
+}
+
+// By the path that the system itself has for the file, through links of every kind: `\\?\C:\…` on a drive of
+// this machine, `\\?\UNC\…` on a network.
+bool IsOnLocalDrive(HANDLE handle) {
+  std::vector<wchar_t> path(512);
+  DWORD length = ::GetFinalPathNameByHandleW(handle, path.data(), static_cast<DWORD>(path.size()), 0);
+  if (length > path.size()) {
+    path.resize(length);
+    length = ::GetFinalPathNameByHandleW(handle, path.data(), length, 0);
+  }
+  if (length < 7 || length >= path.size() || path[5] != L':') return false;
+  const wchar_t root[] = {path[4], L':', L'\\', L'\0'};
+  const UINT type = ::GetDriveTypeW(root);
+  return type == DRIVE_FIXED || type == DRIVE_REMOVABLE || type == DRIVE_RAMDISK;
+}
+
+// Gives a file that is open with DELETE access the name `to`.
+Error RenameOpen(HANDLE handle, const std::wstring& to, FILE_INFO_BY_HANDLE_CLASS how, DWORD flags) {
+  const size_t bytes = to.size() * sizeof(wchar_t);
+  std::vector<char> buffer(sizeof(FILE_RENAME_INFO) + bytes);
+  auto* rename = reinterpret_cast<FILE_RENAME_INFO*>(buffer.data());
+  rename->Flags = flags;  // for FileRenameInfo: TRUE or FALSE
+  rename->FileNameLength = static_cast<DWORD>(bytes);
+  std::memcpy(rename->FileName, to.data(), bytes);
+  const BOOL done = ::SetFileInformationByHandle(handle, how, rename, static_cast<DWORD>(buffer.size()));
+  return done != 0 ? Error{} : Failed("rename");
+}
+
+// Gives an open file, about to be removed, a name that nobody uses.
+void MoveAside(HANDLE handle, const std::wstring& path) {
+  static std::atomic<unsigned> counter{0};
+  const std::wstring name = path + L"." + std::to_wstring(::GetCurrentProcessId()) + L"-" +
+                            std::to_wstring(counter++) + L".removed";
+  RenameOpen(handle, name, FileRenameInfo, FALSE);
+}
+
+// Who owns an open file, as a self-relative security descriptor; nothing where that cannot be known.
+class Owner {
+ public:
+  explicit Owner(HANDLE handle) : descriptor_(512) {
+    DWORD needed = 0;
+    if (::GetKernelObjectSecurity(handle, OWNER_SECURITY_INFORMATION, descriptor_.data(),
+                                  static_cast<DWORD>(descriptor_.size()), &needed) == 0 ||
+        ::GetSecurityDescriptorOwner(descriptor_.data(), &owner_, &defaulted_) == 0) {
+      owner_ = nullptr;
+    }
+  }
+  bool Is(PSID other) const {
+    return owner_ != nullptr && other != nullptr && ::EqualSid(owner_, other) != 0;
+  }
+  bool Is(const Owner& other) const { return Is(other.owner_); }
+
+  // Whether files that this process makes are owned so.
+  bool IsThisProcess() const {
+    HANDLE token = nullptr;
+    if (::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &token) == 0) return false;
+    std::vector<char> buffer(512);
+    DWORD length = 0;
+    const bool known = ::GetTokenInformation(token, TokenOwner, buffer.data(),
+                                             static_cast<DWORD>(buffer.size()), &length) != 0;
+    ::CloseHandle(token);
+    return known && Is(reinterpret_cast<TOKEN_OWNER*>(buffer.data())->Owner);
+  }
+
+ private:
+  std::vector<char> descriptor_;
+  PSID owner_ = nullptr;
+  BOOL defaulted_ = FALSE;
+};
+
+}  // namespace
+
+File& File::operator=(File&& other) noexcept {
+  if (this != &other) {
+    Close();
+    handle_ = other.handle_;
+    other.handle_ = kNone;
+  }
+  return *this;
+}
+
+void File::Close() {
+  if (handle_ != kNone) ::CloseHandle(handle_);
+  handle_ = kNone;
+}
+
+Error File::OpenForLock(const std::string& path, LockAccess access, File* out) {
+  const DWORD disposition = access.create ? OPEN_ALWAYS : OPEN_EXISTING;
+  const DWORD flags = access.follow ? 0 : FILE_FLAG_OPEN_REPARSE_POINT;
+  Error error = Open(path, GENERIC_READ | GENERIC_WRITE, disposition, flags, out);
+  if (error.number == EPERM || error.number == EROFS) {
+    if (access.must_write || Open(path, GENERIC_READ, OPEN_EXISTING, flags, out)) return error;
+    error = {};
+  }
+  if (error || access.follow) return error;
+  FILE_ATTRIBUTE_TAG_INFO tag = {};
+  if (::GetFileInformationByHandleEx(out->handle(), FileAttributeTagInfo, &tag, sizeof tag) != 0 &&
+      (tag.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) {
+    out->Close();
+    return {ELOOP, "open"};
+  }
+  return {};
+}
+
+Error File::Duplicate(Handle handle, File* out) {
+  // As a process handle, this is our own process.
+  if (handle == INVALID_HANDLE_VALUE) return {EBADF, "dup"};
+  HANDLE copy = nullptr;
+  const HANDLE self = ::GetCurrentProcess();
+  if (::DuplicateHandle(self, handle, self, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS) == 0) {
+    return Failed("dup");
+  }
+  *out = File(copy);
+  return {};
+}
+
+Error File::OpenForAppend(const std::string& path, File* out) {
+  constexpr DWORD kAccess = GENERIC_READ | GENERIC_WRITE;
+  Error error = Open(path, kAccess, OPEN_ALWAYS, 0, out);
+  if (error.number == ENOENT) {
+    if (Error failed = MakeDirectories(DirectoryOf(path))) return failed;
+    error = Open(path, kAccess, OPEN_ALWAYS, 0, out);
+  }
+  if (error) return error;
+  if (::GetFileType(out->handle()) != FILE_TYPE_DISK) {
+    out->Close();
+    return {EINVAL, "open"};
+  }
+  return {};
+}
+
+Error File::OpenForReading(const std::string& path, File* out) {
+  return Open(path, GENERIC_READ, OPEN_EXISTING, 0, out);
+}
+
+Error File::OpenBeside(const std::string& path, const File& owner, bool create, File* out) {
+  if (Error error = Open(path, GENERIC_READ | GENERIC_WRITE, create ? OPEN_ALWAYS : OPEN_EXISTING,
+                         FILE_FLAG_OPEN_REPARSE_POINT, out)) {
+    return error;
+  }
+  BY_HANDLE_FILE_INFORMATION information;
+  const Owner beside(out->handle());
+  if (!Information(out->handle(), &information) && information.nNumberOfLinks <= 1 &&
+      (information.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) == 0 &&
+      ::GetFileType(out->handle()) == FILE_TYPE_DISK &&
+      (beside.Is(Owner(owner.handle())) || beside.IsThisProcess())) {
+    return {};
+  }
+  out->Close();
+  return {EPERM, "open"};
+}
+
+Error File::Id(FileId* out) const {
+  BY_HANDLE_FILE_INFORMATION information;
+  if (Error error = Information(handle_, &information)) return error;
+  *out = {information.dwVolumeSerialNumber, Join(information.nFileIndexHigh, information.nFileIndexLow)};
+  return {};
+}
+
+Error File::Size(uint64_t* out) const {
+  LARGE_INTEGER size;
+  if (::GetFileSizeEx(handle_, &size) == 0) return Failed("fstat");
+  *out = static_cast<uint64_t>(size.QuadPart);
+  return {};
+}
+
+Error File::Born(std::chrono::milliseconds* out) const {
+  BY_HANDLE_FILE_INFORMATION information;
+  if (Error error = Information(handle_, &information)) return error;
+  const FILETIME& time = information.ftCreationTime;
+  // Windows counts tenths of microseconds since 1601.
+  constexpr int64_t kFrom1601To1970 = 11'644'473'600'000;
+  const auto count = static_cast<int64_t>(Join(time.dwHighDateTime, time.dwLowDateTime));
+  *out = std::chrono::milliseconds(count / 10'000 - kFrom1601To1970);
+  return {};
+}
+
+Error File::ReadAt(uint64_t offset, char* buffer, size_t length) const {
+  constexpr size_t kMostAtOnce = size_t{1} << 30;
+  while (length > 0) {
+    OVERLAPPED place = At(offset);
+    DWORD count = 0;
+    if (::ReadFile(handle_, buffer, static_cast<DWORD>(std::min(length, kMostAtOnce)), &count, &place) == 0) {
+      return Failed("read");
+    }
+    if (count == 0) return {EIO, "read"};
+    buffer += count;
+    length -= count;
+    offset += count;
+  }
+  return {};
+}
+
+Error File::Append(const char* prefix, size_t prefix_length, const char* data, size_t length) const {
+  if (Error error = WriteAtEnd(handle_, prefix, prefix_length)) return error;
+  return WriteAtEnd(handle_, data, length);
+}
+
+Error File::Truncate(uint64_t size) const {
+  FILE_END_OF_FILE_INFO end;
+  end.EndOfFile.QuadPart = static_cast<LONGLONG>(size);
+  const BOOL done = ::SetFileInformationByHandle(handle_, FileEndOfFileInfo, &end, sizeof end);
+  return done != 0 ? Error{} : Failed("ftruncate");
+}
+
+Error File::Sync(Durability durability) const {
+  // Writes the data, the metadata and the drive's cache.
+  if (durability == Durability::kNone || ::FlushFileBuffers(handle_) != 0) return {};
+  return Failed("fsync");
+}
+
+bool File::IsLocal() const {
+  return IsOnLocalDrive(handle_);
+}
+
+bool IsInLocalDirectory(const std::string& path) {
+  File directory;
+  // With its backslash, or `C:` would be the current directory of that drive.
+  return !OpenToIdentify(DirectoryOf(path) + "\\", &directory) && IsOnLocalDrive(directory.handle());
+}
+
+Error Identify(const std::string& path, FileId* out) {
+  File file;
+  const Error error = OpenToIdentify(path, &file);
+  if (error.number == EBUSY) return {ENOENT, "stat"};
+  if (error) return {error.number, "stat"};
+  return file.Id(out);
+}
+
+Error Rename(const std::string& from, const std::string& to) {
+  File file;
+  if (Error error = Open(from, DELETE, OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT, &file)) {
+    return {error.number, "rename"};
+  }
+  const std::wstring name = ToWide(to);
+  // In the place of a file that others have open, too (Windows 10 1709, NTFS).
+  const Error error = RenameOpen(file.handle(), name, kFileRenameInfoEx,
+                                 FILE_RENAME_FLAG_REPLACE_IF_EXISTS | FILE_RENAME_FLAG_POSIX_SEMANTICS);
+  return error ? RenameOpen(file.handle(), name, FileRenameInfo, TRUE) : Error{};
+}
+
+Error ListDirectory(const std::string& path, std::vector<std::string>* names) {
+  const std::string all = path + (path.back() == '/' || path.back() == '\\' ? "*" : "\\*");
+  WIN32_FIND_DATAW entry;
+  const HANDLE search =
+      ::FindFirstFileExW(ToWide(all).c_str(), FindExInfoBasic, &entry, FindExSearchNameMatch, nullptr, 0);
+  if (search == INVALID_HANDLE_VALUE) return Failed("scandir");
+  names->clear();
+  do names->push_back(ToUtf8(entry.cFileName, std::wcslen(entry.cFileName)));
+  while (::FindNextFileW(search, &entry) != 0);
+  const DWORD code = ::GetLastError();
+  ::FindClose(search);
+  return code == ERROR_NO_MORE_FILES ? Error{} : FailedWith(code, "scandir");
+}
+
+Error Remove(const std::string& path) {
+  File file;
+  if (Error error = Open(path, DELETE, OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT, &file)) {
+    return {error.number, "unlink"};
+  }
+  // The name goes at once, although others have the file open (Windows 10 1809, NTFS).
+  FILE_DISPOSITION_INFO_EX at_once = {FILE_DISPOSITION_FLAG_DELETE | FILE_DISPOSITION_FLAG_POSIX_SEMANTICS |
+                                      FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE};
+  if (::SetFileInformationByHandle(file.handle(), kFileDispositionInfoEx, &at_once, sizeof at_once) != 0) {
+    return {};
+  }
+  // Elsewhere it stands until the last of them closes it, and nobody can open or make it; so it stands under
+  // another name.
+  MoveAside(file.handle(), ToWide(path));
+  FILE_DISPOSITION_INFO on_close = {TRUE};
+  if (::SetFileInformationByHandle(file.handle(), FileDispositionInfo, &on_close, sizeof on_close) != 0) {
+    return {};
+  }
+  return Failed("unlink");
+}
+
+Error SyncDirectory(const std::string&, bool) {
+  // Nothing to do: NTFS logs the making, renaming and removing of names, and FlushFileBuffers on a file
+  // writes the log up to there. There is no call for a directory that a user without privileges may make.
+  return {};
+}
+
+}  // namespace holdfast::os
