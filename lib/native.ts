@@ -76,9 +76,22 @@ interface Native {
   Writer: new (path: NativePath, lockTimeout: number, durability: number) => Writer;
 }
 
-const load = createRequire(import.meta.url)('node-gyp-build') as (root: string) => Native;
-
 /** The package's root, from dist/lib/native.js. */
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
-export const native: Native = load(root);
+export const native: Native = load();
+
+function load(): Native {
+  try {
+    const find = createRequire(import.meta.url)('node-gyp-build') as (root: string) => Native;
+    return find(root);
+  } catch (cause) {
+    // The paths in it are quoted as both POSIX shells and cmd take them.
+    const command = `npm install --no-save node-addon-api node-gyp && npx node-gyp rebuild -C "${root}"`;
+    throw new Error(
+      `holdfast has no binary that loads on this machine (${process.platform} ${process.arch}, Node-API of ` +
+        `${process.release?.name ?? 'node'} ${process.version}). With a C++ compiler, make and python3, build it: ${command}`,
+      { cause },
+    );
+  }
+}
