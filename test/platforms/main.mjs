@@ -1,0 +1,195 @@
+/**
+ * `npm run test:platforms [-- name…]`: runs the tests on every platform that this Linux machine can run, and prints a table.
+ *
+ * The whole test suite where its runner works; else its portable core (core.mjs), in an empty project into which npm has
+ * installed the package.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import Table from 'cli-table3';
+import { armNode, bun, deno, linuxNode, Missing, place, root, wineNode } from './runtimes.mjs';
+import { withoutOnWine } from './wine.mjs';
+
+/** By name: the platform and the runtime for the table, where it comes from, and which tests it runs. */
+const platforms = {
+  'node-20': ['Linux x64', 'Node 20', () => linuxNode('20.20.2'), suite],
+  'node-22': ['Linux x64', 'Node 22', () => linuxNode('22.23.3'), suite],
+  'node-24': ['Linux x64', 'Node 24', () => linuxNode('24.21.0'), suite],
+  'node-26': ['Linux x64', 'Node 26', () => linuxNode('26.10.0'), suite],
+  bun: ['Linux x64', 'Bun 1.4', () => bun('1.4.5'), core],
+  deno: ['Linux x64', 'Deno 2.9', () => deno('2.9.6'), core],
+  'arm64-node-22': ['Linux arm64 (qemu)', 'Node 22', () => armNode('22.23.3'), core],
+  'arm64-node-24': ['Linux arm64 (qemu)', 'Node 24', () => armNode('24.22.0'), core],
+  'windows-node-22': ['Windows x64 (wine)', 'Node 22', () => wineNode('22.23.3'), suite],
+  'windows-node-22-core': ['Windows x64 (wine)', 'Node 22, core', () => wineNode('22.23.3'), core],
+  'windows-node-26': ['Windows x64 (wine)', 'Node 26', () => wineNode('26.10.0'), core],
+};
+
+const wanted = process.argv.slice(2);
+for (const name of wanted) {
+  if (!(name in platforms)) {
+    console.error(`unknown platform ${name}; there are ${Object.keys(platforms).join(', ')}`);
+    process.exit(2);
+  }
+}
+
+mkdirSync(place, { recursive: true });
+const project = installPackage();
+const table = new Table({
+  head: ['platform', 'runtime', 'tests', 'passed', 'failed', 'skipped', 'seconds'],
+  style: { head: [], border: [] },
+});
+const notes = [];
+let failed = false;
+for (const name of wanted.length > 0 ? wanted : Object.keys(platforms)) {
+  const [platform, runtime, prepare, tests] = platforms[name];
+  const began = performance.now();
+  let result;
+  try {
+    result = await tests(name, prepare());
+  } catch (error) {
+    const message = error instanceof Missing ? error.message : String(error.stack ?? error);
+    result = { passed: 0, failures: [`not run: ${message}`], skipped: new Map() };
+  }
+  const { passed, failures, skipped } = result;
+  const skips = [...skipped.values()].flat().length;
+  const seconds = Math.round((performance.now() - began) / 1000);
+  table.push([platform, runtime, passed + failures.length, passed, failures.length, skips, seconds]);
+  console.log(`${name}: ${passed} passed, ${failures.length} failed, ${skips} skipped, ${seconds} s`);
+  for (const failure of failures) console.log(`  FAILED ${failure}`);
+  for (const [reason, titles] of skipped)
+    notes.push(`${platform}, ${runtime}: ${titles.length} skipped, ${reason}`);
+  failed ||= failures.length > 0;
+}
+console.log(`${table}\n${notes.join('\n')}`);
+process.exit(failed ? 1 : 0);
+
+/** An empty project with the package in it, as npm installs it without scripts, and the portable core. */
+function installPackage() {
+  const folder = join(place, 'project');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }');
+  const npm = (...parameters) => execFileSync('npm', parameters, { cwd: folder, stdio: 'pipe' }).toString();
+  const [{ filename }] = JSON.parse(npm('pack', '--json', root));
+  npm('install', '--ignore-scripts', '--no-audit', '--prefer-offline', join(folder, filename));
+  for (const file of ['core.mjs', 'peer.mjs', 'worker.mjs', 'sleep.mjs']) {
+    cpSync(join(root, 'test/platforms', file), join(folder, file));
+  }
+  return folder;
+}
+
+/** Runs a program with its output in a file: a program of Windows cannot write to a pipe of this system. */
+async function run([command, ...parameters], { cwd, env, output }) {
+  const descriptor = openSync(output, 'w');
+  const child = spawn(command, parameters, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', descriptor, descriptor],
+  });
+  closeSync(descriptor);
+  const [code] = await once(child, 'exit');
+  return code;
+}
+
+/** The portable core. */
+async function core(name, { command, windowsCommand, env, toWindows = (path) => path }) {
+  const results = join(place, `${name}.results`);
+  const output = join(place, `${name}.log`);
+  rmSync(results, { force: true });
+  const code = await run([...command, 'core.mjs', toWindows(results)], {
+    cwd: project,
+    env: { ...env, HOLDFAST_RUNTIME: JSON.stringify(windowsCommand ?? command) },
+    output,
+  });
+  const lines = existsSync(results)
+    ? readFileSync(results, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+    : [];
+  const failures = lines.filter(({ passed }) => !passed).map(({ name, message }) => `${name}: ${message}`);
+  if (code !== 0 || lines.length === 0)
+    failures.push(`ended with ${code}: ${readFileSync(output, 'utf8').slice(-2000)}`);
+  return { passed: lines.filter(({ passed }) => passed).length, failures, skipped: new Map() };
+}
+
+/** The whole suite, by vitest. */
+async function suite(name, { command, env, toWindows }) {
+  const folder = toWindows ? windowsCopy() : root;
+  const results = join(place, `${name}.results`);
+  const output = join(place, `${name}.log`);
+  rmSync(results, { force: true });
+  const left = toWindows ? withoutOnWine : new Map();
+  const pattern = [...left.keys()].map(({ source }) => source).join('|');
+  const code = await run(
+    [
+      ...command,
+      'node_modules/vitest/vitest.mjs',
+      'run',
+      '--reporter=json',
+      `--outputFile=${toWindows ? toWindows(results) : results}`,
+      // These are about the package and its binaries, not about the runtime.
+      ...['--exclude', 'test/package.test.ts', '--exclude', 'test/prebuilds.test.ts'],
+      ...(pattern ? ['--testNamePattern', `^(?!.*(${pattern}))`] : []),
+    ],
+    { cwd: folder, env: { ...env, PREBUILDS_ONLY: '1' }, output },
+  );
+  if (!existsSync(results))
+    throw new Error(`vitest ended with ${code}: ${readFileSync(output, 'utf8').slice(-2000)}`);
+  const files = JSON.parse(readFileSync(results, 'utf8')).testResults;
+  const cases = files.flatMap(({ assertionResults }) => assertionResults);
+  const titled = (status) => cases.filter((one) => one.status === status);
+  const failures = titled('failed').map(
+    ({ fullName, failureMessages }) => `${fullName}: ${failureMessages.join('\n').slice(0, 500)}`,
+  );
+  for (const { status, name: file, message, assertionResults } of files) {
+    if (status === 'failed' && assertionResults.every((one) => one.status !== 'failed'))
+      failures.push(`${file}: ${message}`);
+  }
+  if (code !== 0 && failures.length === 0) failures.push(`vitest ended with ${code}`);
+  const skipped = new Map();
+  for (const { fullName } of cases.filter(({ status }) => ['skipped', 'pending', 'todo'].includes(status))) {
+    const [, reason] = [...left].find(([matcher]) => matcher.test(fullName)) ?? [
+      undefined,
+      'as the test says',
+    ];
+    skipped.set(reason, [...(skipped.get(reason) ?? []), fullName]);
+  }
+  return { passed: titled('passed').length, failures, skipped };
+}
+
+/** The working tree with what its tests need to run on Windows. */
+function windowsCopy() {
+  const folder = join(place, 'windows');
+  const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { cwd: root })
+    .toString()
+    .trim()
+    .split('\n');
+  const lock = readFileSync(join(root, 'package-lock.json'), 'utf8');
+  const isFresh =
+    existsSync(join(folder, 'complete')) && readFileSync(join(folder, 'complete'), 'utf8') === lock;
+  if (!isFresh) rmSync(folder, { recursive: true, force: true });
+  for (const old of ['test', 'lib', 'dist', 'prebuilds'])
+    rmSync(join(folder, old), { recursive: true, force: true });
+  for (const file of files.filter((file) => !file.startsWith('bench/') && existsSync(join(root, file)))) {
+    cpSync(join(root, file), join(folder, file));
+  }
+  cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true });
+  if (!isFresh) {
+    execFileSync('npm', ['ci', '--os=win32', '--cpu=x64', '--no-audit'], { cwd: folder, stdio: 'pipe' });
+    writeFileSync(join(folder, 'complete'), lock);
+  }
+  return folder;
+}
