@@ -22,7 +22,7 @@ function demo(...args: string[]): Promise<Ended & { left: string[] }> {
     execFile(
       process.execPath,
       [program, ...args],
-      { env: { ...process.env, TMPDIR } },
+      { env: { ...process.env, TMPDIR, TEMP: TMPDIR } },
       (error, stdout, stderr) =>
         resolve({ code: Number(error?.code ?? 0), stdout, stderr, left: readdirSync(TMPDIR) }),
     );

@@ -31,7 +31,7 @@ describe('the README', () => {
   it.each(blocks('js'))('runs as it stands:\n%s', async (code) => {
     const directory = temporaryDirectory();
     mkdirSync(join(directory, 'node_modules'));
-    symlinkSync(root, join(directory, 'node_modules', 'holdfast'));
+    symlinkSync(root, join(directory, 'node_modules', 'holdfast'), 'junction');
     writeFileSync(join(directory, 'example.mjs'), code);
     const { stdout, stderr } = await promisify(execFile)(process.execPath, ['example.mjs'], {
       cwd: directory,

@@ -46,7 +46,8 @@ describe('one chronicle, whatever way leads to it', () => {
   });
 
   it('a file URL, with characters that URLs escape', async () => {
-    const file = join(temporaryDirectory(), 'a chronicle? 100 % ü #1');
+    const mark = process.platform === 'win32' ? '' : '?'; // which no name may hold there
+    const file = join(temporaryDirectory(), `a chronicle${mark} 100 % ü #1`);
     await reaches(pathToFileURL(file), file);
   });
 
@@ -136,6 +137,9 @@ describe('missing directories are made', () => {
   });
 });
 
+/** Windows says of what cannot be that it is not found. */
+const isNotFound = process.platform === 'win32';
+
 const everyFunction: [string, (path: FilePath) => Promise<unknown>][] = [
   ['openChronicle', (path) => openChronicle(path)],
   ['appendEvent', (path) => appendEvent(path, { number: 1 })],
@@ -181,7 +185,7 @@ describe.each(everyFunction)('a bad path is refused: %s', (_, call) => {
     },
   );
 
-  it('a path through a file: EIO, caused by ENOTDIR', async () => {
+  it.skipIf(isNotFound)('a path through a file: EIO, caused by ENOTDIR', async () => {
     const file = join(temporaryDirectory(), 'file');
     writeFileSync(file, 'precious\n');
     const path = join(file, 'chronicle');
@@ -195,7 +199,7 @@ describe.each(everyFunction)('a bad path is refused: %s', (_, call) => {
     await expect(call(path)).rejects.toMatchObject({ code: 'EIO', path, cause: { code: 'ELOOP' } });
   });
 
-  it('a name that is too long: EIO, caused by ENAMETOOLONG', async () => {
+  it.skipIf(isNotFound)('a name that is too long: EIO, caused by ENAMETOOLONG', async () => {
     const path = join(temporaryDirectory(), 'x'.repeat(300));
     await expect(call(path)).rejects.toMatchObject({ code: 'EIO', path, cause: { code: 'ENAMETOOLONG' } });
   });

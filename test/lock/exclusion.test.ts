@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { linkSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { lock, lockSync, tryLock, tryLockSync, withLock } from 'holdfast';
 import { describe, expect, it } from 'vitest';
@@ -66,7 +67,7 @@ describe('L1: exclusion', () => {
     expect(await tryLock(join(directory, 'symbolic'))).toBeNull();
     expect(await tryLock(join(directory, 'hard'))).toBeNull();
     expect(await tryLock(Buffer.from(file))).toBeNull();
-    expect(await tryLock(new URL(`file://${file}`))).toBeNull();
+    expect(await tryLock(pathToFileURL(file))).toBeNull();
     await held.release();
   });
 

@@ -6,6 +6,7 @@ import { type FileLock, lock, lockSync, tryLock, tryLockSync } from 'holdfast';
 import { describe, expect, it } from 'vitest';
 import { someoneWaitsFor, stateOf } from '../support/blocking.js';
 import { temporaryDirectory } from '../support/files.js';
+import { heldBy, literally } from '../support/messages.js';
 import { Program } from '../support/processes.js';
 
 async function heldElsewhere(): Promise<{ file: string; holder: Program }> {
@@ -20,9 +21,7 @@ describe('L3: a wait ends at its deadline or its abort', () => {
   it('rejects with ELOCK_TIMEOUT, which says how long, for what, and who holds it', async () => {
     const { file, holder } = await heldElsewhere();
     const message = expect.stringMatching(
-      new RegExp(
-        `^ELOCK_TIMEOUT: waited \\d+ ms for the shared lock on '${file}', held by process ${holder.pid} \\(exclusive\\)`,
-      ),
+      heldBy(`^ELOCK_TIMEOUT: waited \\d+ ms for the shared lock on '${literally(file)}'`, holder.pid),
     );
     const failure = { code: 'ELOCK_TIMEOUT', path: file, message };
     await expect(lock(file, { timeout: 20, mode: 'shared' })).rejects.toMatchObject(failure);

@@ -1,14 +1,16 @@
 // Takes the lock on one file again and again, from several threads and several calls in each: exclusive and shared,
 // with timeouts and aborts, now and then by the blocking function, and now and then renames the file that it holds.
-// Writes what it holds into a history (see test/support/lock-history.ts).
+// Writes what it holds into a history, a directory (see test/support/lock-history.ts).
 import { openSync, renameSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { isMainThread, threadId, Worker, workerData } from 'node:worker_threads';
 import { lock, lockSync, tryLock } from 'holdfast';
 
 const settings = isMainThread ? JSON.parse(process.argv[2]) : workerData;
 const { file, history, threads, calls, rounds } = settings;
-const log = openSync(history, 'a');
+// A file of its own: appends of several processes to one file are not whole on every system.
+const log = openSync(join(history, `${process.pid}.${threadId}`), 'a');
 
 // mulberry32: the seed makes the choices of a run repeatable, though not their timing.
 let state = (settings.seed + threadId * 7919) >>> 0;

@@ -27,7 +27,10 @@ const commands = {
   },
   // A child that outlives this process and would keep what it inherits.
   child() {
-    const child = spawn('sleep', ['1000'], { stdio: 'ignore', detached: true });
+    const child = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 1e6)'], {
+      stdio: 'ignore',
+      detached: true,
+    });
     child.unref();
     return { started: child.pid };
   },
@@ -46,6 +49,7 @@ const commands = {
     process.exit(0);
   },
   crash() {
+    if (process.platform === 'win32') process.abort();
     process.kill(process.pid, 'SIGSEGV');
   },
   throw() {

@@ -10,7 +10,14 @@ export const memory = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 /** A new empty directory, removed when the test ends. */
 export function temporaryDirectory(parent = tmpdir()): string {
   const directory = mkdtempSync(join(parent, 'holdfast-'));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  onTestFinished(() => {
+    try {
+      rmSync(directory, { recursive: true, force: true });
+    } catch (error) {
+      // Some file systems of Windows keep what is still open.
+      if (process.platform !== 'win32') throw error;
+    }
+  });
   return directory;
 }
 
