@@ -10,6 +10,7 @@ import {
   closeSync,
   cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -170,6 +171,10 @@ async function suite(name, { command, env, toWindows }) {
   return { passed: titled('passed').length, failures, skipped };
 }
 
+function isFile(path) {
+  return lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
 /** The working tree with what its tests need to run on Windows. */
 function windowsCopy() {
   const folder = join(place, 'windows');
@@ -183,7 +188,7 @@ function windowsCopy() {
   if (!isFresh) rmSync(folder, { recursive: true, force: true });
   for (const old of ['test', 'lib', 'dist', 'prebuilds'])
     rmSync(join(folder, old), { recursive: true, force: true });
-  for (const file of files.filter((file) => !file.startsWith('bench/') && existsSync(join(root, file)))) {
+  for (const file of files.filter((file) => !file.startsWith('bench/') && isFile(join(root, file)))) {
     cpSync(join(root, file), join(folder, file));
   }
   cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true });
