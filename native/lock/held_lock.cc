@@ -50,12 +50,11 @@ os::Error HeldLock::RemoveAndRelease() {
 }
 
 bool HeldLock::HoldAlone() {
+  if (spec_.kind == Kind::kFlock && spec_.mode == Mode::kExclusive) return true;
+  if (!kLocksAgain) MechanismOf(spec_.kind).unlock(file_, spec_);
   os::Error ignored;
-  if (spec_.kind == Kind::kFcntl) {
-    const Spec all{Kind::kFcntl, Mode::kExclusive, 0, 0};
-    return kFcntl.try_lock(file_, all, &ignored) == Attempt::kGranted;
-  }
-  return spec_.mode == Mode::kExclusive || Convert(Mode::kExclusive, &ignored) == Attempt::kGranted;
+  spec_ = {spec_.kind, Mode::kExclusive, 0, 0};
+  return MechanismOf(spec_.kind).try_lock(file_, spec_, &ignored) == Attempt::kGranted;
 }
 
 Attempt HeldLock::Convert(Mode mode, os::Error* error) {

@@ -24,8 +24,16 @@ struct Spec {
 // held.
 enum class Attempt { kGranted, kBusy, kInterrupted, kFailed };
 
+// Whether an open file that holds a lock can lock the same bytes again, which changes the lock. Windows
+// refuses that, even to the holder.
+#ifdef _WIN32
+constexpr bool kLocksAgain = false;
+#else
+constexpr bool kLocksAgain = true;
+#endif
+
 struct Mechanism {
-  // One try, without waiting, on a file that holds no such lock.
+  // One try, without waiting.
   Attempt (*try_lock)(const os::File& file, const Spec& spec, os::Error* error);
   // Waits in the kernel until the lock is granted or a signal arrives.
   Attempt (*wait_lock)(const os::File& file, const Spec& spec, os::Error* error);

@@ -234,6 +234,24 @@ const tests = {
     assert.ok(!existsSync(file));
   },
 
+  async 'a lock file stays where others share it, and goes with the last of them'() {
+    const file = newFile();
+    const other = new Peer();
+    const range = { kind: 'fcntl', range: { start: 10, length: 10 } };
+    for (const options of [{ mode: 'shared' }, range]) {
+      await other.ask(
+        'lock',
+        file,
+        options === range ? { kind: 'fcntl', range: { start: 0, length: 1 } } : options,
+      );
+      await (await lock(file, options)).release({ remove: true });
+      assert.ok(existsSync(file));
+      await other.ask('release', file);
+      await (await lock(file, options)).release({ remove: true });
+      assert.ok(!existsSync(file));
+    }
+  },
+
   async 'errors have the codes of node:fs'() {
     await assert.rejects(lock(join(directory, 'missing', 'file')), { code: 'ENOENT', syscall: 'open' });
     await assert.rejects(lock(directory), { code: 'EISDIR' });
