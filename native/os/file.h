@@ -3,9 +3,11 @@
 #ifndef HOLDFAST_OS_FILE_H_
 #define HOLDFAST_OS_FILE_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace holdfast::os {
 
@@ -74,12 +76,21 @@ class File {
   // that is not a regular file with EINVAL.
   static Error OpenForAppend(const std::string& path, File* out);
 
+  static Error OpenForReading(const std::string& path, File* out);
+
+  // Opens a file of our own beside `owner`, for reading and appending. Refuses with EPERM what somebody may
+  // have put there for us to write through: a link, no regular file, a file that belongs neither to us nor to
+  // who owns `owner`.
+  static Error OpenBeside(const std::string& path, const File& owner, bool create, File* out);
+
   bool is_open() const { return handle_ != kNone; }
   Handle handle() const { return handle_; }
   void Close();
 
   Error Id(FileId* out) const;
   Error Size(uint64_t* out) const;
+  // When it was made, since 1970; where the file system does not know, when it was last written.
+  Error Born(std::chrono::milliseconds* out) const;
 
   // Reads exactly `length` bytes at `offset`, or fails with EIO where the file ends before.
   Error ReadAt(uint64_t offset, char* buffer, size_t length) const;
@@ -104,6 +115,12 @@ Error Identify(const std::string& path, FileId* out);
 
 // As File::IsLocal, for the directory that holds `path`.
 bool IsInLocalDirectory(const std::string& path);
+
+// Gives the file `from` the name `to`, in the place of what has that name.
+Error Rename(const std::string& from, const std::string& to);
+
+// The names in a directory.
+Error ListDirectory(const std::string& path, std::vector<std::string>* names);
 
 // Removes the directory entry `path`, not a directory.
 Error Remove(const std::string& path);

@@ -1,4 +1,5 @@
 // File operations on Linux and macOS.
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -8,6 +9,7 @@
 #include <algorithm>
 
 #ifdef __linux__
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #else
 #include <sys/mount.h>
@@ -34,6 +36,7 @@ SystemCalls system_calls = {
     ::fdatasync,
 #endif
     ::mkdir,
+    ::rename,
     ::unlink,
     ::flock,
     [](int descriptor, int command, struct flock* lock) { return ::fcntl(descriptor, command, lock); },
@@ -62,9 +65,9 @@ std::string DirectoryOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-Error Open(const std::string& path, int flags, File* out) {
+Error Open(const std::string& path, int flags, File* out, mode_t mode = 0666) {
   const int descriptor =
-      Retry([&] { return system_calls.open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY, 0666); });
+      Retry([&] { return system_calls.open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY, mode); });
   if (descriptor == -1) return Failed("open");
   *out = File(descriptor);
   return {};
@@ -175,6 +178,24 @@ Error File::OpenForAppend(const std::string& path, File* out) {
   return {};
 }
 
+Error File::OpenForReading(const std::string& path, File* out) {
+  return Open(path, O_RDONLY | O_NONBLOCK, out);
+}
+
+Error File::OpenBeside(const std::string& path, const File& owner, bool create, File* out) {
+  struct stat beside;
+  if (system_calls.fstat(owner.handle(), &beside) != 0) return Failed("fstat");
+  constexpr int kFlags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK;
+  const mode_t mode = beside.st_mode & 0666;
+  if (Error error = Open(path, kFlags | (create ? O_CREAT : 0), out, mode)) return error;
+  struct stat status;
+  if (system_calls.fstat(out->handle(), &status) != 0) return Failed("fstat");
+  const bool ours = status.st_uid == beside.st_uid || status.st_uid == ::geteuid();
+  if (S_ISREG(status.st_mode) && status.st_nlink <= 1 && ours) return {};
+  out->Close();
+  return {EPERM, "open"};
+}
+
 Error File::Id(FileId* out) const {
   struct stat status;
   if (system_calls.fstat(handle_, &status) != 0) return Failed("fstat");
@@ -186,6 +207,28 @@ Error File::Size(uint64_t* out) const {
   struct stat status;
   if (system_calls.fstat(handle_, &status) != 0) return Failed("fstat");
   *out = static_cast<uint64_t>(status.st_size);
+  return {};
+}
+
+Error File::Born(std::chrono::milliseconds* out) const {
+  using std::chrono::milliseconds;
+#if defined(STATX_BTIME) && defined(SYS_statx)
+  struct statx extended;
+  // Not by its name in the C library, which has had it only since glibc 2.28.
+  if (::syscall(SYS_statx, handle_, "", AT_EMPTY_PATH, STATX_BTIME, &extended) == 0 &&
+      (extended.stx_mask & STATX_BTIME) != 0) {
+    *out = milliseconds(extended.stx_btime.tv_sec * 1000 + extended.stx_btime.tv_nsec / 1'000'000);
+    return {};
+  }
+#endif
+  struct stat status;
+  if (system_calls.fstat(handle_, &status) != 0) return Failed("fstat");
+#ifdef __APPLE__
+  const struct timespec& time = status.st_birthtimespec;
+#else
+  const struct timespec& time = status.st_mtim;
+#endif
+  *out = milliseconds(static_cast<int64_t>(time.tv_sec) * 1000 + time.tv_nsec / 1'000'000);
   return {};
 }
 
@@ -246,6 +289,21 @@ Error Identify(const std::string& path, FileId* out) {
   if (system_calls.stat(path.c_str(), &status) != 0) return Failed("stat");
   *out = {static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino)};
   return {};
+}
+
+Error Rename(const std::string& from, const std::string& to) {
+  return system_calls.rename(from.c_str(), to.c_str()) == 0 ? Error{} : Failed("rename");
+}
+
+Error ListDirectory(const std::string& path, std::vector<std::string>* names) {
+  DIR* directory = ::opendir(path.c_str());
+  if (directory == nullptr) return Failed("scandir");
+  names->clear();
+  errno = 0;
+  while (const struct dirent* entry = ::readdir(directory)) names->emplace_back(entry->d_name);
+  const int failure = errno;
+  ::closedir(directory);
+  return failure == 0 ? Error{} : Error{failure, "scandir"};
 }
 
 Error Remove(const std::string& path) {

@@ -23,6 +23,7 @@ struct SystemCalls {
   int (*fsync)(int descriptor);
   int (*fdatasync)(int descriptor);
   int (*mkdir)(const char* path, mode_t mode);
+  int (*rename)(const char* from, const char* to);
   int (*unlink)(const char* path);
   int (*flock)(int descriptor, int operation);
   int (*fcntl_lock)(int descriptor, int command, struct flock* lock);

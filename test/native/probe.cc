@@ -204,6 +204,9 @@ const SystemCalls watched = {
     [](const char* path, mode_t mode) {
       return Watch("mkdir", 0, path, [&](Answer) { return real.mkdir(path, mode); });
     },
+    [](const char* from, const char* to) {
+      return Watch("rename", 0, from, [&](Answer) { return real.rename(from, to); });
+    },
     [](const char* path) { return Watch("unlink", 0, path, [&](Answer) { return real.unlink(path); }); },
     [](int descriptor, int operation) {
       const char* name = (operation & LOCK_UN) != 0 ? "unlock" : "flock";
@@ -227,7 +230,7 @@ const SystemCalls watched = {
       return result == 0 ? 0 : errno;
     },
 };
-static_assert(sizeof(SystemCalls) == 15 * sizeof(void (*)()), "a new system call: give it a wrapper above");
+static_assert(sizeof(SystemCalls) == 16 * sizeof(void (*)()), "a new system call: give it a wrapper above");
 
 [[maybe_unused]] const bool watching =
     directory != nullptr && socket_path != nullptr && (system_calls = watched, true);
