@@ -13,6 +13,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -45,6 +46,7 @@ for (const name of wanted) {
   }
 }
 
+requireFreshBinaries();
 mkdirSync(place, { recursive: true });
 const project = installPackage();
 const table = new Table({
@@ -75,6 +77,19 @@ for (const name of wanted.length > 0 ? wanted : Object.keys(platforms)) {
 }
 console.log(`${table}\n${notes.join('\n')}`);
 process.exit(failed ? 1 : 0);
+
+/** What runs here are the binaries in prebuilds/: older ones than the sources would prove nothing. */
+function requireFreshBinaries() {
+  const hash = execFileSync(process.execPath, ['scripts/native-hash.cjs'], { cwd: root }).toString();
+  const folder = join(root, 'prebuilds');
+  const binaries = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.node'));
+  const old = binaries.filter(
+    (name) => !readFileSync(join(folder, name)).includes(`holdfast sources ${hash}`),
+  );
+  if (old.length === 0) return;
+  console.error(`older than the native sources: ${old.join(', ')}. Run: npm run prebuild`);
+  process.exit(2);
+}
 
 /** An empty project with the package in it, as npm installs it without scripts, and the portable core. */
 function installPackage() {
