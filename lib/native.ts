@@ -73,6 +73,7 @@ interface Native {
   unlock(lock: number, remove: boolean): void;
   sync(descriptor: number, durability: number, done: (error: NativeError | null) => void): void;
   syncDirectory(path: NativePath, ancestors: boolean, done: (error: NativeError | null) => void): void;
+  rename(from: NativePath, to: NativePath, done: (error: NativeError | null) => void): void;
   Writer: new (path: NativePath, lockTimeout: number, durability: number) => Writer;
 }
 

@@ -161,6 +161,7 @@ class Addon : public Napi::Addon<Addon> {
                              InstanceMethod<&Addon::Unlock>("unlock"),
                              InstanceMethod<&Addon::Sync>("sync"),
                              InstanceMethod<&Addon::SyncDirectory>("syncDirectory"),
+                             InstanceMethod<&Addon::Rename>("rename"),
                          });
     DefineWriter(env, exports);
     // What it was built from; see scripts/native-hash.cjs.
@@ -349,6 +350,12 @@ class Addon : public Napi::Addon<Addon> {
     const bool ancestors = info[1].ToBoolean();
     RunElsewhere(info.Env(), info[2],
                  [path = PathFrom(info[0]), ancestors] { return os::SyncDirectory(path, ancestors); });
+  }
+
+  // rename(from, to, done): see os::Rename.
+  void Rename(const Napi::CallbackInfo& info) {
+    RunElsewhere(info.Env(), info[2],
+                 [from = PathFrom(info[0]), to = PathFrom(info[1])] { return os::Rename(from, to); });
   }
 
   // Runs a job that may block for long on a helper thread; done(error) is called with null or what it

@@ -4,14 +4,14 @@
  */
 import { randomBytes } from 'node:crypto';
 import { constants, type Stats, unlinkSync } from 'node:fs';
-import { type FileHandle, open, readlink, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, open, readlink, realpath, stat, unlink } from 'node:fs/promises';
 import { constants as osConstants } from 'node:os';
 import { sep } from 'node:path';
 import type { Durability } from '../chronicle/options.js';
 import { irregular, refused, replacementUnsynced, systemError } from '../errors.js';
 import type { NativePath } from '../native.js';
 import { directoryOf } from '../path-bytes.js';
-import { syncDirectory, syncFile } from './sync.js';
+import { replaceName, syncDirectory, syncFile } from './sync.js';
 
 /** The new file, while it is being written. */
 export interface NewFile {
@@ -67,7 +67,7 @@ export async function replaceFile(
       await refusing(file.close());
     }
     signal?.throwIfAborted();
-    await refusing(rename(temporary, target));
+    await refusing(replaceName(temporary, target));
   } catch (error) {
     await unlink(temporary).catch(() => {});
     throw error;
