@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { finished, linesOf, run, shell, shellCommand, start } from '../support/command.js';
 import { temporaryDirectory } from '../support/files.js';
 import { eventsOf } from '../support/lines.js';
+import { heldBy } from '../support/messages.js';
 import { mountTmpfs, unmountable } from '../support/mounts.js';
 
 function newFile(): string {
@@ -98,7 +99,7 @@ describe('holdfast append', () => {
     const { code, err } = await run(['append', '--timeout', '10ms', file], '{"n":1}\n{"n":2}\n');
     expect(code).toBe(75);
     expect(err).toContain('not appended: line 1 to 2, and what stands behind');
-    expect(err).toContain(`held by process ${process.pid}`);
+    expect(err).toMatch(heldBy('lock on', process.pid));
     held.releaseSync();
     expect(eventsOf(file)).toEqual([]);
     await chronicle.close();

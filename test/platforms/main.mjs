@@ -154,7 +154,7 @@ async function suite(name, { command, env, toWindows }) {
       ...command,
       'node_modules/vitest/vitest.mjs',
       'run',
-      '--reporter=json',
+      ...['--reporter=default', '--reporter=json'], // the first one for the log
       `--outputFile=${toWindows ? toWindows(results) : results}`,
       // These are about the package and its binaries, not about the runtime.
       ...['--exclude', 'test/package.test.ts', '--exclude', 'test/prebuilds.test.ts'],
