@@ -5,7 +5,12 @@
       "sources": [
         "native/addon.cc",
         "native/append/batch_writer.cc",
-        "native/append/id_search.cc",
+        "native/append/id_index.cc",
+        "native/append/id_table.cc",
+        "native/append/index_file.cc",
+        "native/append/known_events.cc",
+        "native/append/line_id.cc",
+        "native/append/rotation.cc",
         "native/lock/held_lock.cc",
         "native/lock/idle_files.cc",
         "native/lock/wait_queue.cc",

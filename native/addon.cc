@@ -8,7 +8,6 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <cstdio>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -66,12 +65,6 @@ Napi::Object ToObject(Napi::Env env, const os::Error& error) {
 
 std::string ToString(const os::FileId& id) {
   return std::to_string(id.device) + ":" + std::to_string(id.inode);
-}
-
-os::FileId FileIdFrom(const std::string& text) {
-  unsigned long long device = 0, inode = 0;
-  if (std::sscanf(text.c_str(), "%llu:%llu", &device, &inode) != 2) return {};
-  return {device, inode};
 }
 
 // Carries work from helper threads to the thread of one environment. Tasks posted after the environment has
@@ -406,21 +399,43 @@ class Addon : public Napi::Addon<Addon> {
   uint32_t last_ticket_ = 0;
 };
 
-// new Writer(path, lockTimeout, durability): the batch writer of one open chronicle. Its callbacks get one
-// object, as lib/native.ts describes it.
+// new Writer(path, options, settle): the batch writer of one open chronicle. `settle` gets each reply as its
+// arguments, as lib/native.ts describes them.
 class Writer : public Napi::ObjectWrap<Writer> {
  public:
   explicit Writer(const Napi::CallbackInfo& info)
-      : Napi::ObjectWrap<Writer>(info), addon_(info.Env().GetInstanceData<Addon>()) {
+      : Napi::ObjectWrap<Writer>(info),
+        addon_(info.Env().GetInstanceData<Addon>()),
+        self_(std::make_shared<Writer*>(this)) {
+    const auto given = info[1].As<Napi::Object>();
+    const auto number = [&given](const char* name) { return given.Get(name).As<Napi::Number>(); };
+    // Infinity stands for "no bound".
+    const auto bound = [&number](const char* name) {
+      const double value = number(name).DoubleValue();
+      return value >= 9e15 ? UINT64_MAX : static_cast<uint64_t>(value);
+    };
     append::Options options;
     options.path = PathFrom(info[0]);
-    options.lock_timeout = std::chrono::milliseconds(info[1].As<Napi::Number>().Int64Value());
-    options.durability = static_cast<os::Durability>(info[2].As<Napi::Number>().Int32Value());
-    writer_ = std::make_shared<append::BatchWriter>(std::move(options));
+    options.lock_timeout = std::chrono::milliseconds(number("lockTimeout").Int64Value());
+    options.durability = static_cast<os::Durability>(number("durability").Int32Value());
+    options.id_key = given.Get("idKey").As<Napi::String>().Utf8Value();
+    options.window = static_cast<size_t>(bound("window"));
+    options.most_line_bytes = bound("maxLineBytes");
+    options.rotation.most_bytes = bound("rotateBytes");
+    options.rotation.most_age = std::chrono::milliseconds(number("rotateAge").Int64Value());
+    options.rotation.keep = static_cast<size_t>(bound("keep"));
+    settle_ = Napi::Persistent(info[2].As<Napi::Function>());
+    writer_ = std::make_shared<append::BatchWriter>(std::move(options),
+                                                    [self = self_, mailbox = addon_->mailbox()] {
+                                                      mailbox->Post([self](Napi::Env env) {
+                                                        if (*self != nullptr) (*self)->SettleAll(env);
+                                                      });
+                                                    });
     addon_->Add(this);
   }
 
   ~Writer() override {
+    *self_ = nullptr;
     if (addon_ != nullptr) addon_->Remove(this);
     writer_->Close();
   }
@@ -435,66 +450,141 @@ class Writer : public Napi::ObjectWrap<Writer> {
     return DefineClass(env, "Writer",
                        {
                            InstanceMethod<&Writer::Open>("open"),
-                           InstanceMethod<&Writer::Commit>("commit"),
+                           InstanceMethod<&Writer::Append>("append"),
+                           InstanceMethod<&Writer::Answer>("answer"),
+                           InstanceMethod<&Writer::SettleNext>("settleNext"),
                            InstanceMethod<&Writer::Close>("close"),
                        });
   }
 
  private:
-  // open(done)
-  void Open(const Napi::CallbackInfo& info) { writer_->Open(Answer(info, info[0])); }
+  void Open(const Napi::CallbackInfo& info) {
+    Expect(info.Env());
+    writer_->Open();
+  }
 
-  // commit(data, ids, idsExact, file, seenEnd, mustSync, done); `file` is undefined without deduplication.
-  void Commit(const Napi::CallbackInfo& info) {
+  // append(text, lines, conditions): whole lines; of each condition its first line, how many lines and the
+  // end.
+  void Append(const Napi::CallbackInfo& info) {
     append::Batch batch;
-    batch.data = info[0].As<Napi::String>().Utf8Value();
-    batch.ids = info[1].As<Napi::String>().Utf8Value();
-    batch.ids_exact = info[2].ToBoolean();
-    batch.dedupe = info[3].IsString();
-    if (batch.dedupe) batch.file = FileIdFrom(info[3].As<Napi::String>().Utf8Value());
-    batch.seen_end = static_cast<uint64_t>(info[4].As<Napi::Number>().Int64Value());
-    batch.must_sync = info[5].ToBoolean();
-    writer_->Commit(std::move(batch), Answer(info, info[6]));
+    batch.data = TextFrom(info[0]);
+    batch.lines = info[1].As<Napi::Number>().Uint32Value();
+    if (info[2].IsArray()) {
+      const auto numbers = info[2].As<Napi::Array>();
+      const auto at = [&numbers](uint32_t i) {
+        return static_cast<uint64_t>(numbers.Get(i).As<Napi::Number>().Int64Value());
+      };
+      for (uint32_t i = 0; i + 2 < numbers.Length(); i += 3) {
+        batch.conditions.push_back({static_cast<size_t>(at(i)), static_cast<size_t>(at(i + 1)), at(i + 2)});
+      }
+    }
+    Expect(info.Env());
+    writer_->Append(std::move(batch));
+  }
+
+  // answer(duplicates): for each question of the last reply, whether it is a duplicate.
+  void Answer(const Napi::CallbackInfo& info) {
+    const auto given = info[0].As<Napi::Array>();
+    std::vector<bool> duplicates(given.Length());
+    for (uint32_t i = 0; i < given.Length(); i++) duplicates[i] = given.Get(i).ToBoolean();
+    writer_->Answer(std::move(duplicates));
+  }
+
+  // settleNext(): blocks this thread until there is a reply, and settles it.
+  void SettleNext(const Napi::CallbackInfo& info) {
+    if (auto reply = writer_->Next(true)) Settle(info.Env(), *reply);
   }
 
   void Close(const Napi::CallbackInfo&) { writer_->Close(); }
 
-  append::BatchWriter::Done Answer(const Napi::CallbackInfo& info, const Napi::Value& callback) {
-    const std::shared_ptr<Mailbox> mailbox = addon_->mailbox();
-    mailbox->Expect(info.Env());
-    callback_ = Napi::Persistent(callback.As<Napi::Function>());
-    // This object lives until its answer has come.
-    Ref();
-    return [this, mailbox](append::Result result) {
-      mailbox->Post([this, mailbox, result = std::move(result)](Napi::Env env) {
-        mailbox->Received(env);
-        const Napi::FunctionReference callback = std::move(callback_);
-        Unref();
-        callback.Call({ToObject(env, result)});
-      });
-    };
+  // What is in JSON mostly is ASCII, which is copied faster where it is known to be.
+  static std::string TextFrom(const Napi::Value& value) {
+    size_t bytes = 0, units = 0;
+    napi_get_value_string_utf8(value.Env(), value, nullptr, 0, &bytes);
+    napi_get_value_string_latin1(value.Env(), value, nullptr, 0, &units);
+    std::string text(bytes, '\0');
+    if (bytes == units) {
+      napi_get_value_string_latin1(value.Env(), value, text.data(), bytes + 1, &units);
+    } else {
+      napi_get_value_string_utf8(value.Env(), value, text.data(), bytes + 1, &bytes);
+    }
+    return text;
   }
 
-  static Napi::Object ToObject(Napi::Env env, const append::Result& result) {
-    static constexpr const char* kNames[] = {"committed",   "behind", "reload",
-                                             "lockTimeout", "failed", "unknown"};
-    Napi::Object object = Napi::Object::New(env);
-    object["status"] = kNames[static_cast<int>(result.status)];
-    object["file"] = ToString(result.file);
-    object["start"] = static_cast<double>(result.start);
-    object["end"] = static_cast<double>(result.end);
-    object["healed"] = result.healed;
-    object["waited"] = static_cast<double>(result.waited.count());
-    if (!result.foreign.empty()) {
-      object["foreign"] = Napi::Buffer<char>::Copy(env, result.foreign.data(), result.foreign.size());
+  // While replies are expected, this object and the event loop stay alive.
+  void Expect(Napi::Env env) {
+    if (expected_++ > 0) return;
+    Ref();
+    addon_->mailbox()->Expect(env);
+  }
+
+  void SettleAll(Napi::Env env) {
+    while (*self_ != nullptr && addon_ != nullptr) {
+      auto reply = writer_->Next(false);
+      if (!reply) return;
+      Napi::HandleScope scope(env);
+      Settle(env, *reply);
     }
-    if (result.error) object["error"] = holdfast::ToObject(env, result.error);
-    return object;
+  }
+
+  void Settle(Napi::Env env, const append::Reply& reply) {
+    const std::shared_ptr<Mailbox> mailbox = addon_->mailbox();
+    const Napi::Function settle = settle_.Value();
+    const auto number = [env](double value) { return Napi::Number::New(env, value); };
+    if (reply.status != append::Status::kAsk) {
+      expected_ -= reply.batches;
+      if (expected_ == 0) {
+        mailbox->Received(env);
+        Unref();
+      }
+    }
+    settle.Call({number(static_cast<int>(reply.status)), number(static_cast<double>(reply.batches)),
+                 number(static_cast<double>(reply.start)), number(static_cast<double>(reply.end)),
+                 number(static_cast<double>(reply.waited.count())),
+                 number(static_cast<double>(reply.synced.count())),
+                 number((reply.healed ? 1 : 0) + (reply.rotated ? 2 : 0)), Details(env, reply)});
+  }
+
+  // What is there only sometimes.
+  static Napi::Value Details(Napi::Env env, const append::Reply& reply) {
+    const bool nothing = !reply.error && reply.questions.empty() && reply.duplicates.empty() &&
+                         reply.conflicts.empty() && reply.status != append::Status::kLockTimeout;
+    if (nothing) return env.Undefined();
+    Napi::Object details = Napi::Object::New(env);
+    details["file"] = ToString(reply.file);
+    if (reply.error) details["error"] = ToObject(env, reply.error);
+    Napi::Array questions = Napi::Array::New(env, reply.questions.size());
+    for (uint32_t i = 0; i < reply.questions.size(); i++) {
+      const append::Question& question = reply.questions[i];
+      Napi::Object asked = Napi::Object::New(env);
+      asked["line"] = static_cast<double>(question.line);
+      asked["text"] = Napi::Buffer<char>::Copy(env, question.text.data(), question.text.size());
+      questions[i] = asked;
+    }
+    details["questions"] = questions;
+    Napi::Array duplicates = Napi::Array::New(env, reply.duplicates.size());
+    for (uint32_t i = 0; i < reply.duplicates.size(); i++) {
+      const append::Duplicate& duplicate = reply.duplicates[i];
+      Napi::Object copy = Napi::Object::New(env);
+      copy["line"] = static_cast<double>(duplicate.line);
+      copy["offset"] = static_cast<double>(duplicate.offset);
+      if (!duplicate.path.empty()) copy["path"] = duplicate.path;
+      duplicates[i] = copy;
+    }
+    details["duplicates"] = duplicates;
+    Napi::Array conflicts = Napi::Array::New(env, reply.conflicts.size());
+    for (uint32_t i = 0; i < reply.conflicts.size(); i++) {
+      conflicts[i] = static_cast<double>(reply.conflicts[i]);
+    }
+    details["conflicts"] = conflicts;
+    return details;
   }
 
   Addon* addon_;
+  const std::shared_ptr<Writer*> self_;  // null when this object is gone
   std::shared_ptr<append::BatchWriter> writer_;
-  Napi::FunctionReference callback_;
+  Napi::FunctionReference settle_;
+  size_t expected_ = 0;
 };
 
 void Addon::DefineWriter(Napi::Env env, Napi::Object exports) {

@@ -3,10 +3,10 @@
 #include <errno.h>
 
 #include <algorithm>
-#include <string_view>
+#include <set>
+#include <unordered_map>
 #include <utility>
 
-#include "append/id_search.h"
 #include "lock/held_lock.h"
 #include "os/thread_pool.h"
 
@@ -18,24 +18,46 @@ namespace {
 constexpr auto kLongestHold = std::chrono::milliseconds(50);
 
 // More than this is not looked at under the lock.
-constexpr uint64_t kMostForeignBytes = uint64_t{1} << 20;
+constexpr uint64_t kMostUnderLock = uint64_t{1} << 20;
 
-// Enough to hold the id at the end of a line.
-constexpr uint64_t kMarkBytes = 96;
+// A group takes no further batch once it has so many bytes.
+constexpr size_t kMostGroupBytes = size_t{4} << 20;
+
+// How long the thread stays when there is nothing to do.
+constexpr auto kLinger = std::chrono::seconds(1);
+
+std::chrono::nanoseconds Since(lock::Clock::time_point began) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(lock::Clock::now() - began);
+}
 
 }  // namespace
 
-void BatchWriter::Open(Done done) {
-  Start(Job{std::nullopt, std::move(done)});
-}
+BatchWriter::BatchWriter(Options options, std::function<void()> ready)
+    : options_(std::move(options)),
+      ready_(std::move(ready)),
+      line_id_(options_.id_key),
+      known_(options_.path, line_id_, options_.window, options_.most_line_bytes, options_.rotation.is_on()) {}
 
-void BatchWriter::Commit(Batch batch, Done done) {
-  Start(Job{std::move(batch), std::move(done)});
-}
-
-void BatchWriter::Start(Job job) {
+void BatchWriter::Open() {
   std::unique_lock guard(mutex_);
-  job_ = std::move(job);
+  opening_ = true;
+  Start(guard);
+}
+
+void BatchWriter::Append(Batch batch) {
+  std::unique_lock guard(mutex_);
+  batches_.push_back(std::move(batch));
+  Start(guard);
+}
+
+void BatchWriter::Answer(std::vector<bool> duplicates) {
+  std::unique_lock guard(mutex_);
+  answer_ = std::move(duplicates);
+  Start(guard);
+}
+
+// Wakes the thread, or starts one.
+void BatchWriter::Start(std::unique_lock<std::mutex>& guard) {
   if (running_) {
     guard.unlock();  // or the thread would wake only to wait for it
     wake_.notify_one();
@@ -44,142 +66,214 @@ void BatchWriter::Start(Job job) {
   const os::Error error = os::RunOnHelperThread([self = shared_from_this()] { self->Run(); });
   running_ = !error;
   if (!error) return;
-  Job failed = *std::exchange(job_, std::nullopt);
+  Reply reply;
+  reply.error = error;
+  reply.batches = batches_.size() + (opening_ ? 1 : 0);
+  batches_.clear();
+  opening_ = false;
   guard.unlock();
-  Result result;
-  result.error = error;
-  failed.done(std::move(result));
+  Send(std::move(reply));
+}
+
+std::optional<Reply> BatchWriter::Next(bool wait) {
+  std::unique_lock guard(mutex_);
+  if (wait) replied_.wait(guard, [this] { return !replies_.empty() || closing_; });
+  if (replies_.empty()) return std::nullopt;
+  Reply reply = std::move(replies_.front());
+  replies_.pop_front();
+  return reply;
+}
+
+void BatchWriter::Send(Reply reply) {
+  {
+    std::lock_guard guard(mutex_);
+    replies_.push_back(std::move(reply));
+  }
+  replied_.notify_one();
+  ready_();
 }
 
 void BatchWriter::Close() {
   std::lock_guard guard(mutex_);
   closing_ = true;
   interrupt_.Now();
+  replied_.notify_all();
   if (running_) {
     wake_.notify_one();
   } else {
+    known_.Save(file_);
     file_.Close();
   }
 }
 
 void BatchWriter::Run() {
   std::unique_lock guard(mutex_);
-  while (!closing_) {
-    const bool found = wake_.wait_for(guard, locked_ ? kLongestHold : std::chrono::milliseconds(1000),
-                                      [this] { return job_.has_value() || closing_; });
+  for (;;) {
+    const bool found =
+        wake_.wait_for(guard, kLinger, [this] { return !batches_.empty() || opening_ || closing_; });
     if (closing_) break;
-    if (!found && locked_) {
-      Unlock();
-      continue;
-    }
     if (!found) {
       running_ = false;
       return;
     }
-    Job job = *std::exchange(job_, std::nullopt);
+    Group group;
+    const bool open = std::exchange(opening_, false);
+    if (!open) TakeGroup(&group);
     guard.unlock();
-    Result result = Execute(job);
-    job.done(std::move(result));
-    job.done = nullptr;
+    Reply reply = open ? OpenHere() : CommitHere(&group);
+    reply.batches = open ? 1 : group.batches;
+    Send(std::move(reply));
     guard.lock();
   }
   running_ = false;
-  job_.reset();
+  batches_.clear();
+  guard.unlock();
   Unlock();
+  if (file_.is_open()) known_.Save(file_);
   file_.Close();
 }
 
-Result BatchWriter::Execute(const Job& job) {
-  if (job.batch) return CommitHere(*job.batch);
-  Result result;
-  if (!file_.is_open()) {
-    result.error = os::File::OpenForAppend(options_.path, &file_);
-    if (!result.error) result.error = file_.Id(&file_id_);
+// Takes what is there, up to a bound, as one group.
+void BatchWriter::TakeGroup(Group* group) {
+  size_t lines = 0, bytes = 0;
+  const size_t most =
+      options_.rotation.most_bytes == 0
+          ? kMostGroupBytes
+          : static_cast<size_t>(std::min<uint64_t>(kMostGroupBytes, options_.rotation.most_bytes));
+  while (!batches_.empty()) {
+    Batch& batch = batches_.front();
+    if (group->batches > 0 && bytes + batch.data.size() > most) break;
+    for (Condition condition : batch.conditions) {
+      condition.first += lines;
+      group->conditions.push_back(condition);
+    }
+    lines += batch.lines;
+    bytes += batch.data.size();
+    group->batches++;
+    if (group->data.empty()) {
+      group->data = std::move(batch.data);
+    } else {
+      group->data += batch.data;
+    }
+    batches_.pop_front();
   }
-  result.status = result.error ? Status::kFailed : Status::kCommitted;
-  result.file = file_id_;
-  return result;
+  group->lines.reserve(lines);
+  for (std::string_view rest = group->data; !rest.empty();) {
+    const size_t length = rest.find('\n');
+    Line line;
+    line.text = rest.substr(0, length);
+    group->lines.push_back(line);
+    rest.remove_prefix(length + 1);
+  }
 }
 
-Result BatchWriter::CommitHere(const Batch& batch) {
-  Result result;
+Reply BatchWriter::OpenHere() {
+  Reply reply;
+  if (!file_.is_open()) {
+    reply.error = os::File::OpenForAppend(options_.path, &file_);
+    if (!reply.error) reply.error = file_.Id(&file_id_);
+  }
+  reply.status = reply.error ? Status::kFailed : Status::kCommitted;
+  reply.file = file_id_;
+  return reply;
+}
+
+Reply BatchWriter::CommitHere(Group* group) {
+  Reply reply;
   const auto fail = [&](os::Error error) {
     Unlock();
-    result.status = Status::kFailed;
-    result.error = error;
-    return std::move(result);
+    reply.status = Status::kFailed;
+    reply.error = error;
+    reply.file = file_id_;
+    return std::move(reply);
   };
-
-  if (!locked_) {
-    const os::Error error = LockCurrentFile(&result);
-    result.file = file_id_;
-    if (result.status == Status::kLockTimeout) return result;
-    if (error) return fail(error);
+  if (poisoned_) {
+    reply.status = Status::kPoisoned;
+    return reply;
   }
-  result.file = file_id_;
+  if (known_.is_on()) {
+    for (Line& line : group->lines) {
+      line.id = line_id_.Find(line.text);
+      line.fingerprint = line_id_.FingerprintOf(line.id);
+    }
+  }
+
   uint64_t size = 0;
-  if (os::Error error = file_.Size(&size)) return fail(error);
-  result.start = result.end = size;
-
-  if (batch.dedupe) {
-    if (batch.file != file_id_ || size < batch.seen_end || size - batch.seen_end > kMostForeignBytes ||
-        !IsMarked(batch.seen_end)) {
-      if (os::Error error = Mark(size)) return fail(error);
-      Unlock();
-      result.status = Status::kReload;
-      return result;
+  for (;;) {
+    if (!locked_) {
+      // What can be done before the lock is taken is not done under it.
+      if (known_.is_on() && file_.is_open() && !file_.Size(&size) && known_.IsOf(file_, file_id_, size)) {
+        if (os::Error error = known_.TakeUp(file_, size, false)) return fail(error);
+        std::vector<Question> questions = Judge(group, size);
+        if (!questions.empty()) {
+          if (!Ask(std::move(questions), group)) return reply;
+          continue;
+        }
+      }
+      const os::Error error = LockCurrentFile(&reply);
+      reply.file = file_id_;
+      if (reply.status == Status::kLockTimeout) return reply;
+      if (error) return fail(error);
     }
-    result.foreign.resize(static_cast<size_t>(size - batch.seen_end));
-    if (os::Error error = file_.ReadAt(batch.seen_end, result.foreign.data(), result.foreign.size())) {
-      return fail(error);
+    if (os::Error error = file_.Size(&size)) return fail(error);
+    if (options_.rotation.IsDue(file_, size, group->data.size())) {
+      if (os::Error error = RotateHere()) return fail(error);
+      reply.rotated = true;
+      continue;
     }
-    const std::string_view foreign(result.foreign.data(), result.foreign.size());
-    if (!foreign.empty() && (!batch.ids_exact || MayContainAny(foreign, batch.ids))) {
-      if (os::Error error = Mark(size)) return fail(error);
-      result.status = Status::kBehind;  // and the lock stays, until the next commit or kLongestHold
-      return result;
+    if (known_.is_on()) {
+      const bool is_known = known_.IsOf(file_, file_id_, size);
+      if (!is_known || size - known_.end() > kMostUnderLock) {
+        Unlock();
+        if (!is_known) synced_end_ = 0;
+        const os::Error error =
+            is_known ? known_.TakeUp(file_, size, false) : known_.Load(file_, file_id_, size);
+        // EIO: it was truncated while it was read. The next look shows it as it is now.
+        if (error && !(error.number == EIO && !file_.Size(&size) && size < known_.end())) return fail(error);
+        continue;
+      }
+      if (os::Error error = known_.TakeUp(file_, size, true)) return fail(error);
     }
+    std::vector<Question> questions = Judge(group, size);
+    if (questions.empty()) break;
+    if (!Ask(std::move(questions), group)) return reply;
   }
 
-  if (!batch.data.empty()) {
-    if (os::Error error = Write(batch, size, &result)) {
+  if (group->new_lines > 0) {
+    if (os::Error error = Write(*group, size, &reply)) {
+      poisoned_ = reply.status == Status::kUnknown;
       Unlock();
-      result.error = error;
-      return result;
+      reply.error = error;
+      reply.file = file_id_;
+      return reply;
     }
+  } else {
+    reply.start = reply.end = size;
   }
-  if (batch.dedupe) {
-    MarkWritten(batch.data, result.end);
-  }
+  Report(*group, &reply);
   // Before the sync, so that other processes write while we sync, and sync side by side with us (Aether, VLDB
   // 2010). The order of the lines is fixed by the write; the acknowledgement waits for the sync.
   Unlock();
-  if (!batch.data.empty() || batch.must_sync) {
-    os::Error error = file_.Sync(options_.durability);
-    if (!error && !directory_synced_ && options_.durability != os::Durability::kNone) {
-      // With all directories above it: who wrote the first byte may have synced nothing (kNone, or `echo`).
-      error = os::SyncDirectory(options_.path, true);
-      directory_synced_ = !error;
-    }
-    if (error) {
-      result.status = Status::kUnknown;
-      result.error = error;
-      return result;
-    }
+  if (os::Error error = SyncAcknowledged(*group, &reply)) {
+    poisoned_ = true;
+    reply.status = Status::kUnknown;
+    reply.error = error;
+    return reply;
   }
-  result.status = Status::kCommitted;
-  return result;
+  reply.status = Status::kCommitted;
+  return reply;
 }
 
 // Locks the file that the path names, opening (and creating) it where the one that is open is not it any
 // more.
-os::Error BatchWriter::LockCurrentFile(Result* result) {
+os::Error BatchWriter::LockCurrentFile(Reply* reply) {
   const auto began = lock::Clock::now();
   for (;;) {
     if (!file_.is_open()) {
       if (os::Error error = os::File::OpenForAppend(options_.path, &file_)) return error;
       if (os::Error error = file_.Id(&file_id_)) return error;
       directory_synced_ = false;
+      synced_end_ = 0;
     }
     os::Error error;
     lock::Attempt attempt = lock::kFlock.try_lock(file_, lock::Spec{}, &error);
@@ -193,10 +287,10 @@ os::Error BatchWriter::LockCurrentFile(Result* result) {
         if (attempt != lock::Attempt::kInterrupted) break;
       }
     }
-    result->waited = std::chrono::duration_cast<std::chrono::milliseconds>(lock::Clock::now() - began);
+    reply->waited += Since(began);
     if (attempt == lock::Attempt::kFailed) return error;
     if (attempt != lock::Attempt::kGranted) {
-      result->status = Status::kLockTimeout;
+      reply->status = Status::kLockTimeout;
       return {};
     }
     locked_ = true;
@@ -208,10 +302,107 @@ os::Error BatchWriter::LockCurrentFile(Result* result) {
   }
 }
 
-// Writes the batch at the end of the file, which is at `size`. When this fails, the file ends at `size`
+// Decides what becomes of each line, as far as it can: what it does not know it asks. The file ends at
+// `size`.
+std::vector<Question> BatchWriter::Judge(Group* group, uint64_t size) {
+  std::vector<Question> questions;
+  std::unordered_map<Fingerprint, size_t>
+      in_group;                 // the last new line with this id, as an index of `numbers`
+  std::vector<size_t> numbers;  // of the new lines
+  group->new_lines = 0;
+  group->new_bytes = 0;
+  group->conflicts.clear();
+  const size_t window = known_.index().window();
+  if (window != 0) in_group.reserve(group->lines.size());
+
+  auto condition = group->conditions.begin();
+  enum { kUnchecked, kMet, kFailed } state = kUnchecked;
+  for (size_t i = 0; i < group->lines.size(); i++) {
+    if (condition != group->conditions.end() && condition->first + condition->count == i) {
+      ++condition;
+      state = kUnchecked;
+    }
+    Line& line = group->lines[i];
+    line.fate = Line::kNew;
+    if (window != 0 && line.fingerprint != 0) {
+      if (const auto place = known_.Find(line.fingerprint, group->new_lines)) {
+        if (line.asked != place) {
+          questions.push_back({i, *place, known_.ReadLine(file_, *place)});
+        } else if (line.is_same) {
+          line.fate = Line::kCopyInFile;
+          line.copy = *place;
+        }
+      }
+      const auto found = line.fate == Line::kNew ? in_group.find(line.fingerprint) : in_group.end();
+      if (found != in_group.end() && group->new_lines - found->second <= window) {
+        const size_t number = numbers[found->second];
+        if (LineId::Equal(group->lines[number].id, line.id)) {
+          line.fate = Line::kCopyInGroup;
+          line.copy = number;
+        }
+      }
+    }
+    if (line.fate != Line::kNew) continue;
+    if (condition != group->conditions.end() && condition->first <= i) {
+      if (state == kUnchecked) {
+        state = condition->end == size + group->new_bytes ? kMet : kFailed;
+        if (state == kFailed) group->conflicts.push_back(condition->first);
+      }
+      if (state == kFailed) {
+        line.fate = Line::kRefused;
+        continue;
+      }
+    }
+    if (window != 0 && line.fingerprint != 0) in_group[line.fingerprint] = group->new_lines;
+    numbers.push_back(i);
+    group->new_lines++;
+    group->new_bytes += line.text.size() + 1;
+  }
+  return questions;
+}
+
+// Lets JavaScript look at the lines that may be copies. The lock is kept meanwhile if it is held, but not for
+// long. False: the chronicle is being closed.
+bool BatchWriter::Ask(std::vector<Question> questions, Group* group) {
+  const std::vector<Question> asked = questions;
+  Reply reply;
+  reply.status = Status::kAsk;
+  reply.file = file_id_;
+  reply.questions = std::move(questions);
+  Send(std::move(reply));
+
+  std::unique_lock guard(mutex_);
+  const auto answered = [this] { return answer_.has_value() || closing_; };
+  if (!wake_.wait_for(guard, kLongestHold, answered)) {
+    guard.unlock();
+    Unlock();
+    guard.lock();
+    wake_.wait(guard, answered);
+  }
+  if (closing_) return false;
+  const std::vector<bool> answer = *std::exchange(answer_, std::nullopt);
+  for (size_t i = 0; i < asked.size(); i++) {
+    Line& line = group->lines[asked[i].line];
+    line.asked = asked[i].place;
+    line.is_same = i < answer.size() && answer[i];
+  }
+  return true;
+}
+
+os::Error BatchWriter::RotateHere() {
+  known_.Save(file_);
+  os::Error error = Rotate(options_.path);
+  Unlock();
+  file_.Close();
+  // What is too old is removed by whoever rotates next, if not by us.
+  if (!error) RemoveOldFiles(options_.path, options_.rotation.keep);
+  return error;
+}
+
+// Writes the new lines at the end of the file, which is at `size`. When this fails, the file ends at `size`
 // again.
-os::Error BatchWriter::Write(const Batch& batch, uint64_t size, Result* result) {
-  result->status = Status::kFailed;
+os::Error BatchWriter::Write(const Group& group, uint64_t size, Reply* reply) {
+  reply->status = Status::kFailed;
   if (size == 0 && options_.durability != os::Durability::kNone) {
     if (os::Error error = os::SyncDirectory(options_.path, true)) return error;
     directory_synced_ = true;
@@ -223,41 +414,85 @@ os::Error BatchWriter::Write(const Batch& batch, uint64_t size, Result* result) 
   if (size > 0) {
     if (os::Error error = file_.ReadAt(size - 1, &last, 1)) return error;
   }
-  result->healed = last != '\n';
-  const size_t heal = result->healed ? 1 : 0;
-  const os::Error error = file_.Append("\n", heal, batch.data.data(), batch.data.size());
-  if (!error) {
-    result->start = size + heal;
-    result->end = result->start + batch.data.size();
-    return {};
+  reply->healed = last != '\n';
+  const size_t heal = reply->healed ? 1 : 0;
+
+  std::string some;
+  if (group.new_lines < group.lines.size()) {
+    some.reserve(group.new_bytes);
+    for (const Line& line : group.lines) {
+      if (line.fate == Line::kNew) some.append(line.text) += '\n';
+    }
   }
-  // A part of the batch may stand in the file. Its callers are told that it failed, so it must go.
-  if (file_.Truncate(size)) result->status = Status::kUnknown;
-  return error;
+  const std::string& data = group.new_lines < group.lines.size() ? some : group.data;
+  if (const os::Error error = file_.Append("\n", heal, data.data(), data.size())) {
+    // A part of it may stand in the file. Its callers are told that it failed, so it must go.
+    if (file_.Truncate(size)) reply->status = Status::kUnknown;
+    return error;
+  }
+  reply->start = size + heal;
+  reply->end = reply->start + data.size();
+  if (!known_.is_on()) return {};
+  uint64_t offset = reply->start;
+  for (const Line& line : group.lines) {
+    if (line.fate != Line::kNew) continue;
+    known_.AddWritten(file_, line.fingerprint, offset);
+    offset += line.text.size() + 1;
+  }
+  known_.SetEnd(file_, reply->end, data);
+  return {};
 }
 
-// Remembers the bytes before `end`.
-os::Error BatchWriter::Mark(uint64_t end) {
-  mark_.resize(static_cast<size_t>(std::min(end, kMarkBytes)));
-  marked_end_ = end;
-  return file_.ReadAt(end - mark_.size(), mark_.data(), mark_.size());
-}
-
-// The same, from what was just written there. That stays written, whatever becomes of the mark: without it,
-// the file is looked at afresh.
-void BatchWriter::MarkWritten(const std::string& data, uint64_t end) {
-  if (data.size() >= kMarkBytes) {
-    mark_ = data.substr(data.size() - kMarkBytes);
-    marked_end_ = end;
-  } else if (Mark(end)) {
-    mark_.clear();
-    marked_end_ = 0;
+// Tells what became of the lines that were not written, while places still mean what they meant to Judge.
+void BatchWriter::Report(const Group& group, Reply* reply) {
+  reply->conflicts = group.conflicts;
+  if (group.new_lines == group.lines.size()) return;
+  std::vector<uint64_t> offsets(group.lines.size());
+  uint64_t offset = reply->start;
+  for (size_t i = 0; i < group.lines.size(); i++) {
+    const Line& line = group.lines[i];
+    offsets[i] = offset;
+    if (line.fate == Line::kNew) offset += line.text.size() + 1;
+    if (line.fate == Line::kCopyInGroup) {
+      reply->duplicates.push_back({i, offsets[static_cast<size_t>(line.copy)], {}});
+    } else if (line.fate == Line::kCopyInFile) {
+      Location location = known_.Locate(line.copy);
+      reply->duplicates.push_back({i, location.offset, std::move(location.rotated)});
+    }
   }
 }
 
-bool BatchWriter::IsMarked(uint64_t end) const {
-  std::string now(mark_.size(), '\0');
-  return end == marked_end_ && !file_.ReadAt(end - now.size(), now.data(), now.size()) && now == mark_;
+// Makes durable what the reply acknowledges: the new lines, and what duplicates repeat, whoever wrote that.
+os::Error BatchWriter::SyncAcknowledged(const Group& group, Reply* reply) {
+  if (options_.durability == os::Durability::kNone) return {};
+  bool here = group.new_lines > 0;
+  std::set<std::string> rotated;
+  for (const Duplicate& duplicate : reply->duplicates) {
+    if (!duplicate.path.empty()) {
+      rotated.insert(duplicate.path);
+    } else if (duplicate.offset >= synced_end_) {
+      here = true;
+    }
+  }
+  const auto began = lock::Clock::now();
+  for (const std::string& path : rotated) {
+    os::File file;
+    os::Error error = os::File::OpenForReading(path, &file);
+    if (!error) error = file.Sync(options_.durability);
+    if (error && error.number != ENOENT) return error;
+  }
+  if (here) {
+    os::Error error = file_.Sync(options_.durability);
+    if (!error && !directory_synced_) {
+      // With all directories above it: who wrote the first byte may have synced nothing (kNone, or `echo`).
+      error = os::SyncDirectory(options_.path, true);
+      directory_synced_ = !error;
+    }
+    if (error) return error;
+    synced_end_ = reply->end;
+  }
+  if (here || !rotated.empty()) reply->synced = Since(began);
+  return {};
 }
 
 void BatchWriter::Unlock() {

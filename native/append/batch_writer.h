@@ -1,11 +1,15 @@
 // The batch writer: lock, heal the tail, write, unlock, sync, acknowledge. One per open chronicle, on a
 // thread of its own that exists while there is work.
 //
-// The critical section runs here and not in JavaScript, so that a blocked event loop never keeps the file
-// locked. What only JavaScript can decide (is an event of this batch already in the lines that another
-// process wrote since we looked?) is asked for in two steps: Commit answers kBehind with those lines and
-// keeps the lock for a bounded time; the next Commit, with what is left of the batch, continues under it. If
-// it comes later than that, it starts afresh.
+// JavaScript hands over lines, and the thread takes all that are there as one group: one lock, one write, one
+// sync. The critical section runs here and not in JavaScript, so that a blocked event loop never keeps the
+// file locked.
+//
+// Deduplication is JavaScript's, but nearly all of it can be told apart from bytes: an id whose fingerprint
+// is not in the index is new. Only where it is there, JavaScript is shown the line that holds it
+// (Status::kAsk) and parses it. What others wrote is taken up before the lock is taken, and the rest under
+// it; if that rest holds one of our ids, the lock is kept while JavaScript looks, but for a bounded time. If
+// it answers later than that, we start afresh.
 //
 // Whoever finds the file empty, under the lock, syncs the directories above it before it writes the first
 // byte; and whoever finds it with something in it, before it acknowledges its own first append.
@@ -15,13 +19,18 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "append/known_events.h"
+#include "append/line_id.h"
+#include "append/rotation.h"
 #include "lock/interrupt.h"
 #include "lock/mechanism.h"
 #include "os/file.h"
@@ -32,75 +41,133 @@ struct Options {
   std::string path;
   std::chrono::milliseconds lock_timeout{2000};
   os::Durability durability = os::Durability::kData;
+  std::string id_key;
+  size_t window = 0;  // how many of the last events are remembered; 0: no deduplication, IdIndex::kAll
+  uint64_t most_line_bytes = 0;
+  Rotation rotation;
 };
 
+// Lines that are written only if the file ends at `end` then.
+struct Condition {
+  size_t first = 0;
+  size_t count = 0;
+  uint64_t end = 0;
+};
+
+// What one crossing from JavaScript brings.
 struct Batch {
-  std::string data;       // whole lines, each with its newline
-  std::string ids;        // see id_search.h
-  bool ids_exact = true;  // false: the ids hold signs that JSON can write in several ways; never decide here
-  bool dedupe = false;    // false: what others wrote does not matter, and the next three are not used
-  os::FileId file;        // the file that JavaScript has looked at, and
-  uint64_t seen_end = 0;  // how far
-  bool must_sync =
-      false;  // sync although nothing is written: a duplicate may be acknowledged only when it is durable
+  std::string data;  // whole lines, each with its newline
+  size_t lines = 0;
+  std::vector<Condition> conditions;  // in order, without overlap
 };
 
 enum class Status {
-  kCommitted,  // written at `start` and synced
-  kBehind,     // nothing written; `foreign` is what stands between seen_end and `end`
-  kReload,     // nothing written; another file, or too much was written since: look at it afresh up to `end`
+  kAsk,          // JavaScript has to tell whether `questions` are duplicates; see Answer
+  kCommitted,    // written at `start` and synced
   kLockTimeout,  // nothing written
   kFailed,       // `error`; nothing of it is in the file
   kUnknown,      // `error`; written, but the sync failed, or a failed write could not be cut off again
+  kPoisoned,     // nothing written, because the outcome of a batch before is unknown
 };
 
-struct Result {
+// A line of the group that may be in the file already, and the line there.
+struct Question {
+  size_t line = 0;
+  uint64_t place = 0;
+  std::string text;
+};
+
+// A line that was not written, because the event stands at `offset`; in a rotated file where `path` is not
+// empty.
+struct Duplicate {
+  size_t line = 0;
+  uint64_t offset = 0;
+  std::string path;
+};
+
+struct Reply {
   Status status = Status::kFailed;
+  size_t batches = 0;  // how many it settles, from the oldest on; lines count through all of them
   os::Error error;
   os::FileId file;
-  uint64_t start = 0;  // where the first byte of the batch's data stands
-  uint64_t end = 0;    // the end of the file under the lock, after the batch
+  uint64_t start = 0;  // where the first line that was written stands
+  uint64_t end = 0;    // the end of the file, after the group
   bool healed = false;
-  std::chrono::milliseconds waited{0};  // for the lock
-  std::vector<char> foreign;            // from seen_end on, written by others; also with kCommitted
+  bool rotated = false;
+  std::chrono::nanoseconds waited{0};  // for the lock
+  std::chrono::nanoseconds synced{0};  // how long the sync took; 0: there was none
+  std::vector<Question> questions;
+  std::vector<Duplicate> duplicates;  // in order
+  std::vector<size_t> conflicts;      // the first lines of those whose condition was not met, in order
 };
 
 class BatchWriter : public std::enable_shared_from_this<BatchWriter> {
  public:
-  using Done = std::function<void(Result)>;
+  // `ready` is called, on any thread, when there is a reply to take.
+  BatchWriter(Options options, std::function<void()> ready);
 
-  explicit BatchWriter(Options options) : options_(std::move(options)) {}
+  // Creates and opens the file; settled as a batch of its own, by kCommitted or kFailed.
+  void Open();
+  void Append(Batch batch);
+  // The answer to the last kAsk: for each question, whether it is a duplicate.
+  void Answer(std::vector<bool> duplicates);
 
-  // Creates and opens the file; `done` gets kCommitted or kFailed. One call of these two at a time.
-  void Open(Done done);
-  void Commit(Batch batch, Done done);
+  // The next reply, in order. With `wait`, blocks until there is one; none only when closed.
+  std::optional<Reply> Next(bool wait);
 
-  // Ends a wait for the lock, lets a commit that is past it finish, and closes the file. `done` of a commit
-  // that has not begun is not called any more.
+  // Ends a wait for the lock, lets a commit that is past it finish, and closes the file. What has not begun
+  // gets no reply any more.
   void Close();
 
  private:
-  struct Job {
-    std::optional<Batch> batch;  // none: only open
-    Done done;
+  struct Line {
+    std::string_view text;  // without newline
+    std::string_view id;
+    Fingerprint fingerprint = 0;
+    // What JavaScript said of the event at this place.
+    std::optional<uint64_t> asked;
+    bool is_same = false;
+    // What becomes of it.
+    enum Fate { kNew, kCopyInFile, kCopyInGroup, kRefused } fate = kNew;
+    uint64_t copy = 0;  // the place, or the index of the line
   };
 
-  void Start(Job job);
+  struct Group {
+    size_t batches = 0;
+    std::string data;
+    std::vector<Line> lines;
+    std::vector<Condition> conditions;
+    std::vector<size_t> conflicts;
+    size_t new_lines = 0;
+    size_t new_bytes = 0;
+  };
+
+  void Start(std::unique_lock<std::mutex>& guard);
   void Run();
-  Result Execute(const Job& job);
-  Result CommitHere(const Batch& batch);
-  os::Error LockCurrentFile(Result* result);
-  os::Error Write(const Batch& batch, uint64_t size, Result* result);
-  os::Error Mark(uint64_t end);
-  void MarkWritten(const std::string& data, uint64_t end);
-  bool IsMarked(uint64_t end) const;
+  void TakeGroup(Group* group);
+  void Send(Reply reply);
+  Reply OpenHere();
+  Reply CommitHere(Group* group);
+  os::Error LockCurrentFile(Reply* reply);
+  std::vector<Question> Judge(Group* group, uint64_t size);
+  bool Ask(std::vector<Question> questions, Group* group);
+  os::Error RotateHere();
+  os::Error Write(const Group& group, uint64_t size, Reply* reply);
+  void Report(const Group& group, Reply* reply);
+  os::Error SyncAcknowledged(const Group& group, Reply* reply);
   void Unlock();
 
   const Options options_;
+  const std::function<void()> ready_;
+  const LineId line_id_;
 
   std::mutex mutex_;
-  std::condition_variable wake_;
-  std::optional<Job> job_;
+  std::condition_variable wake_;     // the thread, for batches, answers and the end
+  std::condition_variable replied_;  // who blocks in Next
+  std::deque<Batch> batches_;
+  std::deque<Reply> replies_;
+  std::optional<std::vector<bool>> answer_;
+  bool opening_ = false;
   bool running_ = false;
   bool closing_ = false;
   lock::Interrupt interrupt_;
@@ -110,11 +177,9 @@ class BatchWriter : public std::enable_shared_from_this<BatchWriter> {
   os::FileId file_id_;
   bool directory_synced_ = false;
   bool locked_ = false;
-  // The last bytes before the place up to which JavaScript knows the file. If the file was truncated and has
-  // grown again beyond that place (logrotate's copytruncate), neither its identity nor its size tells; these
-  // bytes do.
-  uint64_t marked_end_ = 0;
-  std::string mark_;
+  bool poisoned_ = false;
+  uint64_t synced_end_ = 0;
+  KnownEvents known_;
 };
 
 }  // namespace holdfast::append
