@@ -10,9 +10,10 @@ import type { NativeError } from './native.js';
  * - `ELOCK_TIMEOUT`: the lock was not free in time. Nothing was written.
  * - `EVALIDATION`: an argument is wrong; {@link HoldfastError.field} names it. Nothing was written.
  * - `EIO`: the file system refused something; `cause` is the system's error, with its own code.
+ * - `ECONFLICT`: the file did not end where `ifEnd` said; {@link HoldfastError.end} is where it ends. Nothing was written.
  * - `ECLOSED`: the chronicle was closed before the call, or the lock is not held.
  */
-export type HoldfastErrorCode = 'ELOCK_TIMEOUT' | 'EVALIDATION' | 'EIO' | 'ECLOSED';
+export type HoldfastErrorCode = 'ELOCK_TIMEOUT' | 'EVALIDATION' | 'EIO' | 'ECONFLICT' | 'ECLOSED';
 
 interface Details {
   cause?: unknown;
@@ -20,6 +21,7 @@ interface Details {
   path?: string;
   outcomeUnknown?: boolean;
   holders?: readonly LockHolder[];
+  end?: number;
 }
 
 export class HoldfastError extends Error {
@@ -38,11 +40,15 @@ export class HoldfastError extends Error {
   /** `ELOCK_TIMEOUT`: who held the lock at the deadline, where that can be known. */
   readonly holders: readonly LockHolder[];
 
+  /** `ECONFLICT`: where the file ends, in bytes. */
+  readonly end?: number;
+
   constructor(code: HoldfastErrorCode, message: string, details: Details = {}) {
     super(`${code}: ${message}`, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     if (details.field !== undefined) this.field = details.field;
     if (details.path !== undefined) this.path = details.path;
+    if (details.end !== undefined) this.end = details.end;
     this.outcomeUnknown = details.outcomeUnknown ?? false;
     this.holders = details.holders ?? [];
   }
@@ -91,6 +97,11 @@ export function irregular(stats: { isDirectory(): boolean }, path: string): Node
     ? { errno: EISDIR, syscall: 'open', text: 'illegal operation on a directory' }
     : { errno: EINVAL, syscall: 'open', text: 'not a regular file' };
   return systemError(error, path);
+}
+
+/** The file had been written to since its caller looked. */
+export function conflict(path: string, expected: number, end: number): HoldfastError {
+  return new HoldfastError('ECONFLICT', `'${path}' ends at ${end}, not at ${expected}`, { path, end });
 }
 
 /** A write was made whose sync failed, so nobody can say whether it will last. */

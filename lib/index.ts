@@ -4,14 +4,22 @@
 export type { FilePath } from './arguments.js';
 export { type AtomicData, type WriteFileAtomicOptions, writeFileAtomic } from './atomic/write-file-atomic.js';
 export type { AppendResult } from './chronicle/appender.js';
-export { Chronicle, openChronicle } from './chronicle/chronicle.js';
+export { type AppendOptions, Chronicle, openChronicle } from './chronicle/chronicle.js';
 export type { CorruptLine, CorruptReason } from './chronicle/corrupt-line.js';
 export type { Damage } from './chronicle/damage.js';
+export type { ChronicleStats, Commit, Distribution } from './chronicle/diagnostics.js';
 export { type FollowOptions, followChronicle } from './chronicle/follow.js';
 export { appendEvent, appendEventWithId, readChronicle, tailChronicle } from './chronicle/functions.js';
 export type { JsonObject } from './chronicle/line.js';
 export type { Entry } from './chronicle/line-batch.js';
-export type { ChronicleOptions, Dedupe, Durability, OnCorrupt, ReadOptions } from './chronicle/options.js';
+export type {
+  ChronicleOptions,
+  Dedupe,
+  Durability,
+  OnCorrupt,
+  ReadOptions,
+  Rotate,
+} from './chronicle/options.js';
 export type { ReadRange } from './chronicle/reading.js';
 export { type Repair, type RepairOptions, repairChronicle } from './chronicle/repair.js';
 export {

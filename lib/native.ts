@@ -20,34 +20,75 @@ type Offset = number | bigint;
 
 type LockDone = (error: NativeError | null, lock: number) => void;
 
-export interface CommitResult {
-  status: 'committed' | 'behind' | 'reload' | 'lockTimeout' | 'failed' | 'unknown';
+/** What became of batches; the native code gives the index. */
+export const writerStatus = {
+  /** Some lines may be in the file already: look at `questions`, and call `answer`. Settles nothing. */
+  ask: 0,
+  committed: 1,
+  lockTimeout: 2,
+  failed: 3,
+  /** Written, but the sync failed, or a failed write could not be cut off again. */
+  unknown: 4,
+  /** Not written, because the outcome of a batch before is unknown. */
+  poisoned: 5,
+} as const;
+
+/** The bits of a reply's flags. */
+export const writerFlags = { healed: 1, rotated: 2 } as const;
+
+export interface WriterDetails {
   /** Device and inode of the file, as `dev:ino`. */
   file: string;
-  /** Where the first byte of the batch stands. */
-  start: number;
-  /** The end of the file, after the batch. */
-  end: number;
-  /** Whether a torn tail was closed before the batch. */
-  healed: boolean;
-  /** Milliseconds waited for the lock. */
-  waited: number;
-  /** What others wrote between `seenEnd` and this batch. */
-  foreign?: Buffer;
   error?: NativeError;
+  /** Lines (numbered through all batches of the reply) that may be copies of the line `text` at `offset`. */
+  questions: { line: number; offset: number; text: Buffer }[];
+  /** Lines that were not written, and where the first copy stands: in the rotated file `path`, or in the file itself. */
+  duplicates: { line: number; offset: number; path?: string }[];
+  /** The first lines of the conditions that were not met. */
+  conflicts: number[];
+}
+
+/**
+ * Settles the oldest `batches` batches. Their new lines stand from `start` to `end`, where the file ends; `waited` (for
+ * the lock) and `synced` (the sync took) are nanoseconds.
+ */
+export type WriterReply = (
+  status: number,
+  batches: number,
+  start: number,
+  end: number,
+  waited: number,
+  synced: number,
+  flags: number,
+  details: WriterDetails | undefined,
+) => void;
+
+/** `Infinity` stands for "no bound". */
+export interface WriterOptions {
+  /** Milliseconds. */
+  lockTimeout: number;
+  /** An index of {@link durabilities}. */
+  durability: number;
+  idKey: string;
+  /** How many of the last events are remembered for deduplication; 0: none. */
+  window: number;
+  maxLineBytes: number;
+  /** Bytes; 0: no rotation by size. */
+  rotateBytes: number;
+  /** Milliseconds; 0: no rotation by age. */
+  rotateAge: number;
+  /** How many rotated files are kept. */
+  keep: number;
 }
 
 export interface Writer {
-  open(done: (result: CommitResult) => void): void;
-  commit(
-    data: string,
-    ids: string,
-    idsExact: boolean,
-    file: string | undefined,
-    seenEnd: number,
-    mustSync: boolean,
-    done: (result: CommitResult) => void,
-  ): void;
+  /** Creates and opens the file: a batch of its own. */
+  open(): void;
+  /** Whole lines, how many, and of each condition its first line, its number of lines and the end of the file. */
+  append(text: string, lines: number, conditions: number[] | undefined): void;
+  answer(duplicates: boolean[]): void;
+  /** Blocks this thread until there is a reply, and settles it. */
+  settleNext(): void;
   close(): void;
 }
 
@@ -74,7 +115,7 @@ interface Native {
   sync(descriptor: number, durability: number, done: (error: NativeError | null) => void): void;
   syncDirectory(path: NativePath, ancestors: boolean, done: (error: NativeError | null) => void): void;
   rename(from: NativePath, to: NativePath, done: (error: NativeError | null) => void): void;
-  Writer: new (path: NativePath, lockTimeout: number, durability: number) => Writer;
+  Writer: new (path: NativePath, options: WriterOptions, settle: WriterReply) => Writer;
 }
 
 /** The package's root, from dist/lib/native.js. */

@@ -558,6 +558,7 @@ class Writer : public Napi::ObjectWrap<Writer> {
       const append::Question& question = reply.questions[i];
       Napi::Object asked = Napi::Object::New(env);
       asked["line"] = static_cast<double>(question.line);
+      asked["offset"] = static_cast<double>(question.offset);
       asked["text"] = Napi::Buffer<char>::Copy(env, question.text.data(), question.text.size());
       questions[i] = asked;
     }

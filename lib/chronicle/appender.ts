@@ -1,17 +1,31 @@
 /**
- * Group commit: appends that are made while a batch is on its way form the next batch. Finds the duplicates in it,
- * hands it to the batch writer (native/append), and settles its callers.
+ * Group commit: appends that are made in the same turn of the event loop cross to the batch writer (native/append)
+ * together, and all that is there when it is ready forms one commit. Here the callers are settled, and the questions are
+ * answered that only a JSON parser can answer.
  */
-import type { FileHandle } from 'node:fs/promises';
-import { HoldfastError, lockTimeout, outcomeUnknown, poisoned, refused, systemError } from '../errors.js';
-import { holdersOfFile, type LockHolder } from '../lock/holders.js';
-import { type CommitResult, type NativePath, native, type Writer } from '../native.js';
-import { DedupeWindow, type Place } from './dedupe-window.js';
+import {
+  conflict,
+  HoldfastError,
+  lockTimeout,
+  outcomeUnknown,
+  poisoned,
+  refused,
+  systemError,
+} from '../errors.js';
+import { holdersOfFile } from '../lock/holders.js';
+import {
+  durabilities,
+  type NativePath,
+  native,
+  type Writer,
+  type WriterDetails,
+  writerFlags,
+  writerStatus,
+} from '../native.js';
+import { type ChronicleStats, CommitLog } from './diagnostics.js';
 import { type EventLine, idOf } from './event-id.js';
 import { parseLine } from './line.js';
-import { LineSplitter } from './line-splitter.js';
 import type { Settings } from './options.js';
-import { openForReading, readBackwards, refusing } from './reader.js';
 
 /** Where an event stands now. */
 export interface AppendResult {
@@ -21,69 +35,154 @@ export interface AppendResult {
   readonly eventId: string | undefined;
   /** True where the event was in the file already and was not written again. */
   readonly duplicate: boolean;
+  /** Of a duplicate whose first copy is in a file that was rotated away: the path of that file. */
+  readonly rotated?: string;
 }
 
 /** The events of one call, which are acknowledged or rejected together. */
 interface Call {
-  readonly lines: readonly EventLine[];
+  readonly count: number;
+  /** Where the file must end, in bytes. */
+  readonly ifEnd: number | undefined;
   readonly resolve: (results: AppendResult[]) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** A batch as it goes to the writer. */
+/** What crosses to the writer at once. */
 interface Batch {
-  /** The lines that are new, as they will stand in the file. */
-  readonly text: string;
-  readonly newLines: readonly EventLine[];
-  /** For each duplicate, the first copy: one in the file, or one of `newLines`. */
-  readonly copies: ReadonlyMap<EventLine, Place | EventLine>;
-  readonly mustSync: boolean;
+  text: string;
+  readonly lines: EventLine[];
+  readonly calls: Call[];
+  conditions: number[] | undefined;
 }
 
-const durabilities = ['none', 'data', 'full'] as const;
-const mostBatchCharacters = 4 * 1024 * 1024;
 const longestLockTimeout = 2 ** 40;
 
-/** Ids that JSON writes as they are, or else with \u. */
-const plainId = /^[\w.:-]+$/;
+/** Above this, in characters, {@link Appender.ready} waits. */
+const mostPending = 16 * 1024 * 1024;
+
+/** A batch does not wait for the end of the turn once it has so many characters. */
+const mostBatch = 1024 * 1024;
+
+/**
+ * While the writer has nothing to do, so many events are enough for it to begin: it writes and syncs them while the rest
+ * of the turn makes more.
+ */
+const enough = 16;
+
+/** Those with appends that are not settled. */
+const busy = new Set<Appender>();
+let watchesExit = false;
 
 export class Appender {
   readonly #path: NativePath;
   readonly #name: string;
   readonly #settings: Settings;
   readonly #writer: Writer;
-  #waiting: Call[] = [];
-  #running: Promise<void> | undefined;
+  readonly #log: CommitLog;
+  /** What crosses next. */
+  #batch: Batch | undefined;
+  /** What has crossed and is not settled, the oldest first. */
+  #sent: Batch[] = [];
+  /** How many batches were begun, and how many of them are settled. */
+  #made = 0;
+  #settled = 0;
+  #pending = { events: 0, characters: 0 };
+  #waiting: (() => void)[] = [];
+  #opened: ((error: Error | undefined) => void) | undefined;
   /** Why nothing can be appended any more. */
   #broken: HoldfastError | undefined;
-
-  // What is known of the file: its identity, how far it was looked at, and how far it is known to be synced.
-  #file = '';
-  #seenEnd = 0;
-  #syncedEnd = 0;
-  #window: DedupeWindow;
 
   constructor(path: NativePath, settings: Settings) {
     this.#path = path;
     this.#name = path.toString();
     this.#settings = settings;
-    this.#window = new DedupeWindow(settings.window);
-    const timeout = Math.min(settings.lockTimeout, longestLockTimeout);
-    this.#writer = new native.Writer(path, timeout, durabilities.indexOf(settings.durability));
+    this.#log = new CommitLog(this.#name);
+    const { idKey, window, maxLineBytes, rotateBytes, rotateAge, keep } = settings;
+    this.#writer = new native.Writer(
+      this.#path,
+      {
+        lockTimeout: Math.min(settings.lockTimeout, longestLockTimeout),
+        durability: durabilities.indexOf(settings.durability),
+        idKey,
+        window,
+        maxLineBytes,
+        rotateBytes,
+        rotateAge: Math.min(rotateAge, longestLockTimeout),
+        keep,
+      },
+      (status, batches, start, end, waited, synced, flags, details) =>
+        this.#settle(status, batches, start, end, waited, synced, flags, details),
+    );
   }
 
   /** Creates the file, and the directories above it. */
-  async open(): Promise<void> {
-    const result = await new Promise<CommitResult>((resolve) => this.#writer.open(resolve));
-    if (result.error) throw this.#refused(result);
+  open(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#opened = (error) => (error ? reject(error) : resolve());
+      this.#writer.open();
+    });
   }
 
-  append(lines: readonly EventLine[]): Promise<AppendResult[]> {
-    return new Promise((resolve, reject) => {
-      if (this.#broken) return reject(this.#broken);
-      this.#waiting.push({ lines, resolve, reject });
-      this.#running ??= this.#run();
-    });
+  /** Calls `resolve` with the results of the lines, or `reject`. */
+  append(
+    lines: readonly EventLine[],
+    ifEnd: number | undefined,
+    resolve: (results: AppendResult[]) => void,
+    reject: (error: Error) => void,
+  ): void {
+    if (this.#broken) return reject(this.#broken);
+    let batch = this.#batch;
+    if (!batch) {
+      batch = { text: '', lines: [], calls: [], conditions: undefined };
+      this.#batch = batch;
+      this.#made++;
+      if (this.#sent.length === 0) this.#watchExit();
+      process.nextTick(send, this);
+    }
+    if (ifEnd !== undefined) {
+      batch.conditions ??= [];
+      batch.conditions.push(batch.lines.length, lines.length, ifEnd);
+    }
+    batch.calls.push({ count: lines.length, ifEnd, resolve, reject });
+    const before = batch.text.length;
+    for (const line of lines) {
+      batch.lines.push(line);
+      batch.text += `${line.text}\n`;
+    }
+    this.#pending.events += lines.length;
+    this.#pending.characters += batch.text.length - before;
+    const isIdle = this.#sent.length === 0 && batch.lines.length >= enough;
+    if (isIdle || batch.text.length > mostBatch) this.send();
+  }
+
+  /** As {@link append}, and blocks the thread until it is settled, with all that was appended before. */
+  appendSync(lines: readonly EventLine[], ifEnd: number | undefined): AppendResult[] {
+    let results: AppendResult[] | undefined;
+    let failure: Error | undefined;
+    this.append(
+      lines,
+      ifEnd,
+      (settled) => {
+        results = settled;
+      },
+      (error) => {
+        failure = error;
+      },
+    );
+    this.send();
+    while (!results && !failure) this.#writer.settleNext();
+    if (failure) throw failure;
+    return results as AppendResult[];
+  }
+
+  /** Hands over what was appended so far. */
+  send(): void {
+    const batch = this.#batch;
+    if (!batch) return;
+    this.#batch = undefined;
+    this.#sent.push(batch);
+    this.#writer.append(batch.text, batch.lines.length, batch.conditions);
   }
 
   /** True when nothing can be appended any more. */
@@ -91,15 +190,19 @@ export class Appender {
     return this.#broken !== undefined;
   }
 
+  stats(): ChronicleStats {
+    return this.#log.stats({ ...this.#pending });
+  }
+
+  /** Resolves when not too much is pending. */
+  ready(): Promise<void> {
+    return this.#until(() => this.#pending.characters <= mostPending);
+  }
+
   /** Resolves when everything that was appended before is settled. */
   drain(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#running === undefined) return resolve();
-      // A call without events: batches keep the order of the calls. The next tick comes after the promises of the
-      // calls before, which are some microtasks longer.
-      const settled = () => process.nextTick(resolve);
-      this.#waiting.push({ lines: [], resolve: settled, reject: settled });
-    });
+    const last = this.#made;
+    return this.#until(() => this.#settled >= last);
   }
 
   close(): void {
@@ -109,204 +212,171 @@ export class Appender {
     this.#writer.close();
   }
 
-  async #run(): Promise<void> {
-    for (;;) {
-      // Callers who go on after the last batch, or who call in the same turn of the event loop, share this one.
-      await new Promise<void>((resolve) => process.nextTick(resolve));
-      if (this.#waiting.length === 0) break;
-      const calls = this.#takeCalls();
-      try {
-        await this.#commit(calls);
-      } catch (error) {
-        for (const call of calls) call.reject(error as Error);
-      }
-      if (this.#broken) for (const call of this.#waiting.splice(0)) call.reject(this.#broken);
-    }
-    this.#running = undefined;
+  /** At the end of the process: what was appended is written. Nobody waits for the promises any more. */
+  finish(): void {
+    this.send();
+    while (this.#sent.length > 0) this.#writer.settleNext();
   }
 
-  #takeCalls(): Call[] {
-    let characters = 0;
-    let count = 0;
-    for (const { lines } of this.#waiting) {
-      for (const { text } of lines) characters += text.length;
-      if (count > 0 && characters > mostBatchCharacters) break;
-      count++;
-    }
-    return this.#waiting.splice(0, count);
-  }
-
-  async #commit(calls: readonly Call[]): Promise<void> {
-    for (;;) {
-      const batch = this.#form(calls);
-      if (batch.newLines.length === 0 && batch.copies.size === 0) {
-        for (const { resolve } of calls) resolve([]);
-        return;
-      }
-      const result = await this.#send(batch);
-      switch (result.status) {
-        case 'committed':
-          return this.#acknowledge(calls, batch, result);
-        case 'behind':
-          // The lock is still held for us, for a moment: look at what is new and go on at once.
-          this.#takeUp(result.foreign ?? Buffer.alloc(0));
-          this.#seenEnd = result.end;
-          break;
-        case 'reload':
-          await this.#reload(result);
-          break;
-        case 'lockTimeout':
-          throw lockTimeout(this.#name, 'exclusive', result.waited, this.#holders(result));
-        case 'failed':
-          throw this.#refused(result);
-        case 'unknown':
-          this.#broken = poisoned(this.#systemError(result), this.#name);
-          throw outcomeUnknown(this.#systemError(result), this.#name);
-      }
+  async #until(holds: () => boolean): Promise<void> {
+    while (!holds()) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+      });
     }
   }
 
-  /** Leaves out the events that are in the file already, and those that are in the batch twice. */
-  #form(calls: readonly Call[]): Batch {
-    const { window: size } = this.#settings;
-    const newLines: EventLine[] = [];
-    const copies = new Map<EventLine, Place | EventLine>();
-    /** The index in `newLines` of the last line with this id. */
-    const indexes = new Map<string, number>();
-    let text = '';
-    let mustSync = false;
-    for (const { lines } of calls) {
-      for (const line of lines) {
-        if (size > 0 && line.id !== undefined) {
-          const place = this.#window.get(line.id, newLines.length);
-          // A duplicate is acknowledged only when the first copy is durable, whoever wrote it.
-          if (place && place.end > this.#syncedEnd) mustSync = true;
-          const index = indexes.get(line.id) ?? Number.NEGATIVE_INFINITY;
-          const copy = place ?? (index >= newLines.length - size ? newLines[index] : undefined);
-          if (copy) {
-            copies.set(line, copy);
-            continue;
-          }
-          indexes.set(line.id, newLines.length);
-        }
-        newLines.push(line);
-        text += `${line.text}\n`;
-      }
-    }
-    return { text, newLines, copies, mustSync };
-  }
-
-  #send(batch: Batch): Promise<CommitResult> {
-    const dedupe = this.#settings.window > 0;
-    const ids: string[] = [];
-    // Where a copy in the file makes an event a duplicate, lines of others may have moved it out of the window: the
-    // window has to be looked at again, with them.
-    let exact = ![...batch.copies.values()].some((copy) => 'offset' in copy);
-    if (dedupe) {
-      for (const { id } of batch.newLines) {
-        if (id === undefined) continue;
-        ids.push(`"${id}"`);
-        exact &&= plainId.test(id);
-      }
-    }
-    return new Promise((resolve) => {
-      this.#writer.commit(
-        batch.text,
-        exact ? ids.join('\n') : '',
-        exact,
-        dedupe ? this.#file : undefined,
-        this.#seenEnd,
-        batch.mustSync,
-        resolve,
-      );
+  #watchExit(): void {
+    busy.add(this);
+    if (watchesExit) return;
+    watchesExit = true;
+    process.on('exit', () => {
+      for (const appender of busy) appender.finish();
     });
   }
 
-  #acknowledge(calls: readonly Call[], batch: Batch, result: CommitResult): void {
-    if (this.#settings.window > 0 && result.foreign) this.#takeUp(result.foreign);
-    const written = new Map<EventLine, number>();
-    // Where all is ASCII, characters are bytes and need no counting.
-    const ascii = result.end - result.start === batch.text.length;
-    let offset = result.start;
-    for (const line of batch.newLines) {
-      const end = offset + 1 + (ascii ? line.text.length : Buffer.byteLength(line.text));
-      written.set(line, offset);
-      if (this.#settings.window > 0) this.#window.add(line.id, offset, end);
-      offset = end;
+  #settle(
+    status: number,
+    count: number,
+    start: number,
+    end: number,
+    waited: number,
+    synced: number,
+    flags: number,
+    details: WriterDetails | undefined,
+  ): void {
+    if (status === writerStatus.ask) return this.#answer(details?.questions ?? []);
+    if (this.#opened) {
+      const opened = this.#opened;
+      this.#opened = undefined;
+      return opened(details?.error && this.#refused(details));
     }
-    this.#seenEnd = result.end;
-    if (batch.newLines.length > 0 || batch.mustSync) this.#syncedEnd = result.end;
-
-    const offsetOf = (line: EventLine): number => {
-      const copy = batch.copies.get(line);
-      return copy && 'offset' in copy ? copy.offset : (written.get(copy ?? line) ?? result.start);
-    };
-    for (const { lines, resolve } of calls) {
-      resolve(
-        lines.map((line) => ({
-          offset: offsetOf(line),
-          eventId: line.id,
-          duplicate: batch.copies.has(line),
-        })),
-      );
-    }
-  }
-
-  /** Takes up lines that others wrote behind `#seenEnd`. They were read under the lock, so none is half written. */
-  #takeUp(bytes: Buffer): void {
-    const splitter = new LineSplitter(this.#seenEnd, this.#settings.maxLineBytes);
-    for (const line of [...splitter.push(bytes), ...splitter.end()]) {
-      const parsed = parseLine(line);
-      if (parsed.kind !== 'event') continue;
-      this.#window.add(idOf(parsed.event, this.#settings.idKey), line.offset, line.offset + line.length);
-    }
-  }
-
-  /** Looks at the last events of the file that the path names now, up to where it ended under the lock. */
-  async #reload({ file, end }: CommitResult): Promise<void> {
-    const { window: size, maxLineBytes, idKey } = this.#settings;
-    const found: { id: string | undefined; offset: number; end: number }[] = [];
-    let handle: FileHandle;
-    try {
-      handle = await openForReading(this.#path);
-    } catch (error) {
-      if (((error as Error).cause as NodeJS.ErrnoException).code === 'ENOENT') return; // removed again, likewise
-      throw error;
-    }
-    try {
-      const { dev, ino } = await handle.stat({ bigint: true });
-      if (`${dev}:${ino}` !== file) return; // replaced again; the next commit says by what
-      search: for await (const lines of refusing(readBackwards(handle, 0, end, maxLineBytes), this.#path)) {
-        for (const line of lines) {
-          const parsed = parseLine(line);
-          if (parsed.kind !== 'event') continue;
-          found.push({ id: idOf(parsed.event, idKey), offset: line.offset, end: line.offset + line.length });
-          if (found.length === size) break search;
-        }
+    const batches = this.#sent.splice(0, count);
+    this.#settled += count;
+    if (status === writerStatus.committed) {
+      let events = 0;
+      let characters = 0;
+      for (const { text, lines } of batches) {
+        events += lines.length;
+        characters += text.length;
       }
-    } finally {
-      await handle.close();
+      this.#pending.events -= events;
+      this.#pending.characters -= characters;
+      const duplicates = details?.duplicates.length ?? 0;
+      const written = events - duplicates;
+      const { healed, rotated } = writerFlags;
+      this.#log.record(
+        written,
+        duplicates,
+        end - start,
+        waited,
+        synced,
+        (flags & healed) !== 0,
+        (flags & rotated) !== 0,
+      );
+      // Where all was written and is ASCII, characters are bytes and need no counting.
+      this.#acknowledge(batches, start, end, !details && characters === end - start, details);
+    } else {
+      const error = this.#errorOf(status, waited, details);
+      for (const { text, lines, calls } of batches) {
+        this.#pending.events -= lines.length;
+        this.#pending.characters -= text.length;
+        for (const call of calls) call.reject(error);
+      }
     }
-    this.#window = new DedupeWindow(size);
-    for (const { id, offset, end } of found.reverse()) this.#window.add(id, offset, end);
-    this.#file = file;
-    this.#seenEnd = end;
-    this.#syncedEnd = 0;
+    if (this.#sent.length === 0 && !this.#batch) busy.delete(this);
+    // After the promises of these calls, which are some microtasks longer.
+    if (this.#waiting.length > 0) {
+      for (const resolve of this.#waiting.splice(0)) process.nextTick(resolve);
+    }
   }
 
-  #holders({ file }: CommitResult): LockHolder[] {
-    const [dev, ino] = file.split(':');
-    return dev && ino ? holdersOfFile(BigInt(dev), BigInt(ino)) : [];
+  #acknowledge(
+    batches: readonly Batch[],
+    start: number,
+    end: number,
+    ascii: boolean,
+    details: WriterDetails | undefined,
+  ): void {
+    let offset = start;
+    let number = 0;
+    let nextDuplicate = 0;
+    let nextConflict = 0;
+    for (const { lines, calls } of batches) {
+      let index = 0;
+      for (const { count, ifEnd, resolve, reject } of calls) {
+        if (details && ifEnd !== undefined && details.conflicts[nextConflict] === number) {
+          nextConflict++;
+          number += count;
+          index += count;
+          while ((details.duplicates[nextDuplicate]?.line ?? number) < number) nextDuplicate++;
+          reject(conflict(this.#name, ifEnd, end));
+          continue;
+        }
+        const results: AppendResult[] = [];
+        for (const last = index + count; index < last; index++, number++) {
+          const { text, id } = lines[index] as EventLine;
+          const duplicate = details?.duplicates[nextDuplicate];
+          if (duplicate?.line === number) {
+            nextDuplicate++;
+            const { offset: first, path } = duplicate;
+            results.push(
+              path === undefined
+                ? { offset: first, eventId: id, duplicate: true }
+                : { offset: first, eventId: id, duplicate: true, rotated: path },
+            );
+          } else {
+            results.push({ offset, eventId: id, duplicate: false });
+            offset += 1 + (ascii ? text.length : Buffer.byteLength(text));
+          }
+        }
+        resolve(results);
+      }
+    }
   }
 
-  #systemError(result: CommitResult): Error {
+  /** Tells which lines are in the file already: those whose id is that of the event that stands there. */
+  #answer(questions: WriterDetails['questions']): void {
+    const { idKey } = this.#settings;
+    // Questions are in the order of the lines.
+    const batches = this.#sent.values();
+    let lines: readonly EventLine[] = [];
+    let first = 0;
+    const answers = questions.map(({ line, offset, text }) => {
+      while (line >= first + lines.length) {
+        first += lines.length;
+        lines = batches.next().value?.lines ?? [];
+      }
+      const parsed = parseLine({ bytes: text, offset, length: text.length, complete: true });
+      return parsed.kind === 'event' && idOf(parsed.event, idKey) === lines[line - first]?.id;
+    });
+    this.#writer.answer(answers);
+  }
+
+  #errorOf(status: number, waited: number, details: WriterDetails | undefined): HoldfastError {
+    if (status === writerStatus.lockTimeout) {
+      const [dev, ino] = details?.file.split(':') ?? [];
+      const holders = dev && ino ? holdersOfFile(BigInt(dev), BigInt(ino)) : [];
+      return lockTimeout(this.#name, 'exclusive', waited / 1e6, holders);
+    }
+    if (status === writerStatus.poisoned && this.#broken) return this.#broken;
+    if (status !== writerStatus.unknown) return this.#refused(details);
+    this.#broken ??= poisoned(this.#systemError(details), this.#name);
+    return outcomeUnknown(this.#systemError(details), this.#name);
+  }
+
+  #systemError(details: WriterDetails | undefined): Error {
     return systemError(
-      result.error ?? { errno: 5, syscall: 'write', text: 'input/output error' },
+      details?.error ?? { errno: 5, syscall: 'write', text: 'input/output error' },
       this.#name,
     );
   }
 
-  #refused(result: CommitResult): HoldfastError {
-    return refused(this.#systemError(result), this.#name);
+  #refused(details: WriterDetails | undefined): HoldfastError {
+    return refused(this.#systemError(details), this.#name);
   }
+}
+
+function send(appender: Appender): void {
+  appender.send();
 }

@@ -6,6 +6,7 @@ import { describe, type FilePath, toNativePath } from '../arguments.js';
 import { HoldfastError, invalid } from '../errors.js';
 import type { NativePath } from '../native.js';
 import { Appender, type AppendResult } from './appender.js';
+import type { ChronicleStats } from './diagnostics.js';
 import { type EventLine, toEventLine } from './event-id.js';
 import { type FollowOptions, followEntries } from './follow.js';
 import type { JsonObject } from './line.js';
@@ -22,6 +23,15 @@ import {
 } from './reading.js';
 import { type Repair, type RepairOptions, repair } from './repair.js';
 import { type Verification, type VerifyOptions, verify } from './verify.js';
+
+export interface AppendOptions {
+  /**
+   * Append only if the file ends here, in bytes: the `offset + length` of the last event that the caller knows, or 0. Else
+   * `ECONFLICT`, whose `end` is the true end. An event that is in the file already is acknowledged as a duplicate,
+   * wherever the file ends.
+   */
+  ifEnd?: number;
+}
 
 /**
  * Opens a chronicle, and creates the file and every missing directory above it.
@@ -60,24 +70,51 @@ export class Chronicle<T extends object = JsonObject> {
    * acknowledged when the first copy is. After a rejection with `outcomeUnknown` it may or may not be in the file;
    * after every other one it is not.
    *
-   * @throws `EVALIDATION`, `ELOCK_TIMEOUT`, `EIO`, `ECLOSED`
+   * @throws `EVALIDATION`, `ELOCK_TIMEOUT`, `EIO`, `ECONFLICT`, `ECLOSED`
    */
-  async append(event: T): Promise<AppendResult> {
-    const [result] = await this.#append([this.#toLine(event, 'event')]);
-    return result as AppendResult;
+  append(event: T, options?: AppendOptions): Promise<AppendResult> {
+    return new Promise((resolve, reject) => {
+      const line = this.#toLine(event, 'event');
+      this.#append([line], checkIfEnd(options), ([result]) => resolve(result as AppendResult), reject);
+    });
   }
 
   /**
    * Appends events in one batch: with one lock and one sync, next to each other and in this order. Either all of
    * them are acknowledged, or none.
    */
-  async appendMany(events: Iterable<T>): Promise<AppendResult[]> {
-    if (typeof events !== 'object' || events === null || !(Symbol.iterator in events)) {
-      throw invalid('events', `expected an iterable of events, got ${describe(events)}`);
-    }
-    const lines: EventLine[] = [];
-    for (const event of events) lines.push(this.#toLine(event, `events[${lines.length}]`));
-    return lines.length === 0 ? [] : this.#append(lines);
+  appendMany(events: Iterable<T>, options?: AppendOptions): Promise<AppendResult[]> {
+    return new Promise((resolve, reject) => {
+      const lines = this.#toLines(events);
+      const ifEnd = checkIfEnd(options);
+      if (lines.length === 0) resolve([]);
+      else this.#append(lines, ifEnd, resolve, reject);
+    });
+  }
+
+  /**
+   * As {@link append}, and blocks the thread until the event is synced. What was appended before is written before; for
+   * the end of a process and for programs that do nothing else meanwhile.
+   */
+  appendSync(event: T, options?: AppendOptions): AppendResult {
+    const line = this.#toLine(event, 'event');
+    const ifEnd = checkIfEnd(options);
+    this.#checkOpen();
+    const [result] = this.#appender.appendSync([line], ifEnd);
+    return result as AppendResult;
+  }
+
+  /**
+   * Resolves when less than 16 MiB are pending. Await it before an append whose promise is not awaited, and memory stays
+   * bounded however fast events come.
+   */
+  ready(): Promise<void> {
+    return this.#appender.ready();
+  }
+
+  /** What this handle has done since it was opened. */
+  stats(): ChronicleStats {
+    return this.#appender.stats();
   }
 
   /** The events of the file, in its order. Lines that are none are skipped as `onCorrupt` says. Takes no lock. */
@@ -176,7 +213,7 @@ export class Chronicle<T extends object = JsonObject> {
 
   /** @internal Appends lines that {@link toLine} made with the settings of this chronicle. */
   appendLines(lines: readonly EventLine[]): Promise<AppendResult[]> {
-    return this.#append(lines);
+    return new Promise((resolve, reject) => this.#append(lines, undefined, resolve, reject));
   }
 
   /** @internal True when nothing can be appended any more. */
@@ -184,16 +221,39 @@ export class Chronicle<T extends object = JsonObject> {
     return this.#appender.isBroken;
   }
 
-  #append(lines: readonly EventLine[]): Promise<AppendResult[]> {
-    if (this.#closing) {
-      throw new HoldfastError('ECLOSED', `the chronicle '${this.path}' is closed`, { path: this.path });
+  #append(
+    lines: readonly EventLine[],
+    ifEnd: number | undefined,
+    resolve: (results: AppendResult[]) => void,
+    reject: (error: Error) => void,
+  ): void {
+    this.#checkOpen();
+    this.#appender.append(lines, ifEnd, resolve, reject);
+  }
+
+  #checkOpen(): void {
+    if (!this.#closing) return;
+    throw new HoldfastError('ECLOSED', `the chronicle '${this.path}' is closed`, { path: this.path });
+  }
+
+  #toLines(events: Iterable<T>): EventLine[] {
+    if (typeof events !== 'object' || events === null || !(Symbol.iterator in events)) {
+      throw invalid('events', `expected an iterable of events, got ${describe(events)}`);
     }
-    return this.#appender.append(lines);
+    const lines: EventLine[] = [];
+    for (const event of events) lines.push(this.#toLine(event, `events[${lines.length}]`));
+    return lines;
   }
 
   #toLine(event: T, field: string): EventLine {
     return toLine(event, field, this.#settings);
   }
+}
+
+function checkIfEnd(options: AppendOptions | undefined): number | undefined {
+  if (options === undefined) return undefined;
+  const { ifEnd } = checkOptions(options);
+  return ifEnd === undefined ? undefined : checkInteger(ifEnd, 'ifEnd', 0);
 }
 
 /** The line that an event becomes; throws `EVALIDATION` for one that cannot be written. */

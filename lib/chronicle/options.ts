@@ -24,9 +24,26 @@ export type Durability = 'data' | 'full' | 'none';
  * Which events count as already written:
  * - `{ window: n }`: those with the id of one of the last n events of the file.
  * - `'consecutive'`: those with the id of the last event of the file.
+ * - `'all'`: those with the id of any event of the file. Takes 24 bytes of memory for each, and keeps a file of ids beside
+ *   the chronicle (`<path>.ids`), so that it can be opened without being read. That file is only a cache.
  * - `false`: none.
+ *
+ * Where there are rotated files, their events come before those of the file.
  */
-export type Dedupe = false | 'consecutive' | { window: number };
+export type Dedupe = false | 'consecutive' | 'all' | { window: number };
+
+/**
+ * When the file is renamed and a new one begun, by whoever appends next. The rotated file is called as the file was with
+ * the time in UTC behind it (`orders.ndjson.20261124T215247.123Z`), so their names sort in order of time.
+ */
+export interface Rotate {
+  /** When the file would be larger than this, in bytes. Events that are appended together stay together. */
+  maxBytes?: number;
+  /** When the file is older than this, in milliseconds. */
+  maxAge?: number;
+  /** How many rotated files are kept; older ones are removed. Default: all. */
+  keep?: number;
+}
 
 /** What to do with a line that is no event: warn (`process.emitWarning`), skip it, throw it, or call a function. */
 export type OnCorrupt = 'warn' | 'skip' | 'throw' | ((line: CorruptLine) => void);
@@ -49,6 +66,8 @@ export interface ChronicleOptions extends ReadOptions {
   computeId?: boolean;
   /** Default: `{ window: 10_000 }`. */
   dedupe?: Dedupe;
+  /** All processes that append to a file should ask for the same. Default: never. */
+  rotate?: Rotate;
 }
 
 export interface ReadSettings {
@@ -61,8 +80,11 @@ export interface Settings extends ReadSettings {
   readonly durability: Durability;
   readonly idKey: string;
   readonly computeId: boolean;
-  /** How many of the last events are remembered; 0: none. */
+  /** How many of the last events are remembered; 0: none, Infinity: all. */
   readonly window: number;
+  readonly rotateBytes: number;
+  readonly rotateAge: number;
+  readonly keep: number;
 }
 
 const defaultWindow = 10_000;
@@ -86,6 +108,7 @@ export function checkChronicleOptions(options: ChronicleOptions | undefined): Se
     idKey = 'eventId',
     computeId = true,
     dedupe,
+    rotate,
   } = checkOptions(options);
   if (typeof idKey !== 'string' || idKey === '') {
     throw invalid('idKey', `expected the name of a property, got ${describe(idKey)}`);
@@ -97,6 +120,7 @@ export function checkChronicleOptions(options: ChronicleOptions | undefined): Se
     idKey,
     computeId: checkBoolean(computeId, 'computeId'),
     window: checkDedupe(dedupe),
+    ...checkRotate(rotate),
   };
 }
 
@@ -104,8 +128,26 @@ function checkDedupe(dedupe: unknown): number {
   if (dedupe === undefined) return defaultWindow;
   if (dedupe === false) return 0;
   if (dedupe === 'consecutive') return 1;
+  if (dedupe === 'all') return Number.POSITIVE_INFINITY;
   if (typeof dedupe === 'object' && dedupe !== null && 'window' in dedupe) {
     return checkInteger(dedupe.window, 'dedupe.window', 1);
   }
-  throw invalid('dedupe', `expected false, 'consecutive' or { window }, got ${describe(dedupe)}`);
+  throw invalid('dedupe', `expected false, 'consecutive', 'all' or { window }, got ${describe(dedupe)}`);
+}
+
+function checkRotate(rotate: unknown): Pick<Settings, 'rotateBytes' | 'rotateAge' | 'keep'> {
+  const never = { rotateBytes: 0, rotateAge: 0, keep: Number.POSITIVE_INFINITY };
+  if (rotate === undefined) return never;
+  if (typeof rotate !== 'object' || rotate === null) {
+    throw invalid('rotate', `expected { maxBytes, maxAge, keep }, got ${describe(rotate)}`);
+  }
+  const { maxBytes, maxAge, keep } = rotate as Rotate;
+  if (maxBytes === undefined && maxAge === undefined) {
+    throw invalid('rotate', 'says neither maxBytes nor maxAge');
+  }
+  return {
+    rotateBytes: maxBytes === undefined ? 0 : checkInteger(maxBytes, 'rotate.maxBytes', 1),
+    rotateAge: maxAge === undefined ? 0 : checkInteger(maxAge, 'rotate.maxAge', 1),
+    keep: keep === undefined ? never.keep : checkInteger(keep, 'rotate.keep', 0),
+  };
 }

@@ -204,9 +204,10 @@ Reply BatchWriter::CommitHere(Group* group) {
       // What can be done before the lock is taken is not done under it.
       if (known_.is_on() && file_.is_open() && !file_.Size(&size) && known_.IsOf(file_, file_id_, size)) {
         if (os::Error error = known_.TakeUp(file_, size, false)) return fail(error);
-        std::vector<Question> questions = Judge(group, size);
-        if (!questions.empty()) {
-          if (!Ask(std::move(questions), group)) return reply;
+        const std::vector<size_t> unsure = Judge(group, size);
+        if (!unsure.empty()) {
+          if (os::Error error = Ask(unsure, group)) return fail(error);
+          if (IsClosing()) return reply;
           continue;
         }
       }
@@ -234,9 +235,10 @@ Reply BatchWriter::CommitHere(Group* group) {
       }
       if (os::Error error = known_.TakeUp(file_, size, true)) return fail(error);
     }
-    std::vector<Question> questions = Judge(group, size);
-    if (questions.empty()) break;
-    if (!Ask(std::move(questions), group)) return reply;
+    const std::vector<size_t> unsure = Judge(group, size);
+    if (unsure.empty()) break;
+    if (os::Error error = Ask(unsure, group)) return fail(error);
+    if (IsClosing()) return reply;
   }
 
   if (group->new_lines > 0) {
@@ -327,7 +329,8 @@ std::vector<Question> BatchWriter::Judge(Group* group, uint64_t size) {
     if (window != 0 && line.fingerprint != 0) {
       if (const auto place = known_.Find(line.fingerprint, group->new_lines)) {
         if (line.asked != place) {
-          questions.push_back({i, *place, known_.ReadLine(file_, *place)});
+          unsure.push_back(i);
+          line.copy = *place;
         } else if (line.is_same) {
           line.fate = Line::kCopyInFile;
           line.copy = *place;
@@ -358,17 +361,20 @@ std::vector<Question> BatchWriter::Judge(Group* group, uint64_t size) {
     group->new_lines++;
     group->new_bytes += line.text.size() + 1;
   }
-  return questions;
+  return unsure;
 }
 
-// Lets JavaScript look at the lines that may be copies. The lock is kept meanwhile if it is held, but not for
-// long. False: the chronicle is being closed.
-bool BatchWriter::Ask(std::vector<Question> questions, Group* group) {
-  const std::vector<Question> asked = questions;
+// Lets JavaScript look at the lines that may be copies. The lock is kept meanwhile if it is held, but not for long.
+os::Error BatchWriter::Ask(const std::vector<size_t>& unsure, Group* group) {
   Reply reply;
   reply.status = Status::kAsk;
   reply.file = file_id_;
-  reply.questions = std::move(questions);
+  for (const size_t i : unsure) {
+    const uint64_t place = group->lines[i].copy;
+    Question question{i, known_.Locate(place).offset, {}};
+    if (os::Error error = known_.ReadLine(file_, place, &question.text)) return error;
+    reply.questions.push_back(std::move(question));
+  }
   Send(std::move(reply));
 
   std::unique_lock guard(mutex_);
@@ -379,14 +385,19 @@ bool BatchWriter::Ask(std::vector<Question> questions, Group* group) {
     guard.lock();
     wake_.wait(guard, answered);
   }
-  if (closing_) return false;
+  if (closing_) return {};
   const std::vector<bool> answer = *std::exchange(answer_, std::nullopt);
-  for (size_t i = 0; i < asked.size(); i++) {
-    Line& line = group->lines[asked[i].line];
-    line.asked = asked[i].place;
+  for (size_t i = 0; i < unsure.size(); i++) {
+    Line& line = group->lines[unsure[i]];
+    line.asked = line.copy;
     line.is_same = i < answer.size() && answer[i];
   }
-  return true;
+  return {};
+}
+
+bool BatchWriter::IsClosing() {
+  std::lock_guard guard(mutex_);
+  return closing_;
 }
 
 os::Error BatchWriter::RotateHere() {

@@ -73,7 +73,7 @@ enum class Status {
 // A line of the group that may be in the file already, and the line there.
 struct Question {
   size_t line = 0;
-  uint64_t place = 0;
+  uint64_t offset = 0;
   std::string text;
 };
 
@@ -149,8 +149,9 @@ class BatchWriter : public std::enable_shared_from_this<BatchWriter> {
   Reply OpenHere();
   Reply CommitHere(Group* group);
   os::Error LockCurrentFile(Reply* reply);
-  std::vector<Question> Judge(Group* group, uint64_t size);
-  bool Ask(std::vector<Question> questions, Group* group);
+  std::vector<size_t> Judge(Group* group, uint64_t size);
+  os::Error Ask(const std::vector<size_t>& unsure, Group* group);
+  bool IsClosing();
   os::Error RotateHere();
   os::Error Write(const Group& group, uint64_t size, Reply* reply);
   void Report(const Group& group, Reply* reply);

@@ -1,5 +1,7 @@
 #include "append/known_events.h"
 
+#include <errno.h>
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -195,28 +197,33 @@ Location KnownEvents::Locate(uint64_t place) const {
   return {place - after->first_place, after->path};
 }
 
-std::string KnownEvents::ReadLine(const os::File& file, uint64_t place) const {
+os::Error KnownEvents::ReadLine(const os::File& file, uint64_t place, std::string* line) const {
   const Location location = Locate(place);
   os::File rotated;
-  const os::File* from = &file;
   if (!location.rotated.empty()) {
-    if (os::File::OpenForReading(location.rotated, &rotated)) return {};
-    from = &rotated;
+    const os::Error error = os::File::OpenForReading(location.rotated, &rotated);
+    if (error.number == ENOENT) return {};  // removed, as too old
+    if (error) return error;
   }
+  const os::File& from = location.rotated.empty() ? file : rotated;
   uint64_t size = 0;
-  if (from->Size(&size)) return {};
-  std::string line;
-  for (size_t more = 4096; location.offset + line.size() < size && line.size() <= most_line_bytes_;
-       more *= 2) {
-    const size_t before = line.size();
-    line.resize(before + static_cast<size_t>(std::min<uint64_t>(more, size - location.offset - before)));
-    if (from->ReadAt(location.offset + before, &line[before], line.size() - before)) return {};
-    const size_t newline = line.find('\n', before);
-    if (newline == std::string::npos) continue;
-    line.resize(newline);
-    break;
+  if (os::Error error = from.Size(&size)) return error;
+  line->clear();
+  for (size_t more = 4096; location.offset + line->size() < size; more *= 2) {
+    const size_t before = line->size();
+    line->resize(before + static_cast<size_t>(std::min<uint64_t>(more, size - location.offset - before)));
+    if (os::Error error = from.ReadAt(location.offset + before, &(*line)[before], line->size() - before)) {
+      return error;
+    }
+    const size_t newline = line->find('\n', before);
+    if (newline != std::string::npos) {
+      line->resize(newline);
+      return {};
+    }
+    if (line->size() > most_line_bytes_) line->clear();
+    if (line->empty()) return {};
   }
-  return line.size() <= most_line_bytes_ ? line : std::string();
+  return {};
 }
 
 void KnownEvents::Save(const os::File& file) {

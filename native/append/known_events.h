@@ -53,7 +53,7 @@ class KnownEvents {
   std::optional<uint64_t> Find(Fingerprint id, size_t ahead) const { return index_.Find(id, ahead); }
   Location Locate(uint64_t place) const;
   // The line that stands there, without its newline; empty where it is not there any more, or is too long.
-  std::string ReadLine(const os::File& file, uint64_t place) const;
+  os::Error ReadLine(const os::File& file, uint64_t place, std::string* line) const;
 
   // Writes what the file of ids lacks.
   void Save(const os::File& file);

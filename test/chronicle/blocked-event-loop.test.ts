@@ -44,11 +44,11 @@ describe.skipIf(unwatchable)('C8: a process whose event loop stands still while 
 
   it('nor when JavaScript has to look at what others wrote, because an id of its batch occurs in it', async () => {
     const { file, gate, calls, blocked, other } = await twoProcesses();
-    const { offset } = await other.append({ eventId: 'both', from: 'other' });
-
     const locking = calls.hold('flock chronicle');
     const append = blocked.appendMany([{ eventId: 'both', from: 'blocked' }, { eventId: 'blocked' }]);
     const lock = await locking;
+    // It has looked at the file before it locks it, so only what comes now has to be looked at under the lock.
+    const { offset } = await other.append({ eventId: 'both', from: 'other' });
     await blocked.stopAt(gate);
     // It holds the lock when it reads what the other wrote.
     const reading = calls.hold('pread chronicle');
@@ -65,10 +65,10 @@ describe.skipIf(unwatchable)('C8: a process whose event loop stands still while 
 
   it('nor, when it is looked at late, does it miss what was written after it had to let the lock go', async () => {
     const { file, gate, calls, blocked, other } = await twoProcesses();
-    await other.append({ eventId: 'a' });
     const locking = calls.hold('flock chronicle');
     const append = blocked.appendMany(['a', 'b', 'c'].map((eventId) => ({ eventId })));
     const lock = await locking;
+    await other.append({ eventId: 'a' });
     await blocked.stopAt(gate);
     const reading = calls.hold('pread chronicle');
     lock.answer('go');

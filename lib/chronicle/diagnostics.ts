@@ -1,0 +1,132 @@
+/**
+ * What an open chronicle tells of its appends: counts and distributions, and a diagnostics channel.
+ *
+ * `holdfast:chronicle:commit` (node:diagnostics_channel) is published for each commit, as a {@link Commit}. It costs nothing
+ * while nobody subscribes.
+ */
+import { channel } from 'node:diagnostics_channel';
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+
+/** One commit: the events that were written with one lock and one sync. */
+export interface Commit {
+  readonly path: string;
+  /** How many were written. */
+  readonly events: number;
+  /** How many were not, because they were there. */
+  readonly duplicates: number;
+  readonly bytes: number;
+  /** Milliseconds waited for the lock. */
+  readonly waited: number;
+  /** Milliseconds that the sync took; 0 where there was none. */
+  readonly synced: number;
+  /** Whether a torn tail was closed. */
+  readonly healed: boolean;
+  /** Whether the file was rotated before. */
+  readonly rotated: boolean;
+}
+
+/** How a figure is spread over the commits. */
+export interface Distribution {
+  readonly min: number;
+  readonly mean: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+export interface ChronicleStats {
+  readonly commits: number;
+  readonly events: number;
+  readonly bytes: number;
+  readonly duplicates: number;
+  /** Torn tails that were closed. */
+  readonly heals: number;
+  readonly rotations: number;
+  /** Appends that are not settled yet, and their length in characters. */
+  readonly pending: { readonly events: number; readonly characters: number };
+  readonly eventsPerCommit: Distribution;
+  /** Milliseconds. */
+  readonly lockWait: Distribution;
+  /** Milliseconds. */
+  readonly syncTime: Distribution;
+}
+
+const commits = channel('holdfast:chronicle:commit');
+const nanoseconds = 1e6;
+
+export class CommitLog {
+  readonly #path: string;
+  readonly #eventsPerCommit = createHistogram();
+  readonly #lockWait = createHistogram();
+  readonly #syncTime = createHistogram();
+  #commits = 0;
+  #events = 0;
+  #bytes = 0;
+  #duplicates = 0;
+  #heals = 0;
+  #rotations = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** `waited` and `synced` are nanoseconds. */
+  record(
+    events: number,
+    duplicates: number,
+    bytes: number,
+    waited: number,
+    synced: number,
+    healed: boolean,
+    rotated: boolean,
+  ): void {
+    this.#commits++;
+    this.#events += events;
+    this.#bytes += bytes;
+    this.#duplicates += duplicates;
+    if (healed) this.#heals++;
+    if (rotated) this.#rotations++;
+    // A histogram takes numbers from 1 on.
+    if (events > 0) this.#eventsPerCommit.record(events);
+    this.#lockWait.record(Math.max(1, waited));
+    if (synced > 0) this.#syncTime.record(synced);
+    if (!commits.hasSubscribers) return;
+    const commit: Commit = {
+      path: this.#path,
+      events,
+      duplicates,
+      bytes,
+      waited: waited / nanoseconds,
+      synced: synced / nanoseconds,
+      healed,
+      rotated,
+    };
+    commits.publish(commit);
+  }
+
+  stats(pending: ChronicleStats['pending']): ChronicleStats {
+    return {
+      commits: this.#commits,
+      events: this.#events,
+      bytes: this.#bytes,
+      duplicates: this.#duplicates,
+      heals: this.#heals,
+      rotations: this.#rotations,
+      pending,
+      eventsPerCommit: distribution(this.#eventsPerCommit, 1),
+      lockWait: distribution(this.#lockWait, nanoseconds),
+      syncTime: distribution(this.#syncTime, nanoseconds),
+    };
+  }
+}
+
+function distribution(histogram: RecordableHistogram, unit: number): Distribution {
+  if (histogram.count === 0) return { min: 0, mean: 0, p50: 0, p99: 0, max: 0 };
+  return {
+    min: histogram.min / unit,
+    mean: histogram.mean / unit,
+    p50: histogram.percentile(50) / unit,
+    p99: histogram.percentile(99) / unit,
+    max: histogram.max / unit,
+  };
+}
