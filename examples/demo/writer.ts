@@ -59,12 +59,15 @@ class Progress {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    process.nextTick(() => {
-      tell({ kind: 'progress', sent: this.#sent, acknowledgements: this.#acknowledgements });
-      this.#sent = 0;
-      this.#acknowledgements = [];
-      this.#scheduled = false;
-    });
+    process.nextTick(() => this.tell());
+  }
+
+  tell(): void {
+    if (!this.#scheduled) return;
+    tell({ kind: 'progress', sent: this.#sent, acknowledgements: this.#acknowledgements });
+    this.#sent = 0;
+    this.#acknowledgements = [];
+    this.#scheduled = false;
   }
 }
 
@@ -87,6 +90,7 @@ async function write({ file, writer, inputs, rounds, window }: Job): Promise<voi
     }
   };
   await Promise.all(Array.from({ length: callers }, call));
+  progress.tell();
 }
 
 // Ctrl-C reaches the whole process group; the parent ends its writers itself.

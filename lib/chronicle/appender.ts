@@ -131,7 +131,10 @@ export class Appender {
     resolve: (results: AppendResult[]) => void,
     reject: (error: Error) => void,
   ): void {
-    if (this.#broken) return reject(this.#broken);
+    if (this.#broken) {
+      reject(this.#broken);
+      return;
+    }
     let batch = this.#batch;
     if (!batch) {
       batch = { text: '', lines: [], calls: [], conditions: undefined };
@@ -245,11 +248,14 @@ export class Appender {
     flags: number,
     details: WriterDetails | undefined,
   ): void {
-    if (status === writerStatus.ask) return this.#answer(details?.questions ?? []);
+    if (status === writerStatus.ask) {
+      this.#answer(details?.questions ?? []);
+      return;
+    }
     if (this.#opened) {
-      const opened = this.#opened;
+      this.#opened(details?.error && this.#refused(details));
       this.#opened = undefined;
-      return opened(details?.error && this.#refused(details));
+      return;
     }
     const batches = this.#sent.splice(0, count);
     this.#settled += count;

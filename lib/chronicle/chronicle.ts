@@ -2,7 +2,7 @@
  * A chronicle: an append-only NDJSON file that many processes append to at once.
  */
 import type { Readable } from 'node:stream';
-import { describe, type FilePath, toNativePath } from '../arguments.js';
+import { checkInteger, checkOptions, describe, type FilePath, toNativePath } from '../arguments.js';
 import { HoldfastError, invalid } from '../errors.js';
 import type { NativePath } from '../native.js';
 import { Appender, type AppendResult } from './appender.js';

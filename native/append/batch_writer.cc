@@ -304,10 +304,10 @@ os::Error BatchWriter::LockCurrentFile(Reply* reply) {
   }
 }
 
-// Decides what becomes of each line, as far as it can: what it does not know it asks. The file ends at
-// `size`.
-std::vector<Question> BatchWriter::Judge(Group* group, uint64_t size) {
-  std::vector<Question> questions;
+// Decides what becomes of each line, as far as it can, and answers with those that may be copies of an event
+// at the place `copy`. The file ends at `size`.
+std::vector<size_t> BatchWriter::Judge(Group* group, uint64_t size) {
+  std::vector<size_t> unsure;
   std::unordered_map<Fingerprint, size_t>
       in_group;                 // the last new line with this id, as an index of `numbers`
   std::vector<size_t> numbers;  // of the new lines
@@ -364,7 +364,8 @@ std::vector<Question> BatchWriter::Judge(Group* group, uint64_t size) {
   return unsure;
 }
 
-// Lets JavaScript look at the lines that may be copies. The lock is kept meanwhile if it is held, but not for long.
+// Lets JavaScript look at the lines that may be copies. The lock is kept meanwhile if it is held, but not for
+// long.
 os::Error BatchWriter::Ask(const std::vector<size_t>& unsure, Group* group) {
   Reply reply;
   reply.status = Status::kAsk;
