@@ -39,14 +39,15 @@ export interface AppendResult {
   readonly rotated?: string;
 }
 
-/** The events of one call, which are acknowledged or rejected together. */
-interface Call {
-  readonly count: number;
+/** The events of one call, which are acknowledged or rejected together: one event by its result, several by theirs. */
+type Call = (
+  | { readonly count: undefined; readonly resolve: (result: AppendResult) => void }
+  | { readonly count: number; readonly resolve: (results: AppendResult[]) => void }
+) & {
   /** Where the file must end, in bytes. */
   readonly ifEnd: number | undefined;
-  readonly resolve: (results: AppendResult[]) => void;
   readonly reject: (error: Error) => void;
-}
+};
 
 /** What crosses to the writer at once. */
 interface Batch {
@@ -124,16 +125,66 @@ export class Appender {
     });
   }
 
-  /** Calls `resolve` with the results of the lines, or `reject`. */
+  /** Appends one line. */
   append(
+    line: EventLine,
+    ifEnd: number | undefined,
+    resolve: (result: AppendResult) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const batch = this.#begin(ifEnd, 1, reject);
+    if (!batch) return;
+    batch.calls.push({ count: undefined, ifEnd, resolve, reject });
+    batch.lines.push(line);
+    batch.text += `${line.text}\n`;
+    this.#added(batch, 1, line.text.length + 1);
+  }
+
+  /** Appends lines of which all are acknowledged or none. */
+  appendMany(
     lines: readonly EventLine[],
     ifEnd: number | undefined,
     resolve: (results: AppendResult[]) => void,
     reject: (error: Error) => void,
   ): void {
+    const batch = this.#begin(ifEnd, lines.length, reject);
+    if (!batch) return;
+    batch.calls.push({ count: lines.length, ifEnd, resolve, reject });
+    const before = batch.text.length;
+    for (const line of lines) {
+      batch.lines.push(line);
+      batch.text += `${line.text}\n`;
+    }
+    this.#added(batch, lines.length, batch.text.length - before);
+  }
+
+  /** As {@link append}, and blocks the thread until it is settled, with all that was appended before. */
+  appendSync(line: EventLine, ifEnd: number | undefined): AppendResult {
+    let result: AppendResult | undefined;
+    let failure: Error | undefined;
+    this.append(
+      line,
+      ifEnd,
+      (settled) => {
+        result = settled;
+      },
+      (error) => {
+        failure = error;
+      },
+    );
+    this.send();
+    while (!failure) {
+      if (result) return result;
+      this.#writer.settleNext();
+    }
+    throw failure;
+  }
+
+  /** The batch that crosses next, with the condition of a call that comes into it. */
+  #begin(ifEnd: number | undefined, lines: number, reject: (error: Error) => void): Batch | undefined {
     if (this.#broken) {
       reject(this.#broken);
-      return;
+      return undefined;
     }
     let batch = this.#batch;
     if (!batch) {
@@ -145,38 +196,16 @@ export class Appender {
     }
     if (ifEnd !== undefined) {
       batch.conditions ??= [];
-      batch.conditions.push(batch.lines.length, lines.length, ifEnd);
+      batch.conditions.push(batch.lines.length, lines, ifEnd);
     }
-    batch.calls.push({ count: lines.length, ifEnd, resolve, reject });
-    const before = batch.text.length;
-    for (const line of lines) {
-      batch.lines.push(line);
-      batch.text += `${line.text}\n`;
-    }
-    this.#pending.events += lines.length;
-    this.#pending.characters += batch.text.length - before;
-    const isIdle = this.#sent.length === 0 && batch.lines.length >= enough;
-    if (isIdle || batch.text.length > mostBatch) this.send();
+    return batch;
   }
 
-  /** As {@link append}, and blocks the thread until it is settled, with all that was appended before. */
-  appendSync(lines: readonly EventLine[], ifEnd: number | undefined): AppendResult[] {
-    let results: AppendResult[] | undefined;
-    let failure: Error | undefined;
-    this.append(
-      lines,
-      ifEnd,
-      (settled) => {
-        results = settled;
-      },
-      (error) => {
-        failure = error;
-      },
-    );
-    this.send();
-    while (!results && !failure) this.#writer.settleNext();
-    if (failure) throw failure;
-    return results as AppendResult[];
+  #added(batch: Batch, lines: number, characters: number): void {
+    this.#pending.events += lines;
+    this.#pending.characters += characters;
+    const isIdle = this.#sent.length === 0 && batch.lines.length >= enough;
+    if (isIdle || batch.text.length > mostBatch) this.send();
   }
 
   /** Hands over what was appended so far. */
@@ -308,35 +337,36 @@ export class Appender {
     let number = 0;
     let nextDuplicate = 0;
     let nextConflict = 0;
+    const settle = ({ text, id }: EventLine): AppendResult => {
+      const duplicate = details?.duplicates[nextDuplicate];
+      if (duplicate?.line === number) {
+        number++;
+        nextDuplicate++;
+        const { offset: first, path } = duplicate;
+        return path === undefined
+          ? { offset: first, eventId: id, duplicate: true }
+          : { offset: first, eventId: id, duplicate: true, rotated: path };
+      }
+      const result = { offset, eventId: id, duplicate: false };
+      number++;
+      offset += 1 + (ascii ? text.length : Buffer.byteLength(text));
+      return result;
+    };
     for (const { lines, calls } of batches) {
       let index = 0;
-      for (const { count, ifEnd, resolve, reject } of calls) {
+      for (const call of calls) {
+        const { count = 1, ifEnd, reject } = call;
         if (details && ifEnd !== undefined && details.conflicts[nextConflict] === number) {
           nextConflict++;
           number += count;
-          index += count;
           while ((details.duplicates[nextDuplicate]?.line ?? number) < number) nextDuplicate++;
           reject(conflict(this.#name, ifEnd, end));
-          continue;
+        } else if (call.count === undefined) {
+          call.resolve(settle(lines[index] as EventLine));
+        } else {
+          call.resolve(lines.slice(index, index + count).map(settle));
         }
-        const results: AppendResult[] = [];
-        for (const last = index + count; index < last; index++, number++) {
-          const { text, id } = lines[index] as EventLine;
-          const duplicate = details?.duplicates[nextDuplicate];
-          if (duplicate?.line === number) {
-            nextDuplicate++;
-            const { offset: first, path } = duplicate;
-            results.push(
-              path === undefined
-                ? { offset: first, eventId: id, duplicate: true }
-                : { offset: first, eventId: id, duplicate: true, rotated: path },
-            );
-          } else {
-            results.push({ offset, eventId: id, duplicate: false });
-            offset += 1 + (ascii ? text.length : Buffer.byteLength(text));
-          }
-        }
-        resolve(results);
+        index += count;
       }
     }
   }

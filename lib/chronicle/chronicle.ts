@@ -75,7 +75,9 @@ export class Chronicle<T extends object = JsonObject> {
   append(event: T, options?: AppendOptions): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
       const line = this.#toLine(event, 'event');
-      this.#append([line], checkIfEnd(options), ([result]) => resolve(result as AppendResult), reject);
+      const ifEnd = checkIfEnd(options);
+      this.#checkOpen();
+      this.#appender.append(line, ifEnd, resolve, reject);
     });
   }
 
@@ -87,8 +89,12 @@ export class Chronicle<T extends object = JsonObject> {
     return new Promise((resolve, reject) => {
       const lines = this.#toLines(events);
       const ifEnd = checkIfEnd(options);
-      if (lines.length === 0) resolve([]);
-      else this.#append(lines, ifEnd, resolve, reject);
+      if (lines.length === 0) {
+        resolve([]);
+        return;
+      }
+      this.#checkOpen();
+      this.#appender.appendMany(lines, ifEnd, resolve, reject);
     });
   }
 
@@ -100,8 +106,7 @@ export class Chronicle<T extends object = JsonObject> {
     const line = this.#toLine(event, 'event');
     const ifEnd = checkIfEnd(options);
     this.#checkOpen();
-    const [result] = this.#appender.appendSync([line], ifEnd);
-    return result as AppendResult;
+    return this.#appender.appendSync(line, ifEnd);
   }
 
   /**
@@ -211,24 +216,17 @@ export class Chronicle<T extends object = JsonObject> {
     return this.close();
   }
 
-  /** @internal Appends lines that {@link toLine} made with the settings of this chronicle. */
-  appendLines(lines: readonly EventLine[]): Promise<AppendResult[]> {
-    return new Promise((resolve, reject) => this.#append(lines, undefined, resolve, reject));
+  /** @internal Appends a line that {@link toLine} made with the settings of this chronicle. */
+  appendLine(line: EventLine): Promise<AppendResult> {
+    return new Promise((resolve, reject) => {
+      this.#checkOpen();
+      this.#appender.append(line, undefined, resolve, reject);
+    });
   }
 
   /** @internal True when nothing can be appended any more. */
   get isBroken(): boolean {
     return this.#appender.isBroken;
-  }
-
-  #append(
-    lines: readonly EventLine[],
-    ifEnd: number | undefined,
-    resolve: (results: AppendResult[]) => void,
-    reject: (error: Error) => void,
-  ): void {
-    this.#checkOpen();
-    this.#appender.append(lines, ifEnd, resolve, reject);
   }
 
   #checkOpen(): void {

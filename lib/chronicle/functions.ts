@@ -108,8 +108,7 @@ async function appendShared(
   try {
     const chronicle = await entry.chronicle;
     try {
-      const [result] = await chronicle.appendLines([line]);
-      return result as AppendResult;
+      return await chronicle.appendLine(line);
     } finally {
       usable = !chronicle.isBroken;
     }

@@ -100,10 +100,11 @@ void BatchWriter::Close() {
   replied_.notify_all();
   if (running_) {
     wake_.notify_one();
-  } else {
-    known_.Save(file_);
-    file_.Close();
+  } else if (known_.index().window() == IdIndex::kAll) {
+    // What is left to be saved is not saved on the caller's thread.
+    running_ = !os::RunOnHelperThread([self = shared_from_this()] { self->Run(); });
   }
+  if (!running_) file_.Close();
 }
 
 void BatchWriter::Run() {

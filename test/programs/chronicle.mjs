@@ -10,9 +10,10 @@ const methods = {
     chronicle = await holdfast.openChronicle(path, options);
     return chronicle.path;
   },
-  append: (event) => chronicle.append(event),
+  append: (event, options) => chronicle.append(event, options),
   appendMany: (events) => chronicle.appendMany(events),
   appendAtOnce: (events) => Promise.all(events.map((event) => outcomeOf(() => chronicle.append(event)))),
+  stats: () => chronicle.stats(),
   async readOpen() {
     const entries = [];
     for await (const entry of chronicle.read()) entries.push(entry);

@@ -1,7 +1,7 @@
 /**
  * A chronicle that is open in another process (test/programs/chronicle.mjs).
  */
-import type { AppendResult, ChronicleOptions, JsonObject } from 'holdfast';
+import type { AppendOptions, AppendResult, ChronicleOptions, JsonObject } from 'holdfast';
 import type { Gate } from './gate.js';
 import { type Launch, Program } from './processes.js';
 
@@ -74,8 +74,8 @@ export class ChronicleProcess {
     });
   }
 
-  append(event: JsonObject): Promise<AppendResult> {
-    return this.ask('append', event);
+  append(event: JsonObject, options?: AppendOptions): Promise<AppendResult> {
+    return this.ask('append', event, options ?? {});
   }
 
   appendMany(events: readonly JsonObject[]): Promise<AppendResult[]> {
