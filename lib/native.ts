@@ -50,7 +50,7 @@ export interface WriterDetails {
 
 /**
  * Settles the oldest `batches` batches. Their new lines stand from `start` to `end`, where the file ends; `waited` (for
- * the lock) and `synced` (the sync took) are nanoseconds.
+ * the lock) and `synced` (the sync took) are nanoseconds. Deduplication remembers `knownIds` in `knownBytes` of memory.
  */
 export type WriterReply = (
   status: number,
@@ -60,6 +60,8 @@ export type WriterReply = (
   waited: number,
   synced: number,
   flags: number,
+  knownIds: number,
+  knownBytes: number,
   details: WriterDetails | undefined,
 ) => void;
 

@@ -542,7 +542,9 @@ class Writer : public Napi::ObjectWrap<Writer> {
                  number(static_cast<double>(reply.start)), number(static_cast<double>(reply.end)),
                  number(static_cast<double>(reply.waited.count())),
                  number(static_cast<double>(reply.synced.count())),
-                 number((reply.healed ? 1 : 0) + (reply.rotated ? 2 : 0)), Details(env, reply)});
+                 number((reply.healed ? 1 : 0) + (reply.rotated ? 2 : 0)),
+                 number(static_cast<double>(reply.known_ids)),
+                 number(static_cast<double>(reply.known_memory)), Details(env, reply)});
   }
 
   // What is there only sometimes.

@@ -19,6 +19,7 @@ import {
   native,
   type Writer,
   type WriterDetails,
+  type WriterReply,
   writerFlags,
   writerStatus,
 } from '../native.js';
@@ -88,6 +89,7 @@ export class Appender {
   /** How many batches were begun, and how many of them are settled. */
   #made = 0;
   #settled = 0;
+  #known = { ids: 0, bytes: 0 };
   #pending = { events: 0, characters: 0 };
   #waiting: (() => void)[] = [];
   #opened: ((error: Error | undefined) => void) | undefined;
@@ -112,8 +114,7 @@ export class Appender {
         rotateAge: Math.min(rotateAge, longestLockTimeout),
         keep,
       },
-      (status, batches, start, end, waited, synced, flags, details) =>
-        this.#settle(status, batches, start, end, waited, synced, flags, details),
+      (...reply) => this.#settle(...reply),
     );
   }
 
@@ -223,7 +224,7 @@ export class Appender {
   }
 
   stats(): ChronicleStats {
-    return this.#log.stats({ ...this.#pending });
+    return { ...this.#log.stats(), pending: { ...this.#pending }, known: { ...this.#known } };
   }
 
   /** Resolves when not too much is pending. */
@@ -267,16 +268,8 @@ export class Appender {
     });
   }
 
-  #settle(
-    status: number,
-    count: number,
-    start: number,
-    end: number,
-    waited: number,
-    synced: number,
-    flags: number,
-    details: WriterDetails | undefined,
-  ): void {
+  #settle(...reply: Parameters<WriterReply>): void {
+    const [status, count, start, end, waited, synced, flags, knownIds, knownBytes, details] = reply;
     if (status === writerStatus.ask) {
       this.#answer(details?.questions ?? []);
       return;
@@ -287,6 +280,7 @@ export class Appender {
       return;
     }
     const batches = this.#sent.splice(0, count);
+    this.#known = { ids: knownIds, bytes: knownBytes };
     this.#settled += count;
     if (status === writerStatus.committed) {
       let events = 0;

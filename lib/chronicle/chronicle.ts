@@ -1,9 +1,10 @@
 /**
  * A chronicle: an append-only NDJSON file that many processes append to at once.
  */
+import { realpath } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { checkInteger, checkOptions, describe, type FilePath, toNativePath } from '../arguments.js';
-import { HoldfastError, invalid } from '../errors.js';
+import { HoldfastError, invalid, refused } from '../errors.js';
 import type { NativePath } from '../native.js';
 import { Appender, type AppendResult } from './appender.js';
 import type { ChronicleStats } from './diagnostics.js';
@@ -46,7 +47,25 @@ export async function openChronicle<T extends object = JsonObject>(
   const settings = checkChronicleOptions(options);
   const appender = new Appender(nativePath, settings);
   await appender.open();
+  const { rotateBytes, rotateAge } = settings;
+  if (rotateBytes > 0 || rotateAge > 0) {
+    // What is renamed is the file and not a link to it, and the rotated files stand beside the file.
+    const real = await realPath(nativePath);
+    if (real.toString() !== nativePath.toString()) {
+      appender.close();
+      return openChronicle<T>(real, options);
+    }
+  }
   return new Chronicle<T>(nativePath, settings, appender);
+}
+
+async function realPath(path: NativePath): Promise<NativePath> {
+  try {
+    const bytes = await realpath(path, { encoding: 'buffer' });
+    return typeof path === 'string' ? bytes.toString() : bytes;
+  } catch (error) {
+    throw refused(error as Error, path.toString());
+  }
 }
 
 export class Chronicle<T extends object = JsonObject> {

@@ -44,6 +44,8 @@ export interface ChronicleStats {
   readonly rotations: number;
   /** Appends that are not settled yet, and their length in characters. */
   readonly pending: { readonly events: number; readonly characters: number };
+  /** What deduplication remembers, and the bytes of memory that it takes. */
+  readonly known: { readonly ids: number; readonly bytes: number };
   readonly eventsPerCommit: Distribution;
   /** Milliseconds. */
   readonly lockWait: Distribution;
@@ -104,7 +106,7 @@ export class CommitLog {
     commits.publish(commit);
   }
 
-  stats(pending: ChronicleStats['pending']): ChronicleStats {
+  stats(): Omit<ChronicleStats, 'pending' | 'known'> {
     return {
       commits: this.#commits,
       events: this.#events,
@@ -112,7 +114,6 @@ export class CommitLog {
       duplicates: this.#duplicates,
       heals: this.#heals,
       rotations: this.#rotations,
-      pending,
       eventsPerCommit: distribution(this.#eventsPerCommit, 1),
       lockWait: distribution(this.#lockWait, nanoseconds),
       syncTime: distribution(this.#syncTime, nanoseconds),

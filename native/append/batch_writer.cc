@@ -264,6 +264,10 @@ Reply BatchWriter::CommitHere(Group* group) {
     return reply;
   }
   reply.status = Status::kCommitted;
+  if (known_.is_on()) {
+    reply.known_ids = known_.index().ids();
+    reply.known_memory = known_.index().memory();
+  }
   return reply;
 }
 

@@ -94,6 +94,8 @@ struct Reply {
   uint64_t end = 0;    // the end of the file, after the group
   bool healed = false;
   bool rotated = false;
+  size_t known_ids = 0;                // how many are remembered
+  size_t known_memory = 0;             // in bytes
   std::chrono::nanoseconds waited{0};  // for the lock
   std::chrono::nanoseconds synced{0};  // how long the sync took; 0: there was none
   std::vector<Question> questions;

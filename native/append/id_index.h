@@ -34,6 +34,8 @@ class IdIndex {
   // Makes room for so many more ids at once.
   void Reserve(size_t more) { table_.Reserve(more); }
   void Clear();
+  // How many ids are known, and the bytes of memory that this takes.
+  size_t ids() const { return table_.size(); }
   size_t memory() const { return table_.memory() + ring_.capacity() * sizeof(Event); }
   // How many events were taken up.
   uint64_t count() const { return count_; }

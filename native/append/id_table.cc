@@ -67,7 +67,7 @@ std::optional<uint64_t> IdTable::Find(Fingerprint id) const {
 void IdTable::Put(Fingerprint id, uint64_t place) {
   Part& part = PartOf(id);
   if ((part.size + 1) * kFullDenominator > part.capacity * kFullNumerator) {
-    part.Grow(std::max(kFirstCapacity, part.capacity + (part.capacity + 3) / 4));
+    Grow(&part, std::max(kFirstCapacity, part.capacity + (part.capacity + 3) / 4));
   }
   const size_t slot = part.Slot(id);
   if (part.id(slot) == 0) {
@@ -103,19 +103,19 @@ void IdTable::Erase(Fingerprint id) {
 void IdTable::Reserve(size_t more) {
   for (Part& part : parts_) {
     const size_t wanted = (part.size + more / parts_.size()) * kFullDenominator / kFullNumerator;
-    if (wanted > part.capacity) part.Grow(std::max(kFirstCapacity, wanted));
+    if (wanted > part.capacity) Grow(&part, std::max(kFirstCapacity, wanted));
   }
 }
 
 void IdTable::Clear() {
   for (Part& part : parts_) part = Part();
-  size_ = 0;
+  size_ = entry_bytes_ = 0;
 }
 
-size_t IdTable::memory() const {
-  size_t total = sizeof *this;
-  for (const Part& part : parts_) total += part.bytes.capacity();
-  return total;
+void IdTable::Grow(Part* part, size_t capacity) {
+  entry_bytes_ -= part->bytes.size();
+  part->Grow(capacity);
+  entry_bytes_ += part->bytes.size();
 }
 
 }  // namespace holdfast::append

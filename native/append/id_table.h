@@ -31,7 +31,8 @@ class IdTable {
   void Clear();
 
   size_t size() const { return size_; }
-  size_t memory() const;
+  // In bytes.
+  size_t memory() const { return sizeof *this + entry_bytes_; }
 
  private:
   static constexpr size_t kEntryBytes = 14;
@@ -51,11 +52,14 @@ class IdTable {
     void Grow(size_t new_capacity);
   };
 
+  void Grow(Part* part, size_t capacity);
+
   const Part& PartOf(Fingerprint id) const { return parts_[id >> (64 - kPartBits)]; }
   Part& PartOf(Fingerprint id) { return parts_[id >> (64 - kPartBits)]; }
 
   std::array<Part, size_t{1} << kPartBits> parts_;
   size_t size_ = 0;
+  size_t entry_bytes_ = 0;
 };
 
 }  // namespace holdfast::append

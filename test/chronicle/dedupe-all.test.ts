@@ -55,6 +55,19 @@ describe("dedupe: 'all'", () => {
     expect(eventsOf(file)).toHaveLength(30_000);
   });
 
+  it('takes at most 24 bytes of memory for each, also while it grows', async () => {
+    await using chronicle = await openChronicle(newFile(), { dedupe: 'all', durability: 'none' });
+    await chronicle.append({ eventId: 'first' });
+    const { bytes } = chronicle.stats().known;
+    for (let n = 0; n < 150_000; n += 2500) {
+      await chronicle.appendMany(Array.from({ length: 2500 }, (_, i) => ({ eventId: `${n + i}` })));
+      const { known } = chronicle.stats();
+      expect(known.ids).toBe(n + 2500 + 1);
+      // Small parts of the table grow by more than a quarter; what they take at the most is part of the constant.
+      expect(known.bytes - bytes).toBeLessThanOrEqual(24 * known.ids + 16_384);
+    }
+  });
+
   it('C5: holds between processes, each of which sends everything', async () => {
     const file = newFile();
     const processes = await Promise.all([1, 2, 3].map(() => ChronicleProcess.open(file, { dedupe: 'all' })));

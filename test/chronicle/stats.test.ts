@@ -19,7 +19,7 @@ describe('stats', () => {
     await chronicle.appendMany([{ eventId: 'a' }, { eventId: 'b' }, { eventId: 'a' }]);
     appendFileSync(file, 'torn');
     await chronicle.append({ eventId: 'c' });
-    const { bytes, eventsPerCommit, syncTime, lockWait, ...counts } = chronicle.stats();
+    const { bytes, eventsPerCommit, syncTime, lockWait, known, ...counts } = chronicle.stats();
     expect(counts).toEqual({
       commits: 2,
       events: 3,
@@ -28,6 +28,7 @@ describe('stats', () => {
       rotations: 0,
       pending: { events: 0, characters: 0 },
     });
+    expect(known.ids).toBe(3);
     expect(bytes).toBe('{"eventId":"a"}\n'.length * 3);
     expect(eventsPerCommit).toMatchObject({ min: 1, mean: 1.5, max: 2 });
     expect(syncTime.min).toBeGreaterThan(0);

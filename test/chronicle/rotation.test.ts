@@ -1,0 +1,190 @@
+/**
+ * Rotation by the writers themselves: agreed under the lock, so that no line is lost or split, whoever writes.
+ */
+import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { type JsonObject, lock, openChronicle, readChronicle } from 'holdfast';
+import { describe, expect, it } from 'vitest';
+import { ChronicleProcess } from '../support/chronicle-process.js';
+import { memory, temporaryDirectory } from '../support/files.js';
+import { countIds, eventsOf } from '../support/lines.js';
+import { SystemCalls, unwatchable } from '../support/system-calls.js';
+
+const newFile = () => join(temporaryDirectory(memory), 'chronicle');
+
+/** The rotated files of a chronicle, the oldest first: their names sort in order of time. */
+function rotatedOf(file: string): string[] {
+  const names = readdirSync(dirname(file)).filter((name) =>
+    /^\.\d{8}T\d{6}\.\d{3}Z$/.test(name.slice(basename(file).length)),
+  );
+  return names.sort().map((name) => join(dirname(file), name));
+}
+
+const allEventsOf = (file: string): JsonObject[] => [...rotatedOf(file), file].flatMap(eventsOf);
+
+describe('rotate', () => {
+  it('{ maxBytes } begins a new file before the old one would become larger', async () => {
+    const file = newFile();
+    await using chronicle = await openChronicle(file, { rotate: { maxBytes: 1000 } });
+    for (let n = 0; n < 50; n++) await chronicle.append({ eventId: `${n}`, fill: 'x'.repeat(80) });
+    const files = [...rotatedOf(file), file];
+    expect(files.length).toBeGreaterThan(4);
+    for (const one of files) expect(statSync(one).size).toBeLessThanOrEqual(1000);
+    expect(allEventsOf(file).map(({ eventId }) => eventId)).toEqual(
+      Array.from({ length: 50 }, (_, n) => `${n}`),
+    );
+    expect(chronicle.stats()).toMatchObject({ events: 50, rotations: files.length - 1 });
+  });
+
+  it('keeps events together that are appended together, even where they are more than maxBytes', async () => {
+    const file = newFile();
+    await using chronicle = await openChronicle(file, { rotate: { maxBytes: 100 } });
+    await chronicle.append({ eventId: 'first' });
+    const many = Array.from({ length: 20 }, (_, n) => ({ eventId: `together ${n}` }));
+    await chronicle.appendMany(many);
+    await chronicle.append({ eventId: 'last' });
+    expect([...rotatedOf(file), file].map((one) => eventsOf(one).length)).toEqual([1, 20, 1]);
+  });
+
+  it('{ maxAge } begins a new file when the old one is too old, and not before', async () => {
+    const file = newFile();
+    await using patient = await openChronicle(file, { rotate: { maxAge: 3_600_000 } });
+    await patient.append({ eventId: 'a' });
+    await patient.append({ eventId: 'b' });
+    expect(rotatedOf(file)).toEqual([]);
+    await using hasty = await openChronicle(file, { rotate: { maxAge: 1 } });
+    const born = Date.now();
+    while (Date.now() <= born + 2) await new Promise((resolve) => setImmediate(resolve));
+    await hasty.append({ eventId: 'c' });
+    expect(rotatedOf(file).map((one) => eventsOf(one).map(({ eventId }) => eventId))).toEqual([['a', 'b']]);
+    expect(eventsOf(file).map(({ eventId }) => eventId)).toEqual(['c']);
+  });
+
+  it('{ keep } removes the oldest files, and what belongs to them', async () => {
+    const file = newFile();
+    await using chronicle = await openChronicle(file, { rotate: { maxBytes: 1, keep: 2 }, dedupe: 'all' });
+    for (let n = 0; n < 6; n++) await chronicle.append({ eventId: `${n}` });
+    expect(allEventsOf(file).map(({ eventId }) => eventId)).toEqual(['3', '4', '5']);
+    const ids = readdirSync(dirname(file)).filter((name) => name.endsWith('.ids'));
+    for (const name of ids) expect(existsSync(join(dirname(file), name.slice(0, -4)))).toBe(true);
+  });
+
+  it('C5: knows the ids of the rotated files too, and says in which of them the first copy is', async () => {
+    const file = newFile();
+    for (const dedupe of [{ window: 100 }, 'all'] as const) {
+      await using chronicle = await openChronicle(file, { rotate: { maxBytes: 60 }, dedupe });
+      const name = JSON.stringify(dedupe);
+      for (let n = 0; n < 10; n++) await chronicle.append({ eventId: `${name} ${n}` });
+      await using reopened = await openChronicle(file, { rotate: { maxBytes: 60 }, dedupe });
+      for (const handle of [chronicle, reopened]) {
+        const result = await handle.append({ eventId: `${name} 3` });
+        expect(result).toMatchObject({ duplicate: true, rotated: expect.stringContaining(`${file}.`) });
+        const line = readFileSync(result.rotated as string, 'utf8').slice(result.offset);
+        expect(JSON.parse(line.slice(0, line.indexOf('\n')))).toEqual({ eventId: `${name} 3` });
+      }
+    }
+    expect(Math.max(...countIds(allEventsOf(file)).values())).toBe(1);
+  });
+
+  it('C2: of many processes, none of which loses, splits or repeats an event', async () => {
+    const file = newFile();
+    const options = { rotate: { maxBytes: 5000 } };
+    const processes = await Promise.all([1, 2, 3, 4].map(() => ChronicleProcess.open(file, options)));
+    await Promise.all(processes.map((process, n) => process.flood(`p${n}`, 4, 50, [10, 100, 400])));
+    const events = allEventsOf(file);
+    expect(rotatedOf(file).length).toBeGreaterThan(10);
+    const counts = countIds(events);
+    expect(counts.size).toBe(4 * 4 * 50);
+    expect(Math.max(...counts.values())).toBe(1);
+    for (const { acknowledged } of processes) {
+      for (const { eventId } of acknowledged) expect(counts.get(eventId)).toBe(1);
+    }
+    // Each caller's events are in the order in which it appended them, from file to file.
+    const last = new Map<string, number>();
+    for (const { name, caller, number } of events as { name: string; caller: number; number: number }[]) {
+      expect(number).toBe((last.get(`${name} ${caller}`) ?? -1) + 1);
+      last.set(`${name} ${caller}`, number);
+    }
+  });
+
+  it.skipIf(unwatchable)('survives the death of a writer between the renaming and the new file', async () => {
+    const file = newFile();
+    const calls = await SystemCalls.under(dirname(file));
+    const options = { rotate: { maxBytes: 50 } };
+    const doomed = await ChronicleProcess.open(file, options, { env: calls.env });
+    await doomed.append({ eventId: 'a', fill: 'x'.repeat(40) });
+    const opening = calls.hold('open chronicle');
+    const lost = doomed.append({ eventId: 'b' }).catch(() => 'killed');
+    await opening;
+    expect(existsSync(file)).toBe(false);
+    // Readers find nothing or the next file, and no error.
+    expect(await readChronicle(file)).toEqual([]);
+    await doomed.kill();
+    expect(await lost).toBe('killed');
+    await using other = await openChronicle(file, options);
+    expect(await other.append({ eventId: 'a', fill: '' })).toMatchObject({ duplicate: true });
+    expect(await other.append({ eventId: 'b' })).toMatchObject({ duplicate: false });
+    expect(allEventsOf(file).map(({ eventId }) => eventId)).toEqual(['a', 'b']);
+  });
+
+  it('waits for the lock like every append: ELOCK_TIMEOUT, and nothing is renamed', async () => {
+    const file = newFile();
+    await using chronicle = await openChronicle(file, { rotate: { maxBytes: 1 }, lockTimeout: 0 });
+    await chronicle.append({ eventId: 'a' });
+    const held = await lock(file);
+    await expect(chronicle.append({ eventId: 'b' })).rejects.toMatchObject({ code: 'ELOCK_TIMEOUT' });
+    expect(rotatedOf(file)).toEqual([]);
+    await held.release();
+  });
+
+  it('leaves files alone whose names are not those of rotated files', async () => {
+    const file = newFile();
+    const bystanders = ['.bak', '.20261124T215247.123', '.20261124T215247.123Z.gz', '.1'].map(
+      (end) => file + end,
+    );
+    for (const one of bystanders) writeFileSync(one, 'x');
+    await using chronicle = await openChronicle(file, { rotate: { maxBytes: 1, keep: 0 } });
+    for (let n = 0; n < 3; n++) await chronicle.append({ eventId: `${n}` });
+    for (const one of bystanders) expect(readFileSync(one, 'utf8')).toBe('x');
+    expect(rotatedOf(file)).toEqual([]);
+  });
+
+  it('gives names that sort, also where the last one is of the future', async () => {
+    const file = newFile();
+    const future = `${file}.20991231T235959.999Z`;
+    writeFileSync(future, '{"eventId":"old"}\n');
+    await using chronicle = await openChronicle(file, { rotate: { maxBytes: 1 } });
+    for (const eventId of ['a', 'b', 'c']) await chronicle.append({ eventId });
+    expect(rotatedOf(file).map((one) => one.slice(file.length))).toEqual([
+      '.20991231T235959.999Z',
+      '.21000101T000000.000Z',
+      '.21000101T000000.001Z',
+    ]);
+    expect(allEventsOf(file).map(({ eventId }) => eventId)).toEqual(['old', 'a', 'b', 'c']);
+  });
+
+  it('rotates the file that a symbolic link leads to, and leaves the link', async () => {
+    const file = newFile();
+    const link = join(temporaryDirectory(memory), 'link');
+    writeFileSync(file, '');
+    symlinkSync(file, link);
+    await using chronicle = await openChronicle(link, { rotate: { maxBytes: 1 } });
+    for (const eventId of ['a', 'b']) await chronicle.append({ eventId });
+    expect(rotatedOf(file)).toHaveLength(1);
+    expect(rotatedOf(link)).toEqual([]);
+    expect(eventsOf(link).map(({ eventId }) => eventId)).toEqual(['b']);
+    expect(await chronicle.append({ eventId: 'a' })).toMatchObject({ duplicate: true });
+  });
+
+  it.each<[unknown, string]>([
+    [true, 'rotate'],
+    [{}, 'rotate'],
+    [{ maxBytes: 0 }, 'rotate.maxBytes'],
+    [{ maxBytes: '1' }, 'rotate.maxBytes'],
+    [{ maxAge: 1.5 }, 'rotate.maxAge'],
+    [{ maxBytes: 1, keep: -1 }, 'rotate.keep'],
+  ])('EVALIDATION: refuses %j', async (rotate, field) => {
+    const call = openChronicle(newFile(), { rotate: rotate as object });
+    await expect(call).rejects.toMatchObject({ code: 'EVALIDATION', field });
+  });
+});
