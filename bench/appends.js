@@ -25,6 +25,8 @@ const options = numbersFromCommandLine({
   // Only the scenarios with so many.
   processes: undefined,
   callers: undefined,
+  // Only those of events of this size, which are not among the others: 100 to 100,000 bytes.
+  size: undefined,
 });
 const warmUpSeconds = 0.7;
 
@@ -37,7 +39,11 @@ const scenarios = [
   { processes: 1, callers: 1024 },
   { processes: 4, callers: 1, goal: { of: 'C', atLeast: 0.9 } },
   { processes: 4, callers: 64, goal: { of: 'best', atLeast: 2 } },
+  { processes: 4, callers: 1024 },
+  { processes: 8, callers: 1 },
   { processes: 8, callers: 64 },
+  { processes: 8, callers: 1024 },
+  ...[100, 1000, 10_000, 100_000].map((bytes) => ({ processes: 1, callers: 64, bytes })),
 ];
 
 const directory = temporaryDirectory();
@@ -56,22 +62,19 @@ function rateOf(acknowledged) {
   return acknowledged.reduce((total, count) => total + count, 0) / options.seconds;
 }
 
-async function runC(path, { processes, callers }) {
+async function runC(path, { processes, callers, bytes = options.bytes }) {
   const { begin, end } = span();
   const run = async () => {
-    const { stdout } = await promisify(execFile)(
-      program,
-      [path, options.bytes, callers, begin, end].map(String),
-    );
+    const { stdout } = await promisify(execFile)(program, [path, bytes, callers, begin, end].map(String));
     return Number(stdout);
   };
   return rateOf(await Promise.all(Array.from({ length: processes }, run)));
 }
 
-async function runNode(name, path, { processes, callers }) {
+async function runNode(name, path, { processes, callers, bytes = options.bytes }) {
   const children = [];
   for (let process = 0; process < processes; process++) {
-    const child = fork(worker, [name, path, process, callers, options.bytes].map(String));
+    const child = fork(worker, [name, path, process, callers, bytes].map(String));
     children.push(child);
     // One after the other: databases do not like to be created by several at once.
     await answerOf(child);
@@ -125,10 +128,10 @@ async function measureScenario(scenario) {
   const best = peers.sort((a, b) => median(rates.get(b)) - median(rates.get(a)))[0];
   const other = scenario.goal?.of === 'C' ? ofC : best;
   const ratio = ratioTo(other);
-  const { processes, callers } = scenario;
-  const title = `${processes} process${processes > 1 ? 'es' : ''} x ${callers} caller${callers > 1 ? 's' : ''}`;
+  const { processes, callers, bytes = options.bytes } = scenario;
+  const title = `${processes} process${processes > 1 ? 'es' : ''} x ${callers} caller${callers > 1 ? 's' : ''}${scenario.bytes ? `, ${bytes} bytes` : ''}`;
   printTable(
-    `Durable appends of ${options.bytes}-byte events, ${title}`,
+    `Durable appends of ${bytes}-byte events, ${title}`,
     ['', 'appends/s', 'holdfast has'],
     names.map((name) => [name, format(median(rates.get(name))), `${format(ratioTo(name).median)} x`]),
   );
@@ -147,6 +150,8 @@ const measured = [];
 for (const scenario of scenarios) {
   if (scenario.processes !== (options.processes ?? scenario.processes)) continue;
   if (scenario.callers !== (options.callers ?? scenario.callers)) continue;
+  const selected = options.processes ?? options.callers ?? options.size;
+  if (selected !== undefined && scenario.bytes !== options.size) continue;
   measured.push(await measureScenario(scenario));
 }
 if (measured.length === 0) throw new Error('no scenario has so many processes and callers');
@@ -161,7 +166,7 @@ printTable(
   ]),
 );
 printMissingPeers();
-const selection = ['processes', 'callers']
+const selection = ['processes', 'callers', 'size']
   .filter((name) => options[name])
   .map((name) => `-${options[name]}-${name}`);
 writeResult(`appends${selection.join('')}`, {
