@@ -23,6 +23,13 @@ constexpr uint64_t kMostUnderLock = uint64_t{1} << 20;
 // A group takes no further batch once it has so many bytes.
 constexpr size_t kMostGroupBytes = size_t{4} << 20;
 
+// How often a file is looked at afresh for one commit, because it is truncated again and again while it is
+// read.
+constexpr int kMostLooks = 8;
+
+// "Not judged yet", as a number of events.
+constexpr uint64_t kNever = UINT64_MAX;
+
 // How long the thread stays when there is nothing to do.
 constexpr auto kLinger = std::chrono::seconds(1);
 
@@ -200,16 +207,24 @@ Reply BatchWriter::CommitHere(Group* group) {
   }
 
   uint64_t size = 0;
+  // How many events were known when the group was last judged; none of that counts when the file was looked
+  // at afresh.
+  uint64_t judged = kNever;
+  int looks = 0;
   for (;;) {
     if (!locked_) {
-      // What can be done before the lock is taken is not done under it.
-      if (known_.is_on() && file_.is_open() && !file_.Size(&size) && known_.IsOf(file_, file_id_, size)) {
-        if (os::Error error = known_.TakeUp(file_, size, false)) return fail(error);
-        const std::vector<size_t> unsure = Judge(group, size);
-        if (!unsure.empty()) {
-          if (os::Error error = Ask(unsure, group)) return fail(error);
-          if (IsClosing()) return reply;
-          continue;
+      // What can be done before the lock is taken is not done under it. If something goes wrong here, it will
+      // there.
+      if (known_.is_on() && file_.is_open() && !file_.Size(&size)) {
+        const bool grown = size != known_.end();
+        if (!grown || (known_.IsOf(file_, file_id_, size) && !known_.TakeUp(file_, size, false))) {
+          const std::vector<size_t> unsure = Judge(group, size);
+          if (!unsure.empty()) {
+            if (os::Error error = Ask(unsure, group)) return fail(error);
+            if (IsClosing()) return reply;
+            continue;
+          }
+          judged = known_.index().count();
         }
       }
       const os::Error error = LockCurrentFile(&reply);
@@ -227,15 +242,21 @@ Reply BatchWriter::CommitHere(Group* group) {
       const bool is_known = known_.IsOf(file_, file_id_, size);
       if (!is_known || size - known_.end() > kMostUnderLock) {
         Unlock();
-        if (!is_known) synced_end_ = 0;
+        if (!is_known) {
+          synced_end_ = 0;
+          judged = kNever;
+          for (Line& line : group->lines) line.asked.reset();
+        }
         const os::Error error =
             is_known ? known_.TakeUp(file_, size, false) : known_.Load(file_, file_id_, size);
-        // EIO: it was truncated while it was read. The next look shows it as it is now.
-        if (error && !(error.number == EIO && !file_.Size(&size) && size < known_.end())) return fail(error);
+        // EIO may mean that the file was truncated while it was read; the next look shows it as it is now.
+        if (error && (error.number != EIO || ++looks == kMostLooks)) return fail(error);
         continue;
       }
       if (os::Error error = known_.TakeUp(file_, size, true)) return fail(error);
     }
+    // What was judged before the lock was taken still holds if nobody has written since.
+    if (judged == known_.index().count() && group->conditions.empty()) break;
     const std::vector<size_t> unsure = Judge(group, size);
     if (unsure.empty()) break;
     if (os::Error error = Ask(unsure, group)) return fail(error);
@@ -428,7 +449,7 @@ os::Error BatchWriter::Write(const Group& group, uint64_t size, Reply* reply) {
   // with a newline it costs one line, which readers skip unless it is whole; left open it would cost our
   // first record too.
   char last = '\n';
-  if (size > 0) {
+  if (size > 0 && !known_.LastByte(size, &last)) {
     if (os::Error error = file_.ReadAt(size - 1, &last, 1)) return error;
   }
   reply->healed = last != '\n';

@@ -123,9 +123,17 @@ os::Error KnownEvents::LoadFile(const os::File& file, std::string index_path, ui
 os::Error KnownEvents::TakeUp(const os::File& file, uint64_t size, bool whole) {
   const uint64_t before = end_;
   uint64_t end = end_;
-  if (os::Error error = Scan(file, end_, size, whole, &end)) return error;
-  if (end == before) return {};
-  return Mark(file, end);
+  os::Error error = Scan(file, end_, size, whole, &end);
+  if (!error && end != before) error = Mark(file, end);
+  // Some of it may have been taken up already: look at the file afresh the next time.
+  if (error) file_ = {};
+  return error;
+}
+
+bool KnownEvents::LastByte(uint64_t end, char* out) const {
+  if (end != end_ || mark_.empty()) return false;
+  *out = mark_.back();
+  return true;
 }
 
 os::Error KnownEvents::Scan(const os::File& file, uint64_t from, uint64_t to, bool whole, uint64_t* end) {

@@ -50,6 +50,9 @@ class KnownEvents {
   void AddWritten(const os::File& file, Fingerprint id, uint64_t offset) { Add(file, id, offset); }
   void SetEnd(const os::File& file, uint64_t end, std::string_view last_bytes);
 
+  // The byte before `end`, where it is known.
+  bool LastByte(uint64_t end, char* out) const;
+
   std::optional<uint64_t> Find(Fingerprint id, size_t ahead) const { return index_.Find(id, ahead); }
   Location Locate(uint64_t place) const;
   // The line that stands there, without its newline; empty where it is not there any more, or is too long.
