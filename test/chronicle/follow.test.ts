@@ -80,11 +80,11 @@ function rotatedName(file: string, n: number): string {
   return `${file}.20261124T21524${n}.123Z`;
 }
 
-/** What rotation does. */
-function rotate(file: string, n: number, content = ''): void {
+/** What rotation does; without `content`, the next writer makes the new file. */
+function rotate(file: string, n: number, content?: string): void {
   const held = lockSync(file);
   renameSync(file, rotatedName(file, n));
-  writeFileSync(file, content);
+  if (content !== undefined) writeFileSync(file, content);
   held.releaseSync();
 }
 
