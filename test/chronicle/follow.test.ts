@@ -9,7 +9,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import {
   type CorruptLine,
@@ -27,6 +27,7 @@ import { damagedFile, expectedLines } from '../support/damaged-files.js';
 import { temporaryDirectory } from '../support/files.js';
 import { seeded } from '../support/fuzz.js';
 import { Program } from '../support/processes.js';
+import { SystemCalls, unwatchable } from '../support/system-calls.js';
 
 function line(n: number): string {
   return `{"n":${n}}\n`;
@@ -186,6 +187,21 @@ describe('follow', () => {
     expect(await following.next()).toBe(1);
     appendFileSync(file, line(2));
     expect(await following.next()).toBe(2);
+  });
+
+  it.skipIf(unwatchable)('reads no further than its consumer takes', async () => {
+    const text = 'x'.repeat(1000);
+    const file = fileWith(Array.from({ length: 20_000 }, (_, n) => `{"n":${n},"text":"${text}"}\n`).join(''));
+    const calls = await SystemCalls.under(dirname(file));
+    const program = await ChronicleProcess.open(file, {}, { env: calls.env });
+    const reads = () => calls.made.filter((call) => call === 'pread chronicle').length;
+    expect(await program.ask('followNext')).toMatchObject({ n: 0 });
+    await program.ping();
+    // Of some eighty chunks, those that it needs, and the one that is read ahead.
+    expect(reads()).toBeLessThan(10);
+    for (let n = 1; n < 2000; n++) expect(await program.ask('followNext')).toMatchObject({ n });
+    expect(reads()).toBeGreaterThan(5);
+    expect(reads()).toBeLessThan(40);
   });
 
   it('wakes by polling where the file system has no events', async () => {

@@ -4,6 +4,7 @@ import { openSync, readSync } from 'node:fs';
 import * as holdfast from 'holdfast';
 
 let chronicle;
+let following;
 
 const methods = {
   async open(path, options) {
@@ -20,6 +21,10 @@ const methods = {
     return entries;
   },
   close: () => chronicle.close(),
+  async followNext() {
+    following ??= chronicle.follow();
+    return (await following.next()).value.event;
+  },
   verify: () => chronicle.verify(),
   repair: () => chronicle.repair(),
   repairChronicle: holdfast.repairChronicle,
