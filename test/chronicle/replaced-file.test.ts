@@ -5,6 +5,7 @@
 import {
   closeSync,
   copyFileSync,
+  existsSync,
   fstatSync,
   mkdirSync,
   openSync,
@@ -172,6 +173,8 @@ describe('a file that is rotated under several processes', () => {
     const rotated: string[] = [];
     for (let rotation = 1; rotation <= 6; rotation++) {
       await Promise.all(processes.map((process) => process.acknowledgements(rotation * 40)));
+      // That much may have been acknowledged before the last rotation, and nothing since.
+      while (!existsSync(file)) await new Promise((resolve) => setImmediate(resolve));
       renameSync(file, `${file}.${rotation}`);
       rotated.push(`${file}.${rotation}`);
     }
