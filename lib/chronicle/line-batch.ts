@@ -39,11 +39,12 @@ export interface LineBatch {
 }
 
 const newline = 0x0a;
-const openingBrace = 0x7b;
 const byteOrderMark = '\ufeff';
 const markBytes = 96;
 /** A string of more than 128 KiB gets pages of its own in V8's heap, which costs more than to parse it. */
 const textBytes = 64 * 1024;
+/** Those that are 0 in four bytes of ASCII. */
+const highBits = 0x80808080 | 0;
 
 /**
  * Parses the lines in `bytes`, of which the first byte stands at `offset` in the file. A last line without newline
@@ -90,53 +91,79 @@ function parseText(
   offset: number,
   maxLineBytes: number,
   filter: LineFilter | undefined,
-  { entries, others }: LineBatch,
+  batch: LineBatch,
 ): void {
-  // In Latin-1 every byte is a character, so that places in the text are places in the file.
-  const text = bytes.toString('latin1');
   const ascii = isAscii(bytes);
   const valid = ascii || isUtf8(bytes);
+  // In Latin-1 every byte is a character, so that places in the text are places in the file.
+  const text = bytes.toString('latin1');
   const mayFilter = filter?.ignoresDamage || (valid && text.length <= textBytes);
   const filtered = mayFilter ? filter?.search(text) : undefined;
+  const words = ascii ? undefined : new Int32Array(bytes.buffer, 0, Math.floor(bytes.buffer.byteLength / 4));
+  /** Where the next byte stands that may not be ASCII. */
+  let notAscii = words ? -1 : text.length;
   for (let begin = 0; ; ) {
     if (filtered) begin = filtered.next(begin, maxLineBytes);
     if (begin === text.length) return;
-    const index = text.indexOf('\n', begin);
-    const complete = index !== -1;
-    const end = complete ? index : text.length;
-    const place = { offset: offset + begin, length: end - begin + (complete ? 1 : 0) };
-    if (end === begin) {
-      others.push({ kind: 'blank', ...place });
-    } else if (end - begin > maxLineBytes) {
-      others.push({ kind: 'corrupt', reason: 'long', ...place });
-    } else if (!valid && !isUtf8(bytes.subarray(begin, end))) {
-      others.push({ kind: 'corrupt', reason: complete ? 'utf8' : 'torn', ...place });
-    } else {
-      let line = ascii ? text.slice(begin, end) : bytes.toString('utf8', begin, end);
-      if (!ascii && place.offset === 0 && line.startsWith(byteOrderMark)) line = line.slice(1);
-      try {
-        const value: unknown = JSON.parse(line);
-        if (text.charCodeAt(begin) === openingBrace || isObject(value)) {
-          entries.push({ event: value as JsonObject, offset: place.offset, length: place.length });
-        } else {
-          others.push({ kind: 'corrupt', reason: complete ? 'object' : 'torn', ...place });
-        }
-      } catch {
-        others.push({ ...notJson(line, complete), ...place });
-      }
+    const end = text.indexOf('\n', begin);
+    const next = end === -1 ? text.length : end + 1;
+    if (words && notAscii < begin)
+      notAscii = nextNotAscii(words, bytes.byteOffset + begin) - bytes.byteOffset;
+    let event: JsonObject | undefined;
+    if (valid && end > begin && end - begin <= maxLineBytes) {
+      event = parseObject(end <= notAscii ? text.slice(begin, end) : bytes.toString('utf8', begin, end));
     }
-    begin += place.length;
+    if (event) batch.entries.push({ event, offset: offset + begin, length: next - begin });
+    else addOddLine(bytes.subarray(begin, next), offset + begin, maxLineBytes, batch);
+    begin = next;
+  }
+}
+
+/** The place of the first byte at or behind `from` that is not ASCII, or up to three bytes before it. */
+function nextNotAscii(words: Int32Array, from: number): number {
+  const word = (index: number) => words[index] as number;
+  let at = from >> 2;
+  const last = words.length - 4;
+  while (at <= last && ((word(at) | word(at + 1) | word(at + 2) | word(at + 3)) & highBits) === 0) at += 4;
+  while (at < words.length && (word(at) & highBits) === 0) at++;
+  return Math.max(from, at * 4);
+}
+
+function parseObject(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Any line, most of which are damaged. */
+function addOddLine(
+  line: Buffer,
+  offset: number,
+  maxLineBytes: number,
+  { entries, others }: LineBatch,
+): void {
+  const { length } = line;
+  const complete = line[length - 1] === newline;
+  const bytes = complete ? line.subarray(0, -1) : line;
+  const corrupt = (reason: CorruptReason) => others.push({ kind: 'corrupt', reason, offset, length });
+  if (bytes.length > maxLineBytes) return void corrupt('long');
+  if (!isUtf8(bytes)) return void corrupt(complete ? 'utf8' : 'torn');
+  let text = bytes.toString('utf8');
+  if (offset === 0 && text.startsWith(byteOrderMark)) text = text.slice(1);
+  if (/^[ \t\r]*$/.test(text)) return void others.push({ kind: 'blank', offset, length });
+  if (/^\0+\r?$/.test(text)) return void corrupt('nul');
+  try {
+    const event: unknown = JSON.parse(text);
+    if (isObject(event)) entries.push({ event, offset, length });
+    else corrupt(complete ? 'object' : 'torn');
+  } catch {
+    corrupt(complete ? 'json' : 'torn');
   }
 }
 
 function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-type NoEvent = { readonly kind: 'blank' } | { readonly kind: 'corrupt'; readonly reason: CorruptReason };
-
-function notJson(line: string, complete: boolean): NoEvent {
-  if (/^[ \t\r]*$/.test(line)) return { kind: 'blank' };
-  if (/^\0+\r?$/.test(line)) return { kind: 'corrupt', reason: 'nul' };
-  return { kind: 'corrupt', reason: complete ? 'json' : 'torn' };
 }

@@ -6,6 +6,7 @@
  * not make one line out of the halves of two; and a line that is too long is never held at all.
  */
 import type { FileHandle } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 import { type LineBatch, longLine, parseLines, reversed } from './line-batch.js';
 import type { LineFilter } from './line-filter.js';
 
@@ -28,6 +29,10 @@ const newline = 0x0a;
 const defaultChunkBytes = 256 * 1024;
 /** What is read at first, for those who want a few events only; then twice as much each time. */
 const firstChunkBytes = 8 * 1024;
+/** As many chunks are read at once where only the end of a long line is looked for. */
+const longChunks = 4;
+const newMilliseconds = 1000;
+const momentMilliseconds = 10;
 
 /**
  * The lines of a range, in batches of one chunk. What is written while it reads is read too. A chunk is read ahead
@@ -54,7 +59,10 @@ export async function* scanForwards(file: FileHandle, options: ScanOptions): Asy
     }
     // Not one whole line: the rest of it stands behind the chunk, or comes just now, or does not.
     const next = await lineStart(file, at + chunk.length + 1, chunkBytes);
-    if (!next.found && leaveUnfinished) return;
+    if (!next.found) {
+      if (leaveUnfinished) return;
+      if (await growsStill(file, next.offset)) continue;
+    }
     const batch = await readLine(file, at, next.offset, options);
     if (!batch) continue; // the file has changed
     at = batch.end;
@@ -66,7 +74,7 @@ export async function* scanForwards(file: FileHandle, options: ScanOptions): Asy
 /** The same lines, the last one first. Costs what is taken from it, not what the file holds. */
 export async function* scanBackwards(file: FileHandle, options: ScanOptions): AsyncGenerator<LineBatch> {
   const { from, to, maxLineBytes, chunkBytes = defaultChunkBytes } = options;
-  const { size } = await file.stat();
+  const size = await settledSize(file);
   const first = await lineStart(file, from, chunkBytes);
   if (!first.found) return;
   // The lines that begin before `to` end where the first line begins that does not.
@@ -91,6 +99,26 @@ export async function* scanBackwards(file: FileHandle, options: ScanOptions): As
     at = batch.begin;
     yield batch;
   }
+}
+
+/** The size of the file; where its last line has no newline, after whoever may be writing it had time for that. */
+async function settledSize(file: FileHandle): Promise<number> {
+  const { size } = await file.stat();
+  if (size === 0) return 0;
+  const last = await readAt(file, size - 1, Buffer.alloc(1));
+  return last[0] !== newline && (await growsStill(file, size)) ? (await file.stat()).size : size;
+}
+
+/**
+ * True where the file is longer than `size`, or becomes so in a moment. A write of several pages is seen page by page on
+ * many file systems (ext4): without the writers' lock a reader cannot tell it from a torn line, but that it is new.
+ */
+async function growsStill(file: FileHandle, size: number): Promise<boolean> {
+  const stats = await file.stat();
+  if (stats.size > size) return true;
+  if (Date.now() - stats.mtimeMs > newMilliseconds) return false;
+  await setTimeout(momentMilliseconds);
+  return (await file.stat()).size > size;
 }
 
 /** Reads chunks into two buffers in turn. */
@@ -175,7 +203,7 @@ async function lineStart(
     if (index !== -1) return { offset: at + index + 1, found: true };
     if (chunk.length === 0) return { offset: at, found: false };
     at += chunk.length;
-    if (buffer.length < chunkBytes) buffer = Buffer.allocUnsafeSlow(chunkBytes);
+    if (buffer.length < longChunks * chunkBytes) buffer = Buffer.allocUnsafeSlow(2 * buffer.length);
   }
 }
 
@@ -186,9 +214,9 @@ async function lastLineStart(
   end: number,
   chunkBytes: number,
 ): Promise<number | undefined> {
-  const buffer = Buffer.allocUnsafeSlow(chunkBytes);
+  const buffer = Buffer.allocUnsafeSlow(longChunks * chunkBytes);
   for (let at = end - 1; at > first; ) {
-    const begin = Math.max(first, at - chunkBytes);
+    const begin = Math.max(first, at - buffer.length);
     const chunk = await readAt(file, begin, buffer.subarray(0, at - begin));
     if (chunk.length < at - begin) return undefined;
     const index = chunk.lastIndexOf(newline);

@@ -2,7 +2,7 @@
  * The ways to read the same events: one by one, in batches, all at once; and what each does with damage.
  */
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -101,6 +101,36 @@ describe('one by one, in batches and all at once', () => {
       expect((await toArray(chronicle.readBatches({ from, limit }))).flat()).toEqual(expected);
       expect(await toArray(chronicle.read({ from, limit }))).toEqual(expected);
     }
+  });
+});
+
+describe('a file that is replaced while it is read', () => {
+  it('is read to its end: what is renamed over it is another file', async () => {
+    const chronicle = await chronicleOf(lines.join(''), { onCorrupt: 'skip' });
+    const seen: unknown[] = [];
+    for await (const { event } of chronicle.read()) {
+      if (seen.push(event.number) > 1) continue;
+      writeFileSync(`${chronicle.path}.new`, '{"number":"new"}\n');
+      renameSync(`${chronicle.path}.new`, chronicle.path);
+    }
+    expect(seen).toEqual(numbers);
+    expect(numbersOf(await chronicle.toArray())).toEqual(['new']);
+  });
+
+  it('emptied and written again in place, it yields whole lines of the one or the other', async () => {
+    const chronicle = await chronicleOf(lines.join(''), { onCorrupt: 'skip' });
+    const others = lines.map(
+      (_, number) => `${JSON.stringify({ other: number, text: '{"a":1}'.repeat(9) })}\n`,
+    );
+    const whole = new Set([...lines, ...others]);
+    let events = 0;
+    for await (const { event } of chronicle.read()) {
+      events++;
+      const { eventId: _, ...written } = event;
+      expect(whole).toContain(`${JSON.stringify(written)}\n`);
+      if (events === 1) writeFileSync(chronicle.path, others.join(''));
+    }
+    expect(events).toBeGreaterThan(1000);
   });
 });
 
