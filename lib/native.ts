@@ -49,12 +49,13 @@ export interface WriterDetails {
 }
 
 /**
- * Settles the oldest `batches` batches. Their new lines stand from `start` to `end`, where the file ends; `waited` (for
+ * Settles the oldest `batches` batches. `written` of their lines are new, and stand from `start` to `end`, where the file ends; `waited` (for
  * the lock) and `synced` (the sync took) are nanoseconds. Deduplication remembers `knownIds` in `knownBytes` of memory.
  */
 export type WriterReply = (
   status: number,
   batches: number,
+  written: number,
   start: number,
   end: number,
   waited: number,

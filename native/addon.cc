@@ -7,6 +7,7 @@
 #include <napi.h>
 
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <exception>
 #include <functional>
@@ -412,7 +413,7 @@ class Writer : public Napi::ObjectWrap<Writer> {
     // Infinity stands for "no bound".
     const auto bound = [&number](const char* name) {
       const double value = number(name).DoubleValue();
-      return value >= 9e15 ? UINT64_MAX : static_cast<uint64_t>(value);
+      return std::isinf(value) ? UINT64_MAX : static_cast<uint64_t>(value);
     };
     append::Options options;
     options.path = PathFrom(info[0]);
@@ -539,8 +540,8 @@ class Writer : public Napi::ObjectWrap<Writer> {
       }
     }
     settle.Call({number(static_cast<int>(reply.status)), number(static_cast<double>(reply.batches)),
-                 number(static_cast<double>(reply.start)), number(static_cast<double>(reply.end)),
-                 number(static_cast<double>(reply.waited.count())),
+                 number(static_cast<double>(reply.written)), number(static_cast<double>(reply.start)),
+                 number(static_cast<double>(reply.end)), number(static_cast<double>(reply.waited.count())),
                  number(static_cast<double>(reply.synced.count())),
                  number((reply.healed ? 1 : 0) + (reply.rotated ? 2 : 0)),
                  number(static_cast<double>(reply.known_ids)),

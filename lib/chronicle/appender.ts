@@ -53,6 +53,8 @@ type Call = (
 /** What crosses to the writer at once. */
 interface Batch {
   text: string;
+  /** Of the text: in bytes where that matters, because the file is rotated by size; else in characters. */
+  size: number;
   readonly lines: EventLine[];
   readonly calls: Call[];
   conditions: number[] | undefined;
@@ -63,7 +65,7 @@ const longestLockTimeout = 2 ** 40;
 /** Above this, in characters, {@link Appender.ready} waits. */
 const mostPending = 16 * 1024 * 1024;
 
-/** A batch does not wait for the end of the turn once it has so many characters. */
+/** A batch does not wait for the end of the turn, nor takes another call, once it would be larger. */
 const mostBatch = 1024 * 1024;
 
 /**
@@ -75,6 +77,8 @@ const enough = 16;
 /** Those with appends that are not settled. */
 const busy = new Set<Appender>();
 let watchesExit = false;
+/** Set when nothing comes after this turn: what is appended by listeners of `exit` behind ours is written at once. */
+let exiting = false;
 
 export class Appender {
   readonly #path: NativePath;
@@ -82,6 +86,7 @@ export class Appender {
   readonly #settings: Settings;
   readonly #writer: Writer;
   readonly #log: CommitLog;
+  readonly #mostBatch: number;
   /** What crosses next. */
   #batch: Batch | undefined;
   /** What has crossed and is not settled, the oldest first. */
@@ -102,6 +107,7 @@ export class Appender {
     this.#settings = settings;
     this.#log = new CommitLog(this.#name);
     const { idKey, window, maxLineBytes, rotateBytes, rotateAge, keep } = settings;
+    this.#mostBatch = rotateBytes > 0 ? Math.min(mostBatch, rotateBytes) : mostBatch;
     this.#writer = new native.Writer(
       this.#path,
       {
@@ -133,12 +139,12 @@ export class Appender {
     resolve: (result: AppendResult) => void,
     reject: (error: Error) => void,
   ): void {
-    const batch = this.#begin(ifEnd, 1, reject);
+    const text = `${line.text}\n`;
+    const batch = this.#begin(text, ifEnd, 1, reject);
     if (!batch) return;
     batch.calls.push({ count: undefined, ifEnd, resolve, reject });
     batch.lines.push(line);
-    batch.text += `${line.text}\n`;
-    this.#added(batch, 1, line.text.length + 1);
+    this.#added(batch, 1, text.length);
   }
 
   /** Appends lines of which all are acknowledged or none. */
@@ -148,15 +154,13 @@ export class Appender {
     resolve: (results: AppendResult[]) => void,
     reject: (error: Error) => void,
   ): void {
-    const batch = this.#begin(ifEnd, lines.length, reject);
+    let text = '';
+    for (const line of lines) text += `${line.text}\n`;
+    const batch = this.#begin(text, ifEnd, lines.length, reject);
     if (!batch) return;
     batch.calls.push({ count: lines.length, ifEnd, resolve, reject });
-    const before = batch.text.length;
-    for (const line of lines) {
-      batch.lines.push(line);
-      batch.text += `${line.text}\n`;
-    }
-    this.#added(batch, lines.length, batch.text.length - before);
+    for (const line of lines) batch.lines.push(line);
+    this.#added(batch, lines.length, text.length);
   }
 
   /** As {@link append}, and blocks the thread until it is settled, with all that was appended before. */
@@ -181,15 +185,23 @@ export class Appender {
     throw failure;
   }
 
-  /** The batch that crosses next, with the condition of a call that comes into it. */
-  #begin(ifEnd: number | undefined, lines: number, reject: (error: Error) => void): Batch | undefined {
+  /** The batch that crosses next, with the text and the condition of a call that comes into it. */
+  #begin(
+    text: string,
+    ifEnd: number | undefined,
+    lines: number,
+    reject: (error: Error) => void,
+  ): Batch | undefined {
     if (this.#broken) {
       reject(this.#broken);
       return undefined;
     }
+    // What crosses together stays in one file, so with rotation it must fit into one.
+    const size = this.#settings.rotateBytes > 0 ? Buffer.byteLength(text) : text.length;
+    if (this.#batch && this.#batch.size + size > this.#mostBatch) this.send();
     let batch = this.#batch;
     if (!batch) {
-      batch = { text: '', lines: [], calls: [], conditions: undefined };
+      batch = { text: '', size: 0, lines: [], calls: [], conditions: undefined };
       this.#batch = batch;
       this.#made++;
       if (this.#sent.length === 0) this.#watchExit();
@@ -199,6 +211,8 @@ export class Appender {
       batch.conditions ??= [];
       batch.conditions.push(batch.lines.length, lines, ifEnd);
     }
+    batch.text += text;
+    batch.size += size;
     return batch;
   }
 
@@ -206,7 +220,8 @@ export class Appender {
     this.#pending.events += lines;
     this.#pending.characters += characters;
     const isIdle = this.#sent.length === 0 && batch.lines.length >= enough;
-    if (isIdle || batch.text.length > mostBatch) this.send();
+    if (exiting) this.finish();
+    else if (isIdle || batch.size > this.#mostBatch) this.send();
   }
 
   /** Hands over what was appended so far. */
@@ -264,12 +279,13 @@ export class Appender {
     if (watchesExit) return;
     watchesExit = true;
     process.on('exit', () => {
+      exiting = true;
       for (const appender of busy) appender.finish();
     });
   }
 
   #settle(...reply: Parameters<WriterReply>): void {
-    const [status, count, start, end, waited, synced, flags, knownIds, knownBytes, details] = reply;
+    const [status, count, written, start, end, waited, synced, flags, knownIds, knownBytes, details] = reply;
     if (status === writerStatus.ask) {
       this.#answer(details?.questions ?? []);
       return;
@@ -292,7 +308,6 @@ export class Appender {
       this.#pending.events -= events;
       this.#pending.characters -= characters;
       const duplicates = details?.duplicates.length ?? 0;
-      const written = events - duplicates;
       const { healed, rotated } = writerFlags;
       this.#log.record(
         written,

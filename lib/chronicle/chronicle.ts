@@ -51,19 +51,21 @@ export async function openChronicle<T extends object = JsonObject>(
   if (rotateBytes > 0 || rotateAge > 0) {
     // What is renamed is the file and not a link to it, and the rotated files stand beside the file.
     const real = await realPath(nativePath);
-    if (real.toString() !== nativePath.toString()) {
+    if (real?.toString() !== nativePath.toString()) {
       appender.close();
-      return openChronicle<T>(real, options);
+      return openChronicle<T>(real ?? nativePath, options);
     }
   }
   return new Chronicle<T>(nativePath, settings, appender);
 }
 
-async function realPath(path: NativePath): Promise<NativePath> {
+/** Undefined where the file has just been renamed, by a rotation. */
+async function realPath(path: NativePath): Promise<NativePath | undefined> {
   try {
     const bytes = await realpath(path, { encoding: 'buffer' });
     return typeof path === 'string' ? bytes.toString() : bytes;
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw refused(error as Error, path.toString());
   }
 }
@@ -94,7 +96,7 @@ export class Chronicle<T extends object = JsonObject> {
   append(event: T, options?: AppendOptions): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
       const line = this.#toLine(event, 'event');
-      const ifEnd = checkIfEnd(options);
+      const ifEnd = this.#checkIfEnd(options);
       this.#checkOpen();
       this.#appender.append(line, ifEnd, resolve, reject);
     });
@@ -107,7 +109,7 @@ export class Chronicle<T extends object = JsonObject> {
   appendMany(events: Iterable<T>, options?: AppendOptions): Promise<AppendResult[]> {
     return new Promise((resolve, reject) => {
       const lines = this.#toLines(events);
-      const ifEnd = checkIfEnd(options);
+      const ifEnd = this.#checkIfEnd(options);
       if (lines.length === 0) {
         resolve([]);
         return;
@@ -123,7 +125,7 @@ export class Chronicle<T extends object = JsonObject> {
    */
   appendSync(event: T, options?: AppendOptions): AppendResult {
     const line = this.#toLine(event, 'event');
-    const ifEnd = checkIfEnd(options);
+    const ifEnd = this.#checkIfEnd(options);
     this.#checkOpen();
     return this.#appender.appendSync(line, ifEnd);
   }
@@ -248,6 +250,20 @@ export class Chronicle<T extends object = JsonObject> {
     return this.#appender.isBroken;
   }
 
+  #checkIfEnd(options: AppendOptions | undefined): number | undefined {
+    if (options === undefined) return undefined;
+    const { ifEnd } = checkOptions(options);
+    if (ifEnd === undefined) return undefined;
+    const { rotateBytes, rotateAge } = this.#settings;
+    if (rotateBytes > 0 || rotateAge > 0) {
+      throw invalid(
+        'ifEnd',
+        'does not go together with rotate: an offset does not tell one file from the next',
+      );
+    }
+    return checkInteger(ifEnd, 'ifEnd', 0);
+  }
+
   #checkOpen(): void {
     if (!this.#closing) return;
     throw new HoldfastError('ECLOSED', `the chronicle '${this.path}' is closed`, { path: this.path });
@@ -265,12 +281,6 @@ export class Chronicle<T extends object = JsonObject> {
   #toLine(event: T, field: string): EventLine {
     return toLine(event, field, this.#settings);
   }
-}
-
-function checkIfEnd(options: AppendOptions | undefined): number | undefined {
-  if (options === undefined) return undefined;
-  const { ifEnd } = checkOptions(options);
-  return ifEnd === undefined ? undefined : checkInteger(ifEnd, 'ifEnd', 0);
 }
 
 /** The line that an event becomes; throws `EVALIDATION` for one that cannot be written. */

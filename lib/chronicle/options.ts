@@ -39,7 +39,10 @@ export type Dedupe = false | 'consecutive' | 'all' | { window: number };
 export interface Rotate {
   /** When the file would be larger than this, in bytes. Events that are appended together stay together. */
   maxBytes?: number;
-  /** When the file is older than this, in milliseconds. */
+  /**
+   * When the file was made longer ago than this, in milliseconds (where the file system does not know when that was: when it
+   * was last written).
+   */
   maxAge?: number;
   /** How many rotated files are kept; older ones are removed. Default: all. */
   keep?: number;

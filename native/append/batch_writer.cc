@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "lock/held_lock.h"
@@ -126,10 +127,19 @@ void BatchWriter::Run() {
     }
     Group group;
     const bool open = std::exchange(opening_, false);
-    if (!open) TakeGroup(&group);
-    guard.unlock();
-    Reply reply = open ? OpenHere() : CommitHere(&group);
-    reply.batches = open ? 1 : group.batches;
+    Reply reply;
+    try {
+      if (!open) TakeGroup(&group);
+      guard.unlock();
+      reply = open ? OpenHere() : CommitHere(&group);
+    } catch (const std::bad_alloc&) {
+      if (guard.owns_lock()) {
+        if (group.batches == 0) batches_.pop_front();
+        guard.unlock();
+      }
+      reply = FailedForMemory();
+    }
+    reply.batches = open ? 1 : std::max<size_t>(group.batches, 1);
     Send(std::move(reply));
     guard.lock();
   }
@@ -155,14 +165,14 @@ void BatchWriter::TakeGroup(Group* group) {
       condition.first += lines;
       group->conditions.push_back(condition);
     }
-    lines += batch.lines;
-    bytes += batch.data.size();
-    group->batches++;
     if (group->data.empty()) {
       group->data = std::move(batch.data);
     } else {
       group->data += batch.data;
     }
+    bytes = group->data.size();
+    lines += batch.lines;
+    group->batches++;
     batches_.pop_front();
   }
   group->lines.reserve(lines);
@@ -173,6 +183,19 @@ void BatchWriter::TakeGroup(Group* group) {
     group->lines.push_back(line);
     rest.remove_prefix(length + 1);
   }
+}
+
+// There was no memory for a commit. Whether its lines are in the file is known; what they are is not
+// remembered.
+Reply BatchWriter::FailedForMemory() {
+  Unlock();
+  known_.Forget();
+  Reply reply;
+  reply.error = {ENOMEM, "write"};
+  reply.file = file_id_;
+  poisoned_ = poisoned_ || writing_;
+  if (writing_) reply.status = Status::kUnknown;
+  return reply;
 }
 
 Reply BatchWriter::OpenHere() {
@@ -199,6 +222,7 @@ Reply BatchWriter::CommitHere(Group* group) {
     reply.status = Status::kPoisoned;
     return reply;
   }
+  writing_ = false;
   if (known_.is_on()) {
     for (Line& line : group->lines) {
       line.id = line_id_.Find(line.text);
@@ -212,6 +236,7 @@ Reply BatchWriter::CommitHere(Group* group) {
   uint64_t judged = kNever;
   int looks = 0;
   for (;;) {
+    if (IsClosing()) return reply;
     if (!locked_) {
       // What can be done before the lock is taken is not done under it. If something goes wrong here, it will
       // there.
@@ -221,7 +246,6 @@ Reply BatchWriter::CommitHere(Group* group) {
           const std::vector<size_t> unsure = Judge(group, size);
           if (!unsure.empty()) {
             if (os::Error error = Ask(unsure, group)) return fail(error);
-            if (IsClosing()) return reply;
             continue;
           }
           judged = known_.index().count();
@@ -233,35 +257,39 @@ Reply BatchWriter::CommitHere(Group* group) {
       if (error) return fail(error);
     }
     if (os::Error error = file_.Size(&size)) return fail(error);
-    if (options_.rotation.IsDue(file_, size, group->data.size())) {
-      if (os::Error error = RotateHere()) return fail(error);
-      reply.rotated = true;
-      continue;
-    }
     if (known_.is_on()) {
       const bool is_known = known_.IsOf(file_, file_id_, size);
-      if (!is_known || size - known_.end() > kMostUnderLock) {
+      // A long tail without newline stays long however often it is looked at: then it is, under the lock.
+      if (!is_known || (size - known_.end() > kMostUnderLock && looks < kMostLooks)) {
+        looks++;
         Unlock();
         if (!is_known) {
           synced_end_ = 0;
           judged = kNever;
-          for (Line& line : group->lines) line.asked.reset();
+          group->copies.clear();
         }
         const os::Error error =
             is_known ? known_.TakeUp(file_, size, false) : known_.Load(file_, file_id_, size);
         // EIO may mean that the file was truncated while it was read; the next look shows it as it is now.
-        if (error && (error.number != EIO || ++looks == kMostLooks)) return fail(error);
+        if (error && (error.number != EIO || looks >= kMostLooks)) return fail(error);
         continue;
       }
       if (os::Error error = known_.TakeUp(file_, size, true)) return fail(error);
     }
     // What was judged before the lock was taken still holds if nobody has written since.
-    if (judged == known_.index().count() && group->conditions.empty()) break;
-    const std::vector<size_t> unsure = Judge(group, size);
-    if (unsure.empty()) break;
-    if (os::Error error = Ask(unsure, group)) return fail(error);
-    if (IsClosing()) return reply;
+    if (judged != known_.index().count() || !group->conditions.empty()) {
+      const std::vector<size_t> unsure = Judge(group, size);
+      if (!unsure.empty()) {
+        if (os::Error error = Ask(unsure, group)) return fail(error);
+        continue;
+      }
+    }
+    if (group->new_lines == 0 || !options_.rotation.IsDue(file_, size, group->new_bytes)) break;
+    if (os::Error error = RotateHere()) return fail(error);
+    reply.rotated = true;
   }
+  std::vector<os::File> rotated;
+  if (os::Error error = OpenRotated(*group, &rotated)) return fail(error);
 
   if (group->new_lines > 0) {
     if (os::Error error = Write(*group, size, &reply)) {
@@ -278,7 +306,7 @@ Reply BatchWriter::CommitHere(Group* group) {
   // Before the sync, so that other processes write while we sync, and sync side by side with us (Aether, VLDB
   // 2010). The order of the lines is fixed by the write; the acknowledgement waits for the sync.
   Unlock();
-  if (os::Error error = SyncAcknowledged(*group, &reply)) {
+  if (os::Error error = SyncAcknowledged(*group, rotated, &reply)) {
     poisoned_ = true;
     reply.status = Status::kUnknown;
     reply.error = error;
@@ -296,6 +324,7 @@ Reply BatchWriter::CommitHere(Group* group) {
 // more.
 os::Error BatchWriter::LockCurrentFile(Reply* reply) {
   const auto began = lock::Clock::now();
+  const auto waited_before = reply->waited;
   for (;;) {
     if (!file_.is_open()) {
       if (os::Error error = os::File::OpenForAppend(options_.path, &file_)) return error;
@@ -315,7 +344,7 @@ os::Error BatchWriter::LockCurrentFile(Reply* reply) {
         if (attempt != lock::Attempt::kInterrupted) break;
       }
     }
-    reply->waited += Since(began);
+    reply->waited = waited_before + Since(began);
     if (attempt == lock::Attempt::kFailed) return error;
     if (attempt != lock::Attempt::kGranted) {
       reply->status = Status::kLockTimeout;
@@ -342,6 +371,7 @@ std::vector<size_t> BatchWriter::Judge(Group* group, uint64_t size) {
   group->conflicts.clear();
   const size_t window = known_.index().window();
   if (window != 0) in_group.reserve(group->lines.size());
+  std::unordered_set<Fingerprint> asked;
 
   auto condition = group->conditions.begin();
   enum { kUnchecked, kMet, kFailed } state = kUnchecked;
@@ -353,17 +383,19 @@ std::vector<size_t> BatchWriter::Judge(Group* group, uint64_t size) {
     Line& line = group->lines[i];
     line.fate = Line::kNew;
     if (window != 0 && line.fingerprint != 0) {
-      if (const auto place = known_.Find(line.fingerprint, group->new_lines)) {
-        if (line.asked != place) {
+      const auto place = known_.Find(line.fingerprint, group->new_lines);
+      const auto copy = group->copies.find(line.fingerprint);
+      if (place && copy != group->copies.end() && copy->second == place) {
+        line.fate = Line::kCopyInFile;
+        line.copy = *place;
+      } else if (place) {
+        // One question for each id is enough: the others of the group are judged when it is answered.
+        if (asked.insert(line.fingerprint).second) {
           unsure.push_back(i);
           line.copy = *place;
-        } else if (line.is_same) {
-          line.fate = Line::kCopyInFile;
-          line.copy = *place;
         }
-      }
-      const auto found = line.fate == Line::kNew ? in_group.find(line.fingerprint) : in_group.end();
-      if (found != in_group.end() && group->new_lines - found->second <= window) {
+      } else if (const auto found = in_group.find(line.fingerprint);
+                 found != in_group.end() && group->new_lines - found->second <= window) {
         const size_t number = numbers[found->second];
         if (LineId::Equal(group->lines[number].id, line.id)) {
           line.fate = Line::kCopyInGroup;
@@ -414,10 +446,15 @@ os::Error BatchWriter::Ask(const std::vector<size_t>& unsure, Group* group) {
   }
   if (closing_) return {};
   const std::vector<bool> answer = *std::exchange(answer_, std::nullopt);
+  guard.unlock();
   for (size_t i = 0; i < unsure.size(); i++) {
-    Line& line = group->lines[unsure[i]];
-    line.asked = line.copy;
-    line.is_same = i < answer.size() && answer[i];
+    const Line& line = group->lines[unsure[i]];
+    if (i < answer.size() && answer[i]) {
+      group->copies[line.fingerprint] = line.copy;
+    } else {
+      Unlock();  // this may read much
+      if (os::Error error = known_.Reject(file_, line.fingerprint, line.copy)) return error;
+    }
   }
   return {};
 }
@@ -449,7 +486,7 @@ os::Error BatchWriter::Write(const Group& group, uint64_t size, Reply* reply) {
   // with a newline it costs one line, which readers skip unless it is whole; left open it would cost our
   // first record too.
   char last = '\n';
-  if (size > 0 && !known_.LastByte(size, &last)) {
+  if (size > 0) {
     if (os::Error error = file_.ReadAt(size - 1, &last, 1)) return error;
   }
   reply->healed = last != '\n';
@@ -463,13 +500,16 @@ os::Error BatchWriter::Write(const Group& group, uint64_t size, Reply* reply) {
     }
   }
   const std::string& data = group.new_lines < group.lines.size() ? some : group.data;
+  writing_ = true;
   if (const os::Error error = file_.Append("\n", heal, data.data(), data.size())) {
+    writing_ = false;
     // A part of it may stand in the file. Its callers are told that it failed, so it must go.
     if (file_.Truncate(size)) reply->status = Status::kUnknown;
     return error;
   }
   reply->start = size + heal;
   reply->end = reply->start + data.size();
+  reply->written = group.new_lines;
   if (!known_.is_on()) return {};
   uint64_t offset = reply->start;
   for (const Line& line : group.lines) {
@@ -500,36 +540,49 @@ void BatchWriter::Report(const Group& group, Reply* reply) {
   }
 }
 
+// Opens the rotated files that hold what lines of the group repeat, which is acknowledged only when it is
+// durable. Before anything is written, because this may fail.
+os::Error BatchWriter::OpenRotated(const Group& group, std::vector<os::File>* out) {
+  if (options_.durability == os::Durability::kNone) return {};
+  std::set<std::string> paths;
+  for (const Line& line : group.lines) {
+    if (line.fate != Line::kCopyInFile) continue;
+    const Location location = known_.Locate(line.copy);
+    if (!location.rotated.empty()) paths.insert(location.rotated);
+  }
+  for (const std::string& path : paths) {
+    os::File file;
+    const os::Error error = os::File::OpenForReading(path, &file);
+    if (error.number == ENOENT) continue;  // removed meanwhile, as too old
+    if (error) return error;
+    out->push_back(std::move(file));
+  }
+  return {};
+}
+
 // Makes durable what the reply acknowledges: the new lines, and what duplicates repeat, whoever wrote that.
-os::Error BatchWriter::SyncAcknowledged(const Group& group, Reply* reply) {
+os::Error BatchWriter::SyncAcknowledged(const Group& group, const std::vector<os::File>& rotated,
+                                        Reply* reply) {
   if (options_.durability == os::Durability::kNone) return {};
   bool here = group.new_lines > 0;
-  std::set<std::string> rotated;
   for (const Duplicate& duplicate : reply->duplicates) {
-    if (!duplicate.path.empty()) {
-      rotated.insert(duplicate.path);
-    } else if (duplicate.offset >= synced_end_) {
-      here = true;
-    }
+    here = here || (duplicate.path.empty() && duplicate.offset >= synced_end_);
   }
+  if (!here && rotated.empty()) return {};
   const auto began = lock::Clock::now();
-  for (const std::string& path : rotated) {
-    os::File file;
-    os::Error error = os::File::OpenForReading(path, &file);
-    if (!error) error = file.Sync(options_.durability);
-    if (error && error.number != ENOENT) return error;
+  for (const os::File& file : rotated) {
+    if (os::Error error = file.Sync(options_.durability)) return error;
   }
   if (here) {
-    os::Error error = file_.Sync(options_.durability);
-    if (!error && !directory_synced_) {
-      // With all directories above it: who wrote the first byte may have synced nothing (kNone, or `echo`).
-      error = os::SyncDirectory(options_.path, true);
-      directory_synced_ = !error;
-    }
-    if (error) return error;
-    synced_end_ = reply->end;
+    if (os::Error error = file_.Sync(options_.durability)) return error;
   }
-  if (here || !rotated.empty()) reply->synced = Since(began);
+  if (!directory_synced_) {
+    // With all directories above it: who wrote the first byte may have synced nothing (kNone, or `echo`).
+    if (os::Error error = os::SyncDirectory(options_.path, true)) return error;
+    directory_synced_ = true;
+  }
+  if (here) synced_end_ = reply->end;
+  reply->synced = Since(began);
   return {};
 }
 

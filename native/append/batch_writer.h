@@ -26,6 +26,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "append/known_events.h"
@@ -92,6 +93,7 @@ struct Reply {
   os::FileId file;
   uint64_t start = 0;  // where the first line that was written stands
   uint64_t end = 0;    // the end of the file, after the group
+  size_t written = 0;  // how many lines that are
   bool healed = false;
   bool rotated = false;
   size_t known_ids = 0;                // how many are remembered
@@ -126,9 +128,6 @@ class BatchWriter : public std::enable_shared_from_this<BatchWriter> {
     std::string_view text;  // without newline
     std::string_view id;
     Fingerprint fingerprint = 0;
-    // What JavaScript said of the event at this place.
-    std::optional<uint64_t> asked;
-    bool is_same = false;
     // What becomes of it.
     enum Fate { kNew, kCopyInFile, kCopyInGroup, kRefused } fate = kNew;
     uint64_t copy = 0;  // the place, or the index of the line
@@ -140,6 +139,8 @@ class BatchWriter : public std::enable_shared_from_this<BatchWriter> {
     std::vector<Line> lines;
     std::vector<Condition> conditions;
     std::vector<size_t> conflicts;
+    // The places of events that JavaScript has seen to have these ids.
+    std::unordered_map<Fingerprint, uint64_t> copies;
     size_t new_lines = 0;
     size_t new_bytes = 0;
   };
@@ -157,7 +158,9 @@ class BatchWriter : public std::enable_shared_from_this<BatchWriter> {
   os::Error RotateHere();
   os::Error Write(const Group& group, uint64_t size, Reply* reply);
   void Report(const Group& group, Reply* reply);
-  os::Error SyncAcknowledged(const Group& group, Reply* reply);
+  os::Error OpenRotated(const Group& group, std::vector<os::File>* out);
+  os::Error SyncAcknowledged(const Group& group, const std::vector<os::File>& rotated, Reply* reply);
+  Reply FailedForMemory();
   void Unlock();
 
   const Options options_;
@@ -181,6 +184,7 @@ class BatchWriter : public std::enable_shared_from_this<BatchWriter> {
   bool directory_synced_ = false;
   bool locked_ = false;
   bool poisoned_ = false;
+  bool writing_ = false;  // lines of the group may be in the file
   uint64_t synced_end_ = 0;
   KnownEvents known_;
 };

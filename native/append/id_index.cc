@@ -28,6 +28,18 @@ bool IdIndex::Add(Fingerprint id, uint64_t place) {
   return is_new;
 }
 
+void IdIndex::Replace(Fingerprint id, std::optional<uint64_t> place) {
+  const auto found = table_.Find(id);
+  if (window_ == kAll && place) {
+    table_.Put(id, *place);
+  } else if (found && place) {
+    ring_[static_cast<size_t>(*found % window_)].place = *place;
+  } else if (found) {
+    if (window_ != kAll) ring_[static_cast<size_t>(*found % window_)].id = 0;
+    table_.Erase(id);
+  }
+}
+
 std::optional<uint64_t> IdIndex::Find(Fingerprint id, size_t ahead) const {
   if (id == 0) return std::nullopt;
   const auto found = table_.Find(id);

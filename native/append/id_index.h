@@ -27,6 +27,9 @@ class IdIndex {
   // the answer is false.
   bool Add(Fingerprint id, uint64_t place);
 
+  // The id, which is known, is found at this place from now on, or is not known any more.
+  void Replace(Fingerprint id, std::optional<uint64_t> place);
+
   // Where the first event with this id stands that will be among the last `window` when `ahead` more events
   // have been added.
   std::optional<uint64_t> Find(Fingerprint id, size_t ahead) const;

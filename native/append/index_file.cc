@@ -14,7 +14,11 @@ namespace {
 constexpr uint64_t kHeaderMagic = 0x3173646974736668;  // "hfstids1"
 constexpr uint64_t kChunkMagic = 0x6b6e756863736469;   // "idschunk"
 constexpr size_t kMostRecords = 65'536;
-constexpr uint64_t kMarkBytes = 96;
+constexpr uint64_t kFirstMarkBytes = 256;
+constexpr uint64_t kLastMarkBytes = 4096;
+
+// The shortest line of an event with an id, {"k":"i"} with its newline.
+constexpr uint64_t kLeastLineBytes = 10;
 
 struct Header {
   uint64_t magic, key_hash, device, inode, checksum;
@@ -36,12 +40,14 @@ uint64_t ChecksumOf(const Chunk& chunk, const void* records, size_t length) {
   return Hash(BytesOf(&chunk, offsetof(Chunk, checksum))) ^ Hash(BytesOf(records, length));
 }
 
-// A hash of the chronicle's bytes before `end`: they hold the id of the last event, so they tell one file
-// from another that was truncated and has grown again.
+// A hash of the chronicle's first bytes and of those before `end`, which hold the last event: they tell one
+// file from another that was truncated and has grown again.
 bool MarkOf(const os::File& chronicle, uint64_t end, uint64_t* mark) {
-  std::string bytes(static_cast<size_t>(std::min(end, kMarkBytes)), '\0');
-  if (chronicle.ReadAt(end - bytes.size(), bytes.data(), bytes.size())) return false;
-  *mark = Hash(bytes);
+  std::string first(static_cast<size_t>(std::min(end, kFirstMarkBytes)), '\0');
+  std::string last(static_cast<size_t>(std::min(end, kLastMarkBytes)), '\0');
+  if (chronicle.ReadAt(0, first.data(), first.size())) return false;
+  if (chronicle.ReadAt(end - last.size(), last.data(), last.size())) return false;
+  *mark = Hash(first) * 31 + Hash(last);
   return true;
 }
 
@@ -57,7 +63,10 @@ uint64_t IndexFile::Load(std::string path, uint64_t key_hash, const os::File& ch
   os::File file;
   if (size == 0 || os::File::OpenBeside(path_, chronicle, false, &file) || !HasHeader(file)) return 0;
   uint64_t length = 0;
-  if (!file.Size(&length)) reserve(static_cast<size_t>(length / sizeof(Record)));
+  // There are no more of them than there can be events, whatever the file of ids says.
+  if (!file.Size(&length)) {
+    reserve(static_cast<size_t>(std::min(length / sizeof(Record), size / kLeastLineBytes)));
+  }
   bytes_ = sizeof(Header);
   ReadChunks(file, chronicle, found);
   return end_;
@@ -117,7 +126,8 @@ void IndexFile::Save(const os::File& chronicle, uint64_t end) {
     const auto known = std::find_if(collected_.begin(), collected_.end(),
                                     [this](const Record& record) { return record.offset >= end_; });
     collected_.erase(collected_.begin(), known);
-    for (size_t at = 0; end > end_;) {
+    size_t at = 0;
+    while (end > end_) {
       // Each as large as a reader takes, and each with an end of its own.
       const size_t count = std::min(collected_.size() - at, kMostRecords);
       const uint64_t to = at + count == collected_.size() ? end : collected_[at + count].offset;
@@ -133,7 +143,7 @@ void IndexFile::Save(const os::File& chronicle, uint64_t end) {
       end_ = to;
       at += count;
     }
-    collected_.clear();
+    collected_.erase(collected_.begin(), collected_.begin() + static_cast<std::ptrdiff_t>(at));
   } else {
     path_.clear();
     collected_.clear();

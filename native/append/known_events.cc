@@ -14,8 +14,59 @@ namespace {
 
 constexpr size_t kChunkBytes = size_t{1} << 18;
 
-// Enough to hold the id at the end of a line.
-constexpr uint64_t kMarkBytes = 96;
+// The mark is the last line, or so much of it, which holds the id of an event wherever that stands in it; and
+// no less than the other, because a line may be short.
+constexpr uint64_t kMostMarkBytes = 4096;
+constexpr uint64_t kLeastMarkBytes = 96;
+
+// Of the bytes that end where the mark ends, those that are the mark.
+std::string_view MarkIn(std::string_view bytes) {
+  if (bytes.size() > kMostMarkBytes) bytes.remove_prefix(bytes.size() - kMostMarkBytes);
+  const size_t newline = bytes.size() < 2 ? std::string_view::npos : bytes.rfind('\n', bytes.size() - 2);
+  const size_t line = newline == std::string_view::npos ? 0 : newline + 1;
+  const size_t least = bytes.size() - std::min<size_t>(bytes.size(), kLeastMarkBytes);
+  return bytes.substr(std::min(line, least));
+}
+
+// Calls `take` with each line from `from` to `to` and its offset, without newline, until that answers false;
+// lines that are longer than `most` are left out. `end` is where the last one ends that has a newline; with
+// `whole`, the last one need not have one.
+template <typename Take>
+os::Error EachLine(const os::File& file, uint64_t from, uint64_t to, uint64_t most, bool whole,
+                   std::string* buffer, uint64_t* end, Take take) {
+  size_t kept = 0;         // bytes of a line that has begun, at the front of the buffer
+  uint64_t offset = from;  // where that line begins
+  bool too_long = false;   // then its bytes are not kept
+  *end = from;
+  for (uint64_t at = from; at < to;) {
+    const size_t length = static_cast<size_t>(std::min<uint64_t>(to - at, kChunkBytes));
+    if (buffer->size() < kept + length) buffer->resize(kept + length);
+    if (os::Error error = file.ReadAt(at, &(*buffer)[kept], length)) return error;
+    at += length;
+    const char* line = buffer->data();
+    const char* const stop = buffer->data() + kept + length;
+    const char* search = line + kept;
+    while (const char* newline =
+               static_cast<const char*>(std::memchr(search, '\n', static_cast<size_t>(stop - search)))) {
+      const std::string_view text(line, static_cast<size_t>(newline - line));
+      if (!too_long && text.size() <= most && !take(text, offset)) return {};
+      too_long = false;
+      search = line = newline + 1;
+      offset = at - static_cast<uint64_t>(stop - line);
+      *end = offset;
+    }
+    kept = static_cast<size_t>(stop - line);
+    if (kept > most) too_long = true;
+    if (too_long) kept = 0;
+    std::memmove(buffer->data(), line, kept);
+  }
+  if (whole && *end < to) {
+    if (!too_long) take(std::string_view(buffer->data(), kept), offset);
+    *end = to;
+  }
+  if (buffer->size() > 4 * kChunkBytes) *buffer = std::string();
+  return {};
+}
 
 // Where the last `lines` lines of the file begin, and how many of them there are.
 os::Error StartOfLast(const os::File& file, uint64_t size, uint64_t lines, uint64_t* start,
@@ -53,7 +104,7 @@ KnownEvents::KnownEvents(std::string path, const LineId& line_id, size_t window,
 
 bool KnownEvents::IsOf(const os::File& file, const os::FileId& id, uint64_t size) const {
   if (id != file_ || size < end_) return false;
-  char now[kMarkBytes];
+  char now[kMostMarkBytes];
   return !file.ReadAt(end_ - mark_.size(), now, mark_.size()) &&
          std::memcmp(now, mark_.data(), mark_.size()) == 0;
 }
@@ -61,38 +112,39 @@ bool KnownEvents::IsOf(const os::File& file, const os::FileId& id, uint64_t size
 os::Error KnownEvents::Load(const os::File& file, const os::FileId& id, uint64_t size) {
   file_ = {};
   uint64_t lines = index_.window();
+  const bool all = lines == IdIndex::kAll;
   for (bool enough = false; !enough; lines *= 2) {
     index_.Clear();
     rotated_.clear();
-    first_place_ = 0;
     std::vector<std::string> paths;
-    // Without a list of rotated files, those of the file itself are all that is known.
-    if (with_rotated_) RotatedFiles(path_, &paths);
-
+    if (with_rotated_) {
+      if (os::Error error = RotatedFiles(path_, &paths)) return error;
+    }
     uint64_t start = 0, counted = 0;
-    if (index_.window() != IdIndex::kAll) {
+    if (!all) {
       if (os::Error error = StartOfLast(file, size, lines, &start, &counted)) return error;
     }
-    std::vector<std::pair<os::File, uint64_t>> starts;
+    std::vector<uint64_t> starts;
     for (auto path = paths.rbegin(); path != paths.rend() && counted < lines; ++path) {
       RotatedFile rotated{*path, 0, 0};
       os::File opened;
-      // One that is removed meanwhile is one that nobody wants to know any more.
-      if (os::File::OpenForReading(rotated.path, &opened) || opened.Size(&rotated.size)) continue;
+      os::Error error = os::File::OpenForReading(rotated.path, &opened);
+      if (error.number == ENOENT) continue;  // removed meanwhile, as too old
+      if (!error) error = opened.Size(&rotated.size);
       uint64_t begin = 0, more = 0;
-      if (index_.window() != IdIndex::kAll) {
-        if (StartOfLast(opened, rotated.size, lines - counted, &begin, &more)) continue;
-      }
+      if (!error && !all) error = StartOfLast(opened, rotated.size, lines - counted, &begin, &more);
+      if (error) return error;
       counted += more;
       rotated_.insert(rotated_.begin(), std::move(rotated));
-      starts.emplace(starts.begin(), std::move(opened), begin);
+      starts.insert(starts.begin(), begin);
     }
+    first_place_ = 0;
     for (size_t i = 0; i < rotated_.size(); i++) {
       rotated_[i].first_place = first_place_;
-      const auto& [opened, begin] = starts[i];
-      if (os::Error error = LoadFile(opened, IndexPath(rotated_[i].path), begin, rotated_[i].size, true)) {
-        return error;
-      }
+      os::File opened;
+      os::Error error = os::File::OpenForReading(rotated_[i].path, &opened);
+      if (!error) error = LoadFile(opened, IndexPath(rotated_[i].path), starts[i], rotated_[i].size, true);
+      if (error && error.number != ENOENT) return error;
       first_place_ += rotated_[i].size;
     }
     if (os::Error error = LoadFile(file, IndexPath(path_), start, size, false)) return error;
@@ -105,18 +157,20 @@ os::Error KnownEvents::Load(const os::File& file, const os::FileId& id, uint64_t
 
 os::Error KnownEvents::LoadFile(const os::File& file, std::string index_path, uint64_t from, uint64_t size,
                                 bool whole) {
-  uint64_t end = 0;
-  if (index_.window() == IdIndex::kAll) {
+  const bool all = index_.window() == IdIndex::kAll;
+  if (all) {
     os::FileId id;
     if (os::Error error = file.Id(&id)) return error;
     from = index_file_.Load(
         std::move(index_path), line_id_.key_hash(), file, id, size,
         [this](size_t more) { index_.Reserve(more); },
-        [this](Fingerprint found, uint64_t offset) { index_.Add(found, first_place_ + offset); });
+        [this](Fingerprint found, uint64_t offset) {
+          // An id stands there twice where the first place was found to be wrong.
+          if (!index_.Add(found, first_place_ + offset)) index_.Replace(found, first_place_ + offset);
+        });
   }
-  if (os::Error error = Scan(file, from, size, whole, &end)) return error;
-  end_ = end;
-  Save(file);
+  if (os::Error error = Scan(file, from, size, whole, &end_)) return error;
+  if (all) index_file_.Save(file, end_);
   return {};
 }
 
@@ -130,49 +184,48 @@ os::Error KnownEvents::TakeUp(const os::File& file, uint64_t size, bool whole) {
   return error;
 }
 
-bool KnownEvents::LastByte(uint64_t end, char* out) const {
-  if (end != end_ || mark_.empty()) return false;
-  *out = mark_.back();
-  return true;
-}
-
 os::Error KnownEvents::Scan(const os::File& file, uint64_t from, uint64_t to, bool whole, uint64_t* end) {
-  size_t kept = 0;         // bytes of a line that has begun, at the front of the buffer
-  uint64_t offset = from;  // where that line begins
-  bool too_long = false;   // then its bytes are not kept
-  *end = from;
-  for (uint64_t at = from; at < to;) {
-    const size_t length = static_cast<size_t>(std::min<uint64_t>(to - at, kChunkBytes));
-    if (buffer_.size() < kept + length) buffer_.resize(kept + length);
-    if (os::Error error = file.ReadAt(at, &buffer_[kept], length)) return error;
-    at += length;
-    const char* line = buffer_.data();
-    const char* const stop = buffer_.data() + kept + length;
-    const char* search = line + kept;
-    while (const char* newline =
-               static_cast<const char*>(std::memchr(search, '\n', static_cast<size_t>(stop - search)))) {
-      if (!too_long) TakeUpLine(file, {line, static_cast<size_t>(newline - line)}, offset);
-      too_long = false;
-      search = line = newline + 1;
-      offset = at - static_cast<uint64_t>(stop - line);
-      *end = offset;
-    }
-    kept = static_cast<size_t>(stop - line);
-    if (kept > most_line_bytes_) too_long = true;
-    if (too_long) kept = 0;
-    std::memmove(buffer_.data(), line, kept);
-  }
-  if (whole && *end < to) {
-    if (!too_long) TakeUpLine(file, {buffer_.data(), kept}, offset);
-    *end = to;
-  }
-  if (buffer_.size() > 4 * kChunkBytes) buffer_ = std::string();
-  return {};
+  return EachLine(file, from, to, most_line_bytes_, whole, &buffer_, end,
+                  [&](std::string_view line, uint64_t offset) {
+                    if (LineId::IsEvent(line)) {
+                      Add(file, line_id_.FingerprintOf(line_id_.Find(line)), offset);
+                    }
+                    return true;
+                  });
 }
 
-void KnownEvents::TakeUpLine(const os::File& file, std::string_view line, uint64_t offset) {
-  if (!LineId::IsEvent(line) || line.size() > most_line_bytes_) return;
-  Add(file, line_id_.FingerprintOf(line_id_.Find(line)), offset);
+os::Error KnownEvents::Reject(const os::File& file, Fingerprint id, uint64_t place) {
+  std::optional<uint64_t> next;
+  const auto search = [&](const os::File& in, uint64_t from, uint64_t to, uint64_t first_place) {
+    uint64_t end = 0;
+    return EachLine(
+        in, from, to, most_line_bytes_, true, &buffer_, &end, [&](std::string_view line, uint64_t offset) {
+          const bool other = first_place + offset != place;
+          const bool same = LineId::IsEvent(line) && line_id_.FingerprintOf(line_id_.Find(line)) == id;
+          if (other && same) next = first_place + offset;
+          return !next;
+        });
+  };
+  const Location location = Locate(place);
+  bool reached = location.rotated.empty();
+  for (const RotatedFile& rotated : rotated_) {
+    reached = reached || rotated.path == location.rotated;
+    if (!reached || location.rotated.empty() || next) continue;
+    os::File opened;
+    os::Error error = os::File::OpenForReading(rotated.path, &opened);
+    const bool first = rotated.path == location.rotated;
+    if (!error) {
+      error = search(opened, first ? location.offset : 0, rotated.size, rotated.first_place);
+    } else if (error.number == ENOENT && first) {
+      break;  // with the events of a file that is gone, nobody compares any more
+    }
+    if (error && error.number != ENOENT) return error;
+  }
+  if (!next && location.rotated.empty()) {
+    if (os::Error error = search(file, location.offset, end_, first_place_)) return error;
+  }
+  index_.Replace(id, next);
+  return {};
 }
 
 void KnownEvents::Add(const os::File& file, Fingerprint id, uint64_t offset) {
@@ -182,13 +235,17 @@ void KnownEvents::Add(const os::File& file, Fingerprint id, uint64_t offset) {
 
 os::Error KnownEvents::Mark(const os::File& file, uint64_t end) {
   end_ = end;
-  mark_.resize(static_cast<size_t>(std::min(end, kMarkBytes)));
-  return file.ReadAt(end - mark_.size(), mark_.data(), mark_.size());
+  std::string bytes(static_cast<size_t>(std::min(end, kMostMarkBytes)), '\0');
+  if (os::Error error = file.ReadAt(end - bytes.size(), bytes.data(), bytes.size())) return error;
+  mark_ = MarkIn(bytes);
+  return {};
 }
 
 void KnownEvents::SetEnd(const os::File& file, uint64_t end, std::string_view last_bytes) {
-  if (last_bytes.size() >= kMarkBytes) {
-    mark_ = last_bytes.substr(last_bytes.size() - kMarkBytes);
+  const std::string_view mark = MarkIn(last_bytes);
+  // A line more, or enough of one: what stands before it does not matter.
+  if (mark.size() < last_bytes.size() || mark.size() >= kMostMarkBytes) {
+    mark_ = mark;
     end_ = end;
   } else if (Mark(file, end)) {
     // What was written stays written. Without the mark, the file is looked at afresh.
@@ -235,7 +292,10 @@ os::Error KnownEvents::ReadLine(const os::File& file, uint64_t place, std::strin
 }
 
 void KnownEvents::Save(const os::File& file) {
-  if (index_.window() == IdIndex::kAll) index_file_.Save(file, end_);
+  uint64_t size = 0;
+  if (index_.window() == IdIndex::kAll && !file.Size(&size) && IsOf(file, file_, size)) {
+    index_file_.Save(file, end_);
+  }
 }
 
 }  // namespace holdfast::append

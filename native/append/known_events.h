@@ -50,13 +50,18 @@ class KnownEvents {
   void AddWritten(const os::File& file, Fingerprint id, uint64_t offset) { Add(file, id, offset); }
   void SetEnd(const os::File& file, uint64_t end, std::string_view last_bytes);
 
-  // The byte before `end`, where it is known.
-  bool LastByte(uint64_t end, char* out) const;
-
   std::optional<uint64_t> Find(Fingerprint id, size_t ahead) const { return index_.Find(id, ahead); }
+
+  // What stands at this place is no event with this id: takes the next one that may be, if there is any.
+  // Reads the file up to there; rare enough, for it takes a damaged line that has the id of an event, or a
+  // rotated file that is gone.
+  os::Error Reject(const os::File& file, Fingerprint id, uint64_t place);
   Location Locate(uint64_t place) const;
   // The line that stands there, without its newline; empty where it is not there any more, or is too long.
   os::Error ReadLine(const os::File& file, uint64_t place, std::string* line) const;
+
+  // Nothing is known any more; the file has to be looked at afresh.
+  void Forget() { file_ = {}; }
 
   // Writes what the file of ids lacks.
   void Save(const os::File& file);
@@ -72,7 +77,6 @@ class KnownEvents {
   // Takes up the lines from `from` to `to`, and says where the last one ends that has a newline; with
   // `whole`, the last one need not have one.
   os::Error Scan(const os::File& file, uint64_t from, uint64_t to, bool whole, uint64_t* end);
-  void TakeUpLine(const os::File& file, std::string_view line, uint64_t offset);
   void Add(const os::File& file, Fingerprint id, uint64_t offset);
   os::Error Mark(const os::File& file, uint64_t end);
 

@@ -85,7 +85,7 @@ bool Rotation::IsDue(const os::File& file, uint64_t size, uint64_t more) const {
 }
 
 os::Error RotatedFiles(const std::string& path, std::vector<std::string>* out) {
-  const size_t slash = path.find_last_of("/\\");
+  const size_t slash = path.find_last_of(os::kSeparators);
   const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   const std::string prefix = (slash == std::string::npos ? path : path.substr(slash + 1)) + '.';
   std::vector<std::string> names;
@@ -109,7 +109,10 @@ os::Error Rotate(const std::string& path) {
     const std::string& last = rotated.back();
     time = std::max(time, TimeOf(last.substr(path.size() + 1)) + Milliseconds(1));
   }
-  const std::string name = path + '.' + StampOf(time);
+  std::string name;
+  // Nobody else renames while we hold the lock; but what was listed may not be all that is there.
+  for (os::FileId taken; name.empty() || !os::Identify(name, &taken); time++)
+    name = path + '.' + StampOf(time);
   if (os::Error error = os::Rename(path, name)) return error;
   // Only a cache: if this fails, it is made again.
   os::Rename(IndexPath(path), IndexPath(name));

@@ -34,7 +34,7 @@ constexpr size_t kMostLocalDirectories = 4096;
 constexpr int kMostMovesHere = 16;
 
 std::string DirectoryOf(const std::string& path) {
-  const size_t slash = path.find_last_of("/\\");
+  const size_t slash = path.find_last_of(os::kSeparators);
   return slash == std::string::npos ? "." : path.substr(0, slash + 1);
 }
 

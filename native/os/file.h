@@ -11,6 +11,13 @@
 
 namespace holdfast::os {
 
+// What stands between the parts of a path.
+#ifdef _WIN32
+constexpr char kSeparators[] = "/\\";
+#else
+constexpr char kSeparators[] = "/";
+#endif
+
 // A system call that failed. `number` is errno (0: no error); `syscall` is its name, as node:fs would print
 // it.
 struct Error {

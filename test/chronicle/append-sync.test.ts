@@ -52,13 +52,16 @@ describe('appendSync', () => {
 });
 
 describe('process.exit', () => {
-  it.each(['at once', 'in exit', 'in a worker'])('writes what was appended before: %s', async (how) => {
-    const file = newFile();
-    const program = new Program('append-and-exit', how, file);
-    expect(await program.exited).toBe(0);
-    expect(existsSync(file)).toBe(true);
-    expect(eventsOf(file).map(({ eventId }) => eventId)).toEqual(
-      Array.from({ length: 1000 }, (_, n) => `${n}`),
-    );
-  });
+  it.each(['at once', 'in exit', 'in exit without waiting', 'in a worker'])(
+    'writes what was appended before: %s',
+    async (how) => {
+      const file = newFile();
+      const program = new Program('append-and-exit', how, file);
+      expect(await program.exited).toBe(0);
+      expect(existsSync(file)).toBe(true);
+      expect(eventsOf(file).map(({ eventId }) => eventId)).toEqual(
+        Array.from({ length: 1000 }, (_, n) => `${n}`),
+      );
+    },
+  );
 });

@@ -159,6 +159,41 @@ describe('The file of ids', () => {
     expect(found.at(-1)).toBe(true);
   });
 
+  it('is not written by a handle whose chronicle was truncated since', async () => {
+    const file = newFile();
+    const first = await openChronicle(file, { dedupe: 'all' });
+    await first.appendMany(events(0, 5));
+    truncateSync(file, 0);
+    await append(file, events(10, 20));
+    await saved(file);
+    await first.close();
+    expect(await append(file, events(10, 20))).not.toContain(false);
+  });
+
+  it('is no reason to ask for more memory than the chronicle can need, however large it is', async () => {
+    const file = await chronicleWithIds();
+    truncateSync(`${file}.ids`, 2 ** 40);
+    await using chronicle = await openChronicle(file, { dedupe: 'all' });
+    expect(await chronicle.append({ eventId: 'event 7' })).toMatchObject({ duplicate: true });
+    expect(chronicle.stats().known.bytes).toBeLessThan(1_000_000);
+  });
+
+  it.skipIf(unwatchable)('leaves out no id where a write to it has failed', async () => {
+    const file = newFile();
+    const calls = await SystemCalls.under(join(file, '..'));
+    const process = await ChronicleProcess.open(file, { dedupe: 'all' }, { env: calls.env });
+    // Two writes: the header, and the first chunk, which fails.
+    let writes = 0;
+    calls.answerAll(({ name, path }) =>
+      name === 'writev' && path === 'chronicle.ids' && ++writes === 2 ? { fail: 'ENOSPC' } : 'go',
+    );
+    for (let n = 0; n < 70_000; n += 10_000) await process.appendMany(events(n, n + 10_000));
+    await process.ask('close');
+    const found = await append(file, [...events(0, 70_000)]);
+    expect(found).not.toContain(false);
+    expect(writes).toBeGreaterThan(2);
+  });
+
   it('is not believed where it is that of another chronicle', async () => {
     const [file, other] = [await chronicleWithIds(), newFile()];
     await append(other, events(500, 510));

@@ -124,3 +124,33 @@ describe("C5: a duplicate's offset is that of the first copy", () => {
     await chronicle.close();
   });
 });
+
+describe('C5: a damaged line that has the id of an event is no event', () => {
+  const damaged = '{"eventId":"a","order":{"n":1}';
+
+  it('and the event is written, once', async () => {
+    const file = join(temporaryDirectory(), 'chronicle');
+    writeFileSync(file, damaged);
+    for (let opened = 0; opened < 3; opened++) {
+      const chronicle = await openChronicle(file);
+      for (let n = 0; n < 2; n++) {
+        const duplicate = opened + n > 0;
+        expect(await chronicle.append({ eventId: 'a' })).toMatchObject({
+          offset: damaged.length + 1,
+          duplicate,
+        });
+      }
+      await chronicle.close();
+    }
+  });
+
+  it('also where several callers send it at once', async () => {
+    const file = join(temporaryDirectory(), 'chronicle');
+    writeFileSync(file, `${damaged}\n{"eventId":"z"}\n`);
+    const chronicle = await openChronicle(file);
+    const sent = ['q', 'a', 'a', 'z', 'z', 'a'];
+    const results = await Promise.all(sent.map((eventId) => chronicle.append({ eventId })));
+    expect(results.map(({ duplicate }) => duplicate)).toEqual([false, false, true, true, true, true]);
+    await chronicle.close();
+  });
+});

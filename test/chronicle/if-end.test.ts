@@ -44,6 +44,7 @@ describe('append with ifEnd', () => {
     const events = [{ eventId: 'b' }, { eventId: 'a' }, { eventId: 'c' }];
     await expect(chronicle.appendMany(events, { ifEnd: 0 })).rejects.toMatchObject({ code: 'ECONFLICT' });
     expect(eventsOf(file)).toHaveLength(1);
+    expect(chronicle.stats()).toMatchObject({ events: 1, eventsPerCommit: { max: 1 } });
     const { length: end } = (await chronicle.tail(1))[0] ?? { length: 0 };
     const results = await chronicle.appendMany(events, { ifEnd: end });
     expect(results.map(({ duplicate }) => duplicate)).toEqual([false, true, false]);

@@ -220,3 +220,18 @@ describe('a file that is rotated under several processes', () => {
     expect(idsOf(file)).toEqual(['second']);
   });
 });
+
+describe('A file that is truncated and has grown again to the same size', () => {
+  it('is told apart by its last line, wherever in it the id stands', async () => {
+    const file = newFile();
+    const fill = 'x'.repeat(200);
+    const ours = await openChronicle(file);
+    const other = await openChronicle(file);
+    for (let n = 0; n < 9; n++) await ours.append({ eventId: `a${n}`, fill });
+    truncateSync(file, 0);
+    for (let n = 0; n < 9; n++) await other.append({ eventId: `b${n}`, fill });
+    expect(await ours.append({ eventId: 'b3', fill })).toMatchObject({ duplicate: true });
+    expect(await ours.append({ eventId: 'a3', fill })).toMatchObject({ duplicate: false });
+    await Promise.all([ours.close(), other.close()]);
+  });
+});

@@ -1,7 +1,7 @@
 /**
  * Rotation by the writers themselves: agreed under the lock, so that no line is lost or split, whoever writes.
  */
-import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type JsonObject, lock, openChronicle, readChronicle } from 'holdfast';
 import { describe, expect, it } from 'vitest';
@@ -84,6 +84,49 @@ describe('rotate', () => {
       }
     }
     expect(Math.max(...countIds(allEventsOf(file)).values())).toBe(1);
+  });
+
+  it('C5: writes an event again whose file was removed, and knows it from then on', async () => {
+    const file = newFile();
+    const old = `${file}.20200101T000000.000Z`;
+    writeFileSync(old, '{"eventId":"a"}\n');
+    const options = { rotate: { maxBytes: 1_000_000 }, dedupe: 'all' } as const;
+    {
+      await using chronicle = await openChronicle(file, options);
+      expect(await chronicle.append({ eventId: 'a' })).toMatchObject({ duplicate: true, rotated: old });
+      rmSync(old);
+      expect(await chronicle.append({ eventId: 'a' })).toEqual({ offset: 0, eventId: 'a', duplicate: false });
+      expect(await chronicle.append({ eventId: 'a' })).toEqual({ offset: 0, eventId: 'a', duplicate: true });
+    }
+    await using reopened = await openChronicle(file, options);
+    expect(await reopened.append({ eventId: 'a' })).toMatchObject({ offset: 0, duplicate: true });
+  });
+
+  it('splits what many callers append at once, and lets duplicates alone begin no new file', async () => {
+    const file = newFile();
+    await using chronicle = await openChronicle(file, { rotate: { maxBytes: 1000 } });
+    const appendAll = () =>
+      Promise.all(
+        Array.from({ length: 200 }, (_, n) => chronicle.append({ eventId: `${n}`, text: 'ü'.repeat(20) })),
+      );
+    await appendAll();
+    for (const one of [...rotatedOf(file), file]) expect(statSync(one).size).toBeLessThanOrEqual(1000);
+    const before = rotatedOf(file);
+    expect((await appendAll()).every(({ duplicate }) => duplicate)).toBe(true);
+    expect(rotatedOf(file)).toEqual(before);
+  });
+
+  it('of a file with a backslash in its name', async () => {
+    const file = join(temporaryDirectory(memory), 'back\\slash');
+    await using chronicle = await openChronicle(file, { rotate: { maxBytes: 1 } });
+    for (const eventId of ['a', 'b']) await chronicle.append({ eventId });
+    expect(rotatedOf(file)).toHaveLength(1);
+  });
+
+  it('EVALIDATION: refuses ifEnd, for an offset does not tell one file from the next', async () => {
+    await using chronicle = await openChronicle(newFile(), { rotate: { maxBytes: 1 } });
+    const refusal = { code: 'EVALIDATION', field: 'ifEnd' };
+    await expect(chronicle.append({}, { ifEnd: 0 })).rejects.toMatchObject(refusal);
   });
 
   it('C2: of many processes, none of which loses, splits or repeats an event', async () => {

@@ -142,3 +142,19 @@ describe('C3: a complete line is never changed', () => {
     expect(eventsOf(file)).toHaveLength(2000 + 120);
   });
 });
+
+describe('C3: a torn tail of megabytes', () => {
+  it.each([
+    ['of a long event', 'x'],
+    ['of NUL bytes', '\0'],
+  ])('%s is closed like any other', async (_, fill) => {
+    const tail = fill.repeat(3_000_000);
+    const file = fileWith(whole, tail);
+    const chronicle = await openChronicle(file, { onCorrupt: 'skip' });
+    expect(await chronicle.append({ eventId: 'one' })).toMatchObject({ offset: 0, duplicate: true });
+    expect(await chronicle.append({ eventId: 'two' })).toMatchObject({
+      offset: whole.length + tail.length + 1,
+    });
+    await chronicle.close();
+  });
+});

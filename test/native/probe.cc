@@ -24,6 +24,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -176,7 +177,9 @@ const SystemCalls watched = {
     },
     [](int descriptor, void* buffer, size_t length, off_t offset) {
       return Watch("pread", static_cast<long>(length), PathOf(descriptor), [&](Answer answer) {
-        const size_t asked = answer.what == Answer::kShort ? static_cast<size_t>(answer.number) : length;
+        // Never more than was asked for: there is no room for it.
+        const size_t asked =
+            answer.what == Answer::kShort ? std::min(static_cast<size_t>(answer.number), length) : length;
         const ssize_t count = real.pread(descriptor, buffer, asked, offset);
         if (answer.what == Answer::kLast && count > 0)
           static_cast<char*>(buffer)[count - 1] = static_cast<char>(answer.number);
@@ -289,7 +292,8 @@ STANDS_BEFORE ssize_t pread64(int descriptor, void* buffer, size_t length, off64
 
 STANDS_BEFORE ssize_t write(int descriptor, const void* buffer, size_t length) {
   return WatchNode("write", static_cast<long>(length), descriptor, [&](Answer answer) {
-    const size_t asked = answer.what == Answer::kShort ? static_cast<size_t>(answer.number) : length;
+    const size_t asked =
+        answer.what == Answer::kShort ? std::min(static_cast<size_t>(answer.number), length) : length;
     return REAL(write)(descriptor, buffer, asked);
   });
 }

@@ -9,10 +9,13 @@ if (how === 'in a worker') {
 } else {
   const chronicle = await openChronicle(file);
   const events = Array.from({ length: 1000 }, (_, n) => ({ eventId: `${n}` }));
-  const last = how === 'in exit' ? events.splice(999) : [];
-  process.on('exit', () => {
-    for (const event of last) chronicle.appendSync(event);
-  });
+  const last = how.startsWith('in exit') ? events.splice(990) : [];
   for (const event of events) void chronicle.append(event);
+  process.on('exit', () => {
+    for (const event of last) {
+      if (how === 'in exit') chronicle.appendSync(event);
+      else void chronicle.append(event);
+    }
+  });
   process.exit();
 }
