@@ -4,13 +4,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { constants, type Stats, unlinkSync } from 'node:fs';
-import { type FileHandle, open, readlink, realpath, stat, unlink } from 'node:fs/promises';
-import { constants as osConstants } from 'node:os';
-import { sep } from 'node:path';
+import { type FileHandle, open, stat, unlink } from 'node:fs/promises';
 import type { Durability } from '../chronicle/options.js';
-import { irregular, refused, replacementUnsynced, systemError } from '../errors.js';
+import { irregular, refused, replacementUnsynced } from '../errors.js';
 import type { NativePath } from '../native.js';
-import { directoryOf } from '../path-bytes.js';
+import { baseOf, directoryOf, followLinks } from '../paths.js';
 import { replaceName, syncDirectory, syncFile } from './sync.js';
 
 /** The new file, while it is being written. */
@@ -83,34 +81,8 @@ export async function replaceFile(
   }
 }
 
-/** The path without symbolic links at its end, also where the file that the last one names is missing. */
-async function followLinks(path: NativePath): Promise<Buffer> {
-  let at: Buffer = Buffer.from(path);
-  // As many as Linux follows (path_resolution(7)).
-  for (let links = 0; links < 40; links++) {
-    try {
-      return await realpath(at, { encoding: 'buffer' });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
-    let link: Buffer;
-    try {
-      link = await readlink(at, { encoding: 'buffer' });
-    } catch {
-      return at; // the file is missing, or its directory is
-    }
-    at = link[0] === sep.charCodeAt(0) ? link : Buffer.concat([directoryOf(at), link]);
-  }
-  throw systemError(tooManyLinks, path.toString());
-}
-
-const tooManyLinks = {
-  errno: osConstants.errno.ELOOP,
-  syscall: 'open',
-  text: 'too many symbolic links encountered',
-};
 /** Undefined where there is no file yet; what is no regular file cannot be replaced by one. */
-async function statOf(path: Buffer): Promise<Stats | undefined> {
+async function statOf(path: NativePath): Promise<Stats | undefined> {
   let stats: Stats;
   try {
     stats = await stat(path);
@@ -123,16 +95,16 @@ async function statOf(path: Buffer): Promise<Stats | undefined> {
 }
 
 /** `.<name>.<random>.tmp`, in the directory of `path`, no longer than a name may be. */
-function temporaryName(path: Buffer): Buffer {
-  const directory = directoryOf(path);
+function temporaryName(path: NativePath): Buffer {
+  const name = baseOf(path);
   const random = randomBytes(12).toString('hex');
   // 255 bytes are the most nearly everywhere; a character of UTF-8 is not cut in two.
-  let end = Math.min(path.length, directory.length + 200);
-  while (end < path.length && ((path[end] ?? 0) & 0xc0) === 0x80) end--;
+  let end = Math.min(name.length, 200);
+  while (end < name.length && ((name[end] ?? 0) & 0xc0) === 0x80) end--;
   return Buffer.concat([
-    directory,
+    directoryOf(path),
     Buffer.from('.'),
-    path.subarray(directory.length, end),
+    name.subarray(0, end),
     Buffer.from(`.${random}.tmp`),
   ]);
 }

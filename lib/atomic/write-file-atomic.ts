@@ -15,7 +15,7 @@ import {
 import type { Durability } from '../chronicle/options.js';
 import { invalid, refused } from '../errors.js';
 import { durabilities } from '../native.js';
-import { directoryOf } from '../path-bytes.js';
+import { directoryOf } from '../paths.js';
 import { type NewFile, replaceFile } from './replace-file.js';
 
 type Piece = string | Uint8Array;

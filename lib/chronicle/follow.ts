@@ -8,7 +8,7 @@ import { checkInteger, checkOptions, checkSignal, type FilePath, toNativePath } 
 import { refused } from '../errors.js';
 import { lock } from '../lock/lock.js';
 import type { NativePath } from '../native.js';
-import { directoryOf } from '../path-bytes.js';
+import { directoryOf } from '../paths.js';
 import { ChangeWatcher } from './change-watcher.js';
 import { reportCorruptLine } from './corrupt-line.js';
 import { offsetOfLast } from './last-events.js';

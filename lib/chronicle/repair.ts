@@ -11,7 +11,7 @@ import { HoldfastError, irregular, refused, systemError } from '../errors.js';
 import type { FileLock } from '../lock/file-lock.js';
 import { lock } from '../lock/lock.js';
 import type { NativePath } from '../native.js';
-import { withSuffix } from '../path-bytes.js';
+import { followLinks, withSuffix } from '../paths.js';
 import { type Damage, DamageCount } from './damage.js';
 import { type ChronicleOptions, checkChronicleOptions, type Settings } from './options.js';
 import { rewriteChronicle, type Selection } from './rewrite.js';
@@ -92,6 +92,11 @@ export async function repair(
   }
 }
 
+/** Beside what a link leads to, so that there is one such file whatever way leads to the chronicle. */
+export async function damagedPathOf(chronicle: NativePath): Promise<NativePath> {
+  return withSuffix(await followLinks(chronicle), '.damaged');
+}
+
 /**
  * The file `<path>.damaged`, to which corrupt lines are appended as they stood, each with a newline. It is locked, so
  * that repairs which run at the same time do not mix.
@@ -109,7 +114,7 @@ class DamagedFile {
     { lockTimeout: timeout }: Settings,
     signal: AbortSignal | undefined,
   ): Promise<DamagedFile> {
-    const path = withSuffix(chronicle, '.damaged');
+    const path = await damagedPathOf(chronicle);
     let file: FileHandle | undefined;
     let held: FileLock | undefined;
     try {

@@ -5,14 +5,15 @@
 import { readdir } from 'node:fs/promises';
 import { refused } from '../errors.js';
 import type { NativePath } from '../native.js';
-import { baseOf, directoryOf } from '../path-bytes.js';
+import { baseOf, directoryOf, followLinks } from '../paths.js';
 
 const time = /^\.\d{8}T\d{6}\.\d{3}Z$/;
 
-/** The paths of the rotated files of the chronicle `path`, the oldest first. */
+/** The paths of the rotated files of the chronicle `path`, the oldest first. They are beside what a link leads to. */
 export async function rotatedFiles(path: NativePath): Promise<Buffer[]> {
-  const directory = directoryOf(path);
-  const base = baseOf(path);
+  const target = await followLinks(path);
+  const directory = directoryOf(target);
+  const base = baseOf(target);
   let names: Buffer[];
   try {
     names = await readdir(directory, { encoding: 'buffer' });

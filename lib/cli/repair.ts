@@ -1,6 +1,7 @@
 /**
  * `holdfast repair FILE`: puts the damaged lines of a file aside.
  */
+import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { Durability } from '../chronicle/options.js';
 import { type Repair, repairChronicle } from '../chronicle/repair.js';
@@ -61,5 +62,10 @@ function report(file: string, { removed, damagedPath }: Repair): string {
   const name = style('bold', file);
   if (damagedPath === undefined) return `${name}: ${style('green', 'nothing to repair')}\n`;
   const lines = details(removed).map((line) => `${line}\n`);
-  return `${name}: ${style('green', 'repaired')}, moved to ${file}.damaged: ${summary(removed)}\n${lines.join('')}`;
+  return `${name}: ${style('green', 'repaired')}, moved to ${relativeTo(file, damagedPath)}: ${summary(removed)}\n${lines.join('')}`;
+}
+
+/** As the user writes it, where it is beside the file. */
+function relativeTo(file: string, damagedPath: string): string {
+  return `${resolve(file)}.damaged` === damagedPath ? `${file}.damaged` : damagedPath;
 }

@@ -6,12 +6,12 @@ import { Command } from 'commander';
 import { toNativePath } from '../arguments.js';
 import { idOf } from '../chronicle/event-id.js';
 import { openForReading } from '../chronicle/reader.js';
+import { damagedPathOf } from '../chronicle/repair.js';
 import { rotatedFiles } from '../chronicle/rotated-files.js';
 import { scanBackwards } from '../chronicle/scanner.js';
 import { refused } from '../errors.js';
 import { type LockHolder, lockHolders } from '../lock/holders.js';
 import type { NativePath } from '../native.js';
-import { withSuffix } from '../path-bytes.js';
 import { exitCodeHelp } from './exit-codes.js';
 import { idKeyOption, jsonOption } from './options.js';
 import { count, counted, print, printJson, style, table } from './output.js';
@@ -72,7 +72,7 @@ async function factsOf(path: NativePath, idKey: string): Promise<FileFacts> {
       gid,
       finished: size === 0 || buffer[0] === 0x0a,
       rotated: { files: 0, bytes: 0 },
-      damagedBytes: await sizeOf(withSuffix(path, '.damaged')),
+      damagedBytes: await sizeOf(await damagedPathOf(path)),
       holders: await lockHolders(path),
     };
     for (const rotated of await rotatedFiles(path)) {

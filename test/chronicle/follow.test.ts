@@ -187,6 +187,9 @@ describe('follow', () => {
     expect(await following.next()).toBe(1);
     appendFileSync(file, line(2));
     expect(await following.next()).toBe(2);
+    rotate(file, 1, line(3));
+    rotate(file, 2, line(4));
+    expect(await following.take(2)).toEqual([3, 4]);
   });
 
   it.skipIf(unwatchable)('reads no further than its consumer takes', async () => {

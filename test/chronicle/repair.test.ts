@@ -110,9 +110,10 @@ describe('repair', () => {
 
   it('leaves a symbolic link a link', async () => {
     const { directory, file } = fileWith(damaged);
-    const link = join(directory, 'link');
-    symlinkSync('chronicle', link);
-    await repairChronicle(link);
+    const link = join(temporaryDirectory(), 'link');
+    symlinkSync(file, link);
+    expect(await repairChronicle(link)).toMatchObject({ path: link, damagedPath: `${file}.damaged` });
+    expect(readdirSync(directory).sort()).toEqual(['chronicle', 'chronicle.damaged']);
     expect(lstatSync(link).isSymbolicLink()).toBe(true);
     expect(readFileSync(file, 'utf8')).toBe(repaired);
   });
