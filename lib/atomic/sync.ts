@@ -2,7 +2,7 @@
  * What node:fs cannot do, or not as well, on a helper thread of the native code: syncs as far as the caller asks (node:fs
  * knows no F_FULLFSYNC) that take no thread of libuv's pool for as long as a disk takes; and renaming over an open file.
  */
-import { type FileHandle, rename } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import type { Durability } from '../chronicle/options.js';
 import { isNativeError, systemError } from '../errors.js';
 import { durabilities, type NativeError, type NativePath, native } from '../native.js';
@@ -20,7 +20,6 @@ export function syncDirectory(path: NativePath, ancestors: boolean): Promise<voi
 
 /** Gives a file the name `to`, in the place of what has it. On Windows, node:fs does so only where nobody has that open. */
 export function replaceName(from: NativePath, to: NativePath): Promise<void> {
-  if (process.platform !== 'win32') return rename(from, to);
   return run(to, (done) => native.rename(from, to, done));
 }
 
