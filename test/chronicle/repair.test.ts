@@ -145,6 +145,23 @@ describe('repair', () => {
     await chronicle.close();
   });
 
+  it("is noticed by chronicles that remember every id (dedupe: 'all'), and by the file in which they remember", async () => {
+    const { file } = fileWith('junk\n');
+    const open = await openChronicle(file, { dedupe: 'all' });
+    const [before] = await open.appendMany([{ eventId: 'a' }, { eventId: 'b' }]);
+    expect(before?.offset).toBe(5);
+    const closed = await openChronicle(file, { dedupe: 'all' });
+    await closed.close();
+    await open.repair();
+    const again = await openChronicle(file, { dedupe: 'all' });
+    for (const chronicle of [open, again]) {
+      expect(await chronicle.append({ eventId: 'a' })).toMatchObject({ duplicate: true, offset: 0 });
+      expect(await chronicle.append({ eventId: 'b' })).toMatchObject({ duplicate: true, offset: 16 });
+      await chronicle.close();
+    }
+    expect(readFileSync(file, 'utf8')).toBe('{"eventId":"a"}\n{"eventId":"b"}\n');
+  });
+
   it('waits no longer than lockTimeout for the writers, and leaves nothing behind', async () => {
     const { directory, file } = fileWith(damaged);
     const held = lockSync(file);
