@@ -146,6 +146,11 @@ auto Watch(const char* call, long argument, const std::string& path, Make make) 
   return leave(result);
 }
 
+// How many of `length` bytes the call is made with.
+size_t Short(Answer answer, size_t length) {
+  return answer.what == Answer::kShort ? std::min(static_cast<size_t>(answer.number), length) : length;
+}
+
 ssize_t WriteFirst(long length, int descriptor, const struct iovec* parts, int count) {
   struct iovec first[16];
   size_t left = static_cast<size_t>(length);
@@ -177,9 +182,7 @@ const SystemCalls watched = {
     },
     [](int descriptor, void* buffer, size_t length, off_t offset) {
       return Watch("pread", static_cast<long>(length), PathOf(descriptor), [&](Answer answer) {
-        // Never more than was asked for: there is no room for it.
-        const size_t asked =
-            answer.what == Answer::kShort ? std::min(static_cast<size_t>(answer.number), length) : length;
+        const size_t asked = Short(answer, length);
         const ssize_t count = real.pread(descriptor, buffer, asked, offset);
         if (answer.what == Answer::kLast && count > 0)
           static_cast<char*>(buffer)[count - 1] = static_cast<char>(answer.number);
@@ -292,8 +295,7 @@ STANDS_BEFORE ssize_t pread64(int descriptor, void* buffer, size_t length, off64
 
 STANDS_BEFORE ssize_t write(int descriptor, const void* buffer, size_t length) {
   return WatchNode("write", static_cast<long>(length), descriptor, [&](Answer answer) {
-    const size_t asked =
-        answer.what == Answer::kShort ? std::min(static_cast<size_t>(answer.number), length) : length;
+    const size_t asked = holdfast::os::Short(answer, length);
     return REAL(write)(descriptor, buffer, asked);
   });
 }

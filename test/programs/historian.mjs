@@ -21,8 +21,8 @@ async function perform(chronicle, { kind, eventId, atEnd }, known, begin) {
     return { kind: 'appended', offset, duplicate };
   } catch (error) {
     if (error.code !== 'ECONFLICT') throw error;
-    known.end = error.end;
-    return { kind: 'conflict', end: error.end };
+    known.end = known.conflict = error.end;
+    return { kind: 'conflict' };
   }
 }
 
@@ -44,7 +44,8 @@ const orders = {
       for (const operation of plan) {
         const begin = (input) => process.send({ caller, input, call: now() });
         const output = await perform(chronicle, operation, known, begin);
-        process.send({ caller, output, return: now() });
+        process.send({ caller, output, end: known.conflict, return: now() });
+        known.conflict = undefined;
       }
     };
     await Promise.all(plans.map(run));

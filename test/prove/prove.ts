@@ -12,7 +12,7 @@ const results = process.env.HOLDFAST_PROVE_RESULTS;
 export const inFull = results !== undefined;
 
 /** How many minutes a proof of the campaign may take; its target may be reached before. */
-const minutes = Number(process.env.HOLDFAST_PROVE_MINUTES ?? 1);
+export const minutes = Number(process.env.HOLDFAST_PROVE_MINUTES ?? 1);
 
 /** The seed of everything that is drawn by lot; printed with each finding. */
 export const seed = Number(process.env.HOLDFAST_PROVE_SEED ?? Math.floor(Math.random() * 2 ** 31));

@@ -13,7 +13,9 @@ const at = (offset: number): Output => ({ kind: 'appended', offset, duplicate: f
 const duplicateOf = (offset: number): Output => ({ kind: 'appended', offset, duplicate: true });
 const read: Input = { kind: 'read' };
 const events = (...eventIds: string[]): Output => ({ kind: 'read', eventIds });
-const conflict = (end: number): Output => ({ kind: 'conflict', end });
+const conflict: Output = { kind: 'conflict' };
+const end: Input = { kind: 'end' };
+const endsAt = (place: number): Output => ({ kind: 'end', end: place });
 
 /** An operation from a moment to another one. */
 function from(call: number, to: number | undefined, input: Input, output?: Output): ChronicleOperation {
@@ -41,10 +43,14 @@ const possible: Record<string, ChronicleOperation[]> = {
     from(1, 2, read, events('a')),
   ],
   'a duplicate': [from(0, 1, append('a'), at(0)), from(2, 3, append('a'), duplicateOf(0))],
-  'a conflict': [from(0, 1, append('a'), at(0)), from(2, 3, append('b', 0), conflict(10))],
+  'a conflict': [
+    from(0, 1, append('a'), at(0)),
+    from(2, 3, append('b', 0), conflict),
+    from(2, 3, end, endsAt(10)),
+  ],
   'one of two that ask for the same end': [
     from(0, 9, append('a', 0), at(0)),
-    from(0, 9, append('b', 0), conflict(10)),
+    from(0, 9, append('b', 0), conflict),
   ],
   'an append that nobody heard of, and that was done': [
     from(0, undefined, append('a')),
@@ -83,8 +89,9 @@ const impossible: Record<string, ChronicleOperation[]> = {
   ],
   'a conflict with the end that was asked for': [
     from(0, 1, append('a'), at(0)),
-    from(2, 3, append('b', 10), conflict(10)),
+    from(2, 3, append('b', 10), conflict),
   ],
+  'an end that the file has not yet': [from(0, 9, append('a'), at(0)), from(10, 11, end, endsAt(0))],
   'an event that nobody sent': [from(0, 1, read, events('a'))],
   'an append that nobody heard of, seen and then gone': [
     from(0, undefined, append('a')),

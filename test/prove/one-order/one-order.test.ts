@@ -19,6 +19,8 @@ interface Message {
   readonly input?: Input;
   readonly call: string;
   readonly output?: Output;
+  /** Of a conflict. */
+  readonly end?: number;
   readonly return: string;
 }
 
@@ -45,7 +47,11 @@ async function historyOf(program: Program, most: number): Promise<ChronicleOpera
     const begun = open.get(caller);
     if (!output || !begun) return;
     open.delete(caller);
-    history.push({ ...begun, output, return: BigInt(message.return) });
+    const done = { ...begun, return: BigInt(message.return) };
+    history.push({ ...done, output });
+    if (message.end !== undefined) {
+      history.push({ ...done, input: { kind: 'end' }, output: { kind: 'end', end: message.end } });
+    }
   };
   program.send({ order: 'go' });
   for (let heard = 0; heard < most; heard++) {

@@ -67,7 +67,8 @@ export class Recorder {
 
   async #answer(call: Call): Promise<Answer> {
     const { name, path, process, argument } = call;
-    const isFileSync = (name === 'fdatasync' || name === 'fsync') && !this.#directories.has(path);
+    const isFile = !this.#directories.has(path);
+    const isFileSync = (name === 'fdatasync' || name === 'fsync') && isFile;
     const held = isFileSync ? this.#held.findIndex((hold) => hold.process === process) : -1;
     if (held !== -1) {
       const [hold] = this.#held.splice(held, 1);
@@ -83,7 +84,8 @@ export class Recorder {
         this.#late.push({ kind: 'sync', file: this.#numberOf(path) });
         return 'skip';
       case 'without healing the torn tail':
-        if (name === 'pread' && argument === 1) return { last: '\n'.charCodeAt(0) };
+        // Wherever it learns of the last byte.
+        if (name === 'pread' && isFile) return { last: '\n'.charCodeAt(0) };
         break;
       case 'acknowledging a duplicate before the first copy is durable':
         if (isFileSync && !this.#dirty.has(process)) return 'skip';

@@ -1,0 +1,173 @@
+/**
+ * Real file systems in loop mounts: filled to the last byte, made read-only under the writer, and shut down in the
+ * middle of it (as a power loss, without the writes that the system still had in memory) and mounted again.
+ */
+import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync, statfsSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openChronicle } from 'holdfast';
+import { describe, expect, onTestFinished } from 'vitest';
+import { ChronicleProcess, type RemoteError } from '../support/chronicle-process.js';
+import { temporaryDirectory } from '../support/files.js';
+import { linesOf } from '../support/lines.js';
+import { unmountable } from '../support/mounts.js';
+import { missing } from '../support/native-program.js';
+import { inFull, Lot, prove } from './prove.js';
+
+/** The smallest image in MiB that each can be made on. */
+const kinds = {
+  ext4: { size: 16, make: ['mkfs.ext4', '-q', '-F'] },
+  xfs: { size: 300, make: ['mkfs.xfs', '-q', '-f'] },
+  btrfs: { size: 120, make: ['mkfs.btrfs', '-q', '-f'] },
+  tmpfs: { size: 4, make: [] },
+} as const;
+type Kind = keyof typeof kinds;
+
+/** A file system of its own, on an image of its own. */
+class Mount {
+  readonly directory = temporaryDirectory();
+  readonly #image = join(temporaryDirectory(), 'image');
+
+  constructor(readonly kind: Kind) {
+    const { size, make } = kinds[kind];
+    if (kind !== 'tmpfs') {
+      writeFileSync(this.#image, '');
+      truncateSync(this.#image, size * 1024 * 1024);
+      const [command, ...options] = make as readonly string[];
+      execFileSync(command as string, [...options, this.#image]);
+    }
+    this.mount();
+    onTestFinished(() => this.unmount());
+  }
+
+  mount(): void {
+    const { kind, directory } = this;
+    const from =
+      kind === 'tmpfs' ? ['-o', `size=${kinds.tmpfs.size}m`, 'proof'] : ['-o', 'loop', this.#image];
+    execFileSync('mount', ['-t', kind, ...from, directory]);
+  }
+
+  unmount(): void {
+    execFileSync('umount', [this.directory]);
+  }
+
+  /** Nothing more reaches the disk, and what is in memory only is lost. */
+  shutDown(): void {
+    execFileSync('xfs_io', ['-x', '-c', 'shutdown', this.directory], { stdio: 'ignore' });
+  }
+
+  /** Leaves no byte free; what was put there can be removed again. */
+  fill(): string {
+    const ballast = join(this.directory, 'ballast');
+    for (const size of [1 << 20, 1 << 12, 1 << 9]) {
+      for (;;) {
+        try {
+          writeFileSync(ballast, Buffer.alloc(size), { flag: 'a' });
+        } catch {
+          break;
+        }
+      }
+    }
+    return ballast;
+  }
+}
+
+/** Every event that was acknowledged stands where it was said to stand. */
+function expectAll(
+  file: string,
+  acknowledged: readonly { offset: number; eventId: string | undefined }[],
+): void {
+  const byOffset = new Map(linesOf(file).map(({ offset, text }) => [offset, text]));
+  const lost = acknowledged.filter(({ offset, eventId }) => !byOffset.get(offset)?.includes(`"${eventId}"`));
+  expect(lost).toEqual([]);
+}
+
+const here = (kind: Kind) =>
+  inFull || kind === 'ext4' ? missing(kinds[kind].make.slice(0, 1)) === undefined : false;
+const all = (Object.keys(kinds) as Kind[]).filter(here);
+
+describe.skipIf(unmountable)('real file systems', () => {
+  for (const kind of all) {
+    prove(
+      'real file systems',
+      `${kind} filled to the last byte`,
+      { everyday: 1, campaign: 10, unit: 'times full' },
+      async (tally) => {
+        const mount = new Mount(kind);
+        const file = join(mount.directory, 'chronicle');
+        const process = await ChronicleProcess.open(file);
+        for (; tally.goesOn; tally.count++) {
+          const ballast = mount.fill();
+          const failure = await process
+            .flood(`${tally.count}`, 8, Number.MAX_SAFE_INTEGER, [20, 3000])
+            .catch((error) => error);
+          expect(failure).toMatchObject({ code: 'EIO', outcomeUnknown: expect.any(Boolean) });
+          expect(['ENOSPC', 'EDQUOT']).toContain((failure as RemoteError).cause?.code);
+          expectAll(file, process.acknowledged);
+          rmSync(ballast);
+          if ((failure as RemoteError).outcomeUnknown) await process.ask('open', file, {});
+          await process.append({ eventId: `after ${tally.count}` });
+          expect(statfsSync(mount.directory).bfree).toBeGreaterThan(0);
+        }
+        await process.kill();
+      },
+    );
+  }
+
+  for (const kind of all.filter((kind) => kind === 'ext4' || kind === 'xfs')) {
+    if (missing(['xfs_io'])) continue;
+    prove(
+      'real file systems',
+      `${kind} shut down under 3 writers, mounted again`,
+      { everyday: 1, campaign: 30, unit: 'crashes' },
+      async (tally) => {
+        const mount = new Mount(kind);
+        const lot = new Lot();
+        let acknowledged = 0;
+        for (; tally.goesOn; tally.count++) {
+          const file = join(mount.directory, `made ${tally.count}`, 'chronicle');
+          const processes = await Promise.all([0, 1, 2].map(() => ChronicleProcess.open(file)));
+          const floods = processes.map((process, index) =>
+            process.flood(`${index}`, 4, Number.MAX_SAFE_INTEGER, [20, 3000]).catch(() => {}),
+          );
+          await Promise.all(processes.map((process) => process.acknowledgements(1 + lot.below(100))));
+          mount.shutDown();
+          await Promise.all(floods); // each has failed by now
+          await Promise.all(processes.map((process) => process.kill()));
+          mount.unmount();
+          mount.mount();
+          for (const process of processes) expectAll(file, process.acknowledged);
+          const before = readFileSync(file);
+          const again = await openChronicle(file, { onCorrupt: 'skip' });
+          const { offset } = await again.append({ eventId: 'after' });
+          await again.close();
+          expect(readFileSync(file).subarray(0, before.length).equals(before)).toBe(true);
+          expect(offset).toBeGreaterThanOrEqual(before.length);
+          expect(statSync(file).size).toBeGreaterThan(before.length);
+          acknowledged += processes.reduce((sum, process) => sum + process.acknowledged.length, 0);
+          rmSync(join(mount.directory, `made ${tally.count}`), { recursive: true });
+        }
+        tally.found = `nothing (${acknowledged} events)`;
+      },
+    );
+  }
+
+  prove(
+    'real file systems',
+    'ext4 made read-only under the writer',
+    { everyday: 1, campaign: 10, unit: 'times' },
+    async (tally) => {
+      for (; tally.goesOn; tally.count++) {
+        const mount = new Mount('ext4');
+        const file = join(mount.directory, 'chronicle');
+        const process = await ChronicleProcess.open(file);
+        await process.append({ eventId: 'before' });
+        // What ext4 does after an error of the disk (`errors=remount-ro`).
+        execFileSync('mount', ['-o', 'remount,abort', mount.directory], { stdio: 'ignore' });
+        await expect(process.append({ eventId: 'refused' })).rejects.toMatchObject({ code: 'EIO' });
+        expectAll(file, process.acknowledged);
+        await process.kill();
+      }
+    },
+  );
+});

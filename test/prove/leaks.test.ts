@@ -1,0 +1,39 @@
+/** Nothing is left behind: no descriptor, no thread, no memory, also of worker threads that are terminated. */
+import { describe, expect } from 'vitest';
+import { memory, temporaryDirectory } from '../support/files.js';
+import { Program } from '../support/processes.js';
+import { prove } from './prove.js';
+
+interface Left {
+  readonly descriptors: number;
+  readonly threads: number;
+  readonly memory: number;
+}
+
+/** What a garbage collector may keep, and the system's allocator; a leak of a hundred bytes each is more. */
+const noise = 16 * 1024 * 1024;
+
+const workloads = [
+  { workload: 'locks', everyday: 2000, campaign: 100_000 },
+  { workload: 'chronicles', everyday: 200, campaign: 10_000 },
+  { workload: 'workers', everyday: 10, campaign: 300 },
+];
+
+describe.skipIf(process.platform !== 'linux')('leaks', () => {
+  for (const { workload, ...size } of workloads) {
+    const what =
+      workload === 'workers' ? 'workers terminated with locks and appends' : `${workload} opened and closed`;
+    prove('leaks', what, { ...size, unit: workload }, async (tally) => {
+      const program = new Program({ name: 'leaks' }, temporaryDirectory(memory));
+      const half = tally.target / 2;
+      // The first half is for what is made once and kept.
+      const before = await program.ask<Left>({ workload, count: half });
+      const after = await program.ask<Left>({ workload, count: half });
+      tally.count = tally.target;
+      expect(after.descriptors).toBeLessThanOrEqual(before.descriptors);
+      expect(after.threads).toBeLessThanOrEqual(before.threads);
+      expect(after.memory - before.memory).toBeLessThan(noise);
+      tally.found = `nothing (${((after.memory - before.memory) / 1024 / 1024).toFixed(1)} MiB more in the second half)`;
+    });
+  }
+});

@@ -1,0 +1,65 @@
+// `npm run prove`: runs every proof in full, within a time for each, and prints what was tried, how often, and what was
+// found. Ends with 1 where something was found.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import Table from 'cli-table3';
+import { Command, InvalidArgumentError } from 'commander';
+
+const positive = (text) => {
+  if (!(Number(text) > 0)) throw new InvalidArgumentError('expected a number above 0');
+  return text;
+};
+
+const { minutes, full, seed, part } = new Command('prove')
+  .option('--minutes <number>', 'the most that each proof takes', positive, '0.5')
+  .option('--full', 'the whole campaign, however long it takes')
+  .option('--seed <number>', 'of all that is drawn by lot', positive)
+  .option('--part <text>', 'only the files whose path contains this')
+  .parse()
+  .opts();
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const directory = mkdtempSync(join(tmpdir(), 'holdfast-prove-'));
+const results = join(directory, 'results');
+const { status } = spawnSync(
+  process.execPath,
+  [
+    join(root, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    part ? `test/prove/${part}` : 'test/prove/',
+    '--reporter=dot',
+  ],
+  {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: {
+      ...process.env,
+      HOLDFAST_PROVE_RESULTS: results,
+      HOLDFAST_PROVE_MINUTES: full ? '60' : minutes,
+      ...(seed && { HOLDFAST_PROVE_SEED: seed }),
+    },
+  },
+);
+
+const rows = existsSync(results)
+  ? readFileSync(results, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+  : [];
+rmSync(directory, { recursive: true });
+const table = new Table({
+  head: ['part', 'what was tried', 'how often', 'found', 'seconds'],
+  colAligns: ['left', 'left', 'right', 'left', 'right'],
+  colWidths: [null, 60, null, 40, null],
+  wordWrap: true,
+  style: { head: [], border: [] },
+});
+for (const { part, what, count, unit, found, seconds } of rows.sort((a, b) => a.part.localeCompare(b.part))) {
+  table.push([part, what, `${count.toLocaleString('en')} ${unit}`, found, seconds.toFixed(0)]);
+}
+console.log(table.toString());
+process.exitCode = status === 0 ? 0 : 1;

@@ -1,0 +1,64 @@
+/** Native programs of test/native, built from the sources of the addon without Node. */
+import { execFile, execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+const directory = fileURLToPath(new URL('../native', import.meta.url));
+const sources = fileURLToPath(new URL('../../native', import.meta.url));
+
+/** The first of these commands that is not here; undefined where all are. */
+export function missing(commands: readonly string[]): string | undefined {
+  if (process.platform !== 'linux') return 'Linux';
+  const paths = (process.env.PATH ?? '').split(':');
+  return commands.find((command) => !paths.some((path) => existsSync(join(path, command))));
+}
+
+/** Builds test/native/`source` with what it drives; the path of the program. Built once for the same sources. */
+export async function buildNative(
+  name: string,
+  source: string,
+  flags: readonly string[],
+  compiler = 'g++',
+): Promise<string> {
+  const list = execFileSync(process.execPath, [join(directory, 'sources.cjs')], { encoding: 'utf8' });
+  const files = [
+    ...list
+      .trim()
+      .split('\n')
+      .filter((file) => !file.endsWith('addon.cc')),
+    source,
+  ];
+  const headers = readdirSync(sources, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.h'),
+  );
+  const hash = createHash('sha256').update(JSON.stringify([compiler, flags]));
+  for (const file of files) hash.update(readFileSync(join(directory, file)));
+  for (const file of headers) hash.update(readFileSync(join(sources, file)));
+  const program = join(directory, 'build', `${name}-${hash.digest('hex').slice(0, 16)}`);
+  if (existsSync(program)) return program;
+  mkdirSync(join(directory, 'build'), { recursive: true });
+  const objects = mkdtempSync(join(directory, 'build', 'objects-'));
+  try {
+    const fixed = ['-std=c++17', '-Wall', '-Wextra', '-O1', '-g', `-I${sources}`, '-pthread', ...flags];
+    const compile = async (rest: string[]) => {
+      for (let file = rest.shift(); file; file = rest.shift()) {
+        const object = join(objects, `${basename(file)}.o`);
+        await run(compiler, [...fixed, '-c', '-o', object, file], { cwd: directory });
+      }
+    };
+    await Promise.all(cpus().map(() => compile(files)));
+    const made = join(objects, name);
+    const compiled = readdirSync(objects).map((object) => join(objects, object));
+    await run(compiler, [...fixed, '-o', made, ...compiled]);
+    renameSync(made, program);
+  } finally {
+    rmSync(objects, { recursive: true });
+  }
+  return program;
+}
