@@ -146,6 +146,11 @@ auto Watch(const char* call, long argument, const std::string& path, Make make) 
   return leave(result);
 }
 
+// The two paths of a call, as the test is told of them.
+std::string Both(const char* from, const char* to) {
+  return std::string(from) + "\t" + to;
+}
+
 // How many of `length` bytes the call is made with.
 size_t Short(Answer answer, size_t length) {
   return answer.what == Answer::kShort ? std::min(static_cast<size_t>(answer.number), length) : length;
@@ -211,7 +216,7 @@ const SystemCalls watched = {
       return Watch("mkdir", 0, path, [&](Answer) { return real.mkdir(path, mode); });
     },
     [](const char* from, const char* to) {
-      return Watch("rename", 0, from, [&](Answer) { return real.rename(from, to); });
+      return Watch("rename", 0, Both(from, to), [&](Answer) { return real.rename(from, to); });
     },
     [](const char* path) { return Watch("unlink", 0, path, [&](Answer) { return real.unlink(path); }); },
     [](int descriptor, int operation) {
@@ -318,8 +323,8 @@ STANDS_BEFORE int fchown(int descriptor, uid_t owner, gid_t group) noexcept {
 }
 
 STANDS_BEFORE int rename(const char* from, const char* to) noexcept {
-  const std::string both = std::string(from) + "\t" + to;
-  return WatchNode("rename", 0, both.c_str(), [&](Answer) { return REAL(rename)(from, to); });
+  return WatchNode("rename", 0, holdfast::os::Both(from, to).c_str(),
+                   [&](Answer) { return REAL(rename)(from, to); });
 }
 
 STANDS_BEFORE int unlink(const char* path) noexcept {

@@ -13,6 +13,7 @@ const methods = {
   },
   append: (event, options) => chronicle.append(event, options),
   appendMany: (events) => chronicle.appendMany(events),
+  appendSync: (events) => events.map((event) => chronicle.appendSync(event)),
   appendAtOnce: (events) => Promise.all(events.map((event) => outcomeOf(() => chronicle.append(event)))),
   stats: () => chronicle.stats(),
   async readOpen() {

@@ -1,4 +1,4 @@
-// One of the processes that are killed at random: a writer, a reader or one that repairs, told by its first message.
+// One of the processes that are killed at random: a writer, a reader or a repairer, told by its first message.
 // What it was acknowledged and what it has seen is sent at once, so that it is known outside when it is killed.
 import { openChronicle } from 'holdfast';
 import { eventOf } from './hammer-event.mjs';
@@ -16,10 +16,20 @@ const roles = {
     await Promise.all(next.map(call));
   },
 
-  // Reads on from where it stopped, for ever.
-  async reader({ file, options }) {
+  // Puts damaged lines aside, for ever.
+  async repairer({ file, options }) {
     const chronicle = await openChronicle(file, options);
-    for (let from = 0; ; ) {
+    for (;;) {
+      await chronicle.repair();
+      process.send({ repaired: true });
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  },
+
+  // Reads on from where it stopped, for ever; where events may be moved, from the beginning again.
+  async reader({ file, options, moves }) {
+    const chronicle = await openChronicle(file, options);
+    for (let from = 0; ; from = moves ? 0 : from) {
       const seen = [];
       for await (const { event, offset, length } of chronicle.read({ from })) {
         seen.push({ event, offset });

@@ -18,7 +18,7 @@ import {
   unwatchable,
 } from '../support/system-calls.js';
 import { inFull, Lot, prove, type Tally } from './prove.js';
-import { everything, ids, Run, type Step } from './scenario.js';
+import { Run, type Scenario, scenarios } from './scenario.js';
 
 const errors: ErrorName[] = ['EIO', 'ENOSPC', 'EDQUOT', 'EINTR', 'EAGAIN', 'EMFILE', 'EACCES', 'ENOLCK'];
 
@@ -48,13 +48,13 @@ const mostInterrupts = 3;
 
 /** Runs a scenario with a fault in it; the call that failed first, if the scenario made so many. */
 async function runWith(
-  steps: readonly Step[],
+  scenario: Scenario,
   fault: Fault,
   calls: SystemCalls,
   process: ChronicleProcess,
   directory: string,
 ): Promise<{ first: Call | undefined; findings: string[] }> {
-  const run = new Run(process, join(directory, 'new', 'chronicle'));
+  const run = new Run(process, join(directory, 'new', 'chronicle'), scenario);
   let count = 0;
   let interrupts = 0;
   let first: Call | undefined;
@@ -71,10 +71,11 @@ async function runWith(
     return answer;
   });
   const findings: string[] = [];
-  for (const step of steps) {
+  for (const step of scenario.steps) {
     const before = run.complete();
     await step(run);
-    if (!before.every(({ text }, index) => run.complete()[index]?.text === text)) {
+    const after = run.complete();
+    if (!before.every((text, index) => after[index] === text)) {
       findings.push('C3: a complete line was changed');
     }
   }
@@ -93,7 +94,7 @@ async function runWith(
 async function sendAgain(run: Run): Promise<void> {
   await run.close();
   await run.open();
-  for (const id of ids) await run.append([id]);
+  for (const id of run.scenario.ids) await run.append([id]);
   await run.close();
   await run.writeAtomically('third');
 }
@@ -106,7 +107,7 @@ function findingsAfterwards(run: Run): string[] {
     if (held === null) findings.push(`L2: ${file} stays locked`);
     held?.releaseSync();
   }
-  for (const id of ids) {
+  for (const id of run.scenario.ids) {
     if (run.fates.get(id) !== 'acknowledged') findings.push(`C4: ${id} cannot be sent again`);
   }
   return findings;
@@ -119,15 +120,16 @@ class FaultLoop {
   #runs = 0;
 
   private constructor(
+    readonly scenario: Scenario,
     readonly directory: string,
     readonly calls: SystemCalls,
     readonly process: ChronicleProcess,
   ) {}
 
-  static async start(): Promise<FaultLoop> {
+  static async start(scenario: Scenario): Promise<FaultLoop> {
     const directory = temporaryDirectory(memory);
     const calls = await SystemCalls.under(directory);
-    return new FaultLoop(directory, calls, new ChronicleProcess({ env: calls.env }));
+    return new FaultLoop(scenario, directory, calls, new ChronicleProcess({ env: calls.env }));
   }
 
   /** Lets each call fail, until the scenario makes no more. */
@@ -137,9 +139,9 @@ class FaultLoop {
 
   /** False where the scenario makes fewer calls. */
   async try(fault: Fault): Promise<boolean> {
-    const { calls, process, directory } = this;
+    const { scenario, calls, process, directory } = this;
     const place = join(directory, `${++this.#runs}`);
-    const { first, findings } = await runWith(everything, fault, calls, process, place);
+    const { first, findings } = await runWith(scenario, fault, calls, process, place);
     if (first) this.kinds.add(first.name);
     expect(findings, describeFault(fault, first)).toEqual([]);
     return first !== undefined;
@@ -147,66 +149,104 @@ class FaultLoop {
 }
 
 describe.skipIf(unwatchable)('a system call that fails', () => {
-  const kinds = ['mkdir', 'open', 'flock', 'stat', 'fstat', 'pread', 'fsync', 'writev', 'fdatasync', 'fcntl'];
   const answers: Answer[] = [...errors.map((fail) => ({ fail })), ...[0, 1, 10].map((short) => ({ short }))];
+  const always = Object.keys(persistences) as (keyof typeof persistences)[];
+  const all = answers.flatMap((answer) => always.map((persistence) => ({ answer, persistence })));
 
-  prove(
-    'faults',
-    'every call with EIO, once',
-    { everyday: 1000, campaign: 1000, unit: 'runs' },
-    async (tally) => {
-      const loop = await FaultLoop.start();
-      for (const kind of [{}, { kind: 'close' }]) {
-        await loop.tryAll({ ...kind, answer: { fail: 'EIO' }, persistence: 'once' }, tally);
-      }
-      for (const kind of [...kinds, 'close', 'rename']) expect(loop.kinds).toContain(kind);
-    },
-  );
-
-  prove(
-    'faults',
-    inFull ? 'every call with every error and short writes, once and for ever' : 'calls drawn by lot',
-    { everyday: 100, campaign: 100_000, unit: 'runs' },
-    async (tally) => {
-      const loop = await FaultLoop.start();
-      const all = answers.flatMap((answer) =>
-        (Object.keys(persistences) as (keyof typeof persistences)[]).map((persistence) => ({
-          answer,
-          persistence,
-        })),
+  for (const [name, scenario] of Object.entries(scenarios)) {
+    // The other scenario makes some hundreds of calls, which is too much for every day.
+    if (inFull || !scenario.moves) {
+      prove(
+        'faults',
+        `${name}: every call with EIO, once`,
+        { everyday: 1000, campaign: 1000, unit: 'runs' },
+        async (tally) => {
+          const loop = await FaultLoop.start(scenario);
+          for (const kind of [{}, { kind: 'close' }]) {
+            await loop.tryAll({ ...kind, answer: { fail: 'EIO' }, persistence: 'once' }, tally);
+          }
+          const kinds = [
+            'mkdir',
+            'open',
+            'flock',
+            'stat',
+            'fstat',
+            'pread',
+            'fsync',
+            'writev',
+            'fdatasync',
+            'rename',
+          ];
+          for (const kind of [...kinds, 'close']) expect(loop.kinds).toContain(kind);
+        },
       );
-      if (inFull) {
-        for (const fault of all) {
-          await loop.tryAll(fault, tally);
-        }
-        return;
-      }
-      const lot = new Lot();
-      while (tally.goesOn) {
-        await loop.try({ at: 1 + lot.below(120), ...lot.pick(all) });
-        tally.count++;
-      }
-    },
-  );
+    }
 
-  prove(
-    'faults',
-    'threads that cannot be started, once and for ever',
-    { everyday: 6, campaign: 60, unit: 'runs' },
-    async (tally) => {
-      const all = Object.keys(persistences) as (keyof typeof persistences)[];
-      let failed = 0;
-      for (; tally.goesOn; tally.count++) {
-        // In a process of its own, where no thread is left from the run before.
-        const loop = await FaultLoop.start();
-        const at = 1 + Math.floor(tally.count / all.length);
-        const persistence = all[tally.count % all.length] ?? 'once';
-        if (await loop.try({ at, kind: 'pthread_create', answer: { fail: 'EAGAIN' }, persistence })) failed++;
-        await loop.process.kill();
-      }
-      expect(failed).toBeGreaterThan(0);
-    },
-  );
+    prove(
+      'faults',
+      `${name}: ${inFull ? 'every call with every error, short ones too, once and for ever' : 'drawn by lot'}`,
+      { everyday: 60, campaign: 100_000, unit: 'runs' },
+      async (tally) => {
+        const loop = await FaultLoop.start(scenario);
+        const lot = new Lot();
+        if (inFull) {
+          for (const fault of lot.shuffle(all)) if (tally.goesOn) await loop.tryAll(fault, tally);
+          return;
+        }
+        for (; tally.goesOn; tally.count++) await loop.try({ at: 1 + lot.below(150), ...lot.pick(all) });
+      },
+    );
+
+    prove(
+      'faults',
+      `${name}: threads that cannot be started, once and for ever`,
+      { everyday: 3, campaign: 60, unit: 'runs' },
+      async (tally) => {
+        let failed = 0;
+        for (; tally.goesOn; tally.count++) {
+          // In a process of its own, where no thread is left from the run before.
+          const loop = await FaultLoop.start(scenario);
+          const at = 1 + Math.floor(tally.count / always.length);
+          const persistence = always[tally.count % always.length] ?? 'once';
+          if (await loop.try({ at, kind: 'pthread_create', answer: { fail: 'EAGAIN' }, persistence }))
+            failed++;
+          await loop.process.kill();
+        }
+        expect(failed).toBeGreaterThan(0);
+      },
+    );
+
+    prove(
+      'faults',
+      `${name}: allocations of the addon, once and for ever`,
+      { everyday: 4, campaign: 2000, unit: 'runs' },
+      async (tally) => {
+        const lot = new Lot();
+        const directory = temporaryDirectory(memory);
+        const again = new ChronicleProcess();
+        for (; tally.goesOn; tally.count++) {
+          // In full: one after the other, until none fails.
+          const number = inFull ? 1 + Math.floor(tally.count / 2) : 1 + lot.below(700);
+          const plan = `${number}${tally.count % 2 === 0 ? '' : '+'}`;
+          const env = { HOLDFAST_PREBUILD: testBuild, HOLDFAST_PROBE_ALLOCATION: plan };
+          const prelude = 'exec 2>/dev/null'; // what is said by a process that dies
+          const process = new ChronicleProcess({ env, prelude });
+          const run = new Run(process, join(directory, `${tally.count}`, 'chronicle'), scenario);
+          try {
+            for (const step of scenario.steps) await step(run);
+          } catch {
+            // Without memory a process may die, as it may be killed.
+          }
+          await process.kill();
+          const findings = run.findings();
+          const second = run.continueIn(again);
+          await sendAgain(second);
+          findings.push(...findingsAfterwards(second));
+          expect(findings, `allocation ${plan}`).toEqual([]);
+        }
+      },
+    );
+  }
 
   prove(
     'faults',
@@ -215,7 +255,8 @@ describe.skipIf(unwatchable)('a system call that fails', () => {
     async (tally) => {
       const directory = temporaryDirectory(memory);
       const calls = await SystemCalls.under(directory);
-      const run = new Run(new ChronicleProcess({ env: calls.env }), join(directory, 'chronicle'));
+      const scenario = { options: {}, steps: [], ids: [], moves: false };
+      const run = new Run(new ChronicleProcess({ env: calls.env }), join(directory, 'chronicle'), scenario);
       await run.open();
       await run.append(['a', 'b']);
       // A write that fails after its first line, and is not cut back.
@@ -227,40 +268,6 @@ describe.skipIf(unwatchable)('a system call that fails', () => {
       truncateSync(run.file, 10);
       expect(run.findings()).toContain('C1: a was acknowledged and is lost');
       tally.count++;
-    },
-  );
-
-  prove(
-    'faults',
-    'allocations of the addon, once and for ever',
-    { everyday: 8, campaign: 2000, unit: 'runs' },
-    async (tally) => {
-      const lot = new Lot();
-      const directory = temporaryDirectory(memory);
-      const again = new ChronicleProcess();
-      const kinds = ['', '+'];
-      while (tally.goesOn) {
-        // In full: one after the other, until none fails.
-        const plan = `${inFull ? 1 + Math.floor(tally.count / 2) : 1 + lot.below(700)}${kinds[tally.count % 2]}`;
-        const env = { HOLDFAST_PREBUILD: testBuild, HOLDFAST_PROBE_ALLOCATION: plan };
-        const prelude = 'exec 2>/dev/null'; // what is said by a process that dies
-        const run = new Run(
-          new ChronicleProcess({ env, prelude }),
-          join(directory, `${tally.count}`, 'chronicle'),
-        );
-        try {
-          for (const step of everything) await step(run);
-        } catch {
-          // Without memory a process may die, as it may be killed.
-        }
-        await run.process.kill();
-        const findings = run.findings();
-        const second = run.continueIn(again);
-        await sendAgain(second);
-        findings.push(...findingsAfterwards(second));
-        expect(findings, `allocation ${plan}`).toEqual([]);
-        tally.count++;
-      }
     },
   );
 });

@@ -5,7 +5,7 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import type { AppendResult, ChronicleOptions, LockOptions } from 'holdfast';
 import { type ChronicleProcess, RemoteError } from '../support/chronicle-process.js';
-import { linesOf, type RawLine } from '../support/lines.js';
+import { filesOf, linesOf, type RawLine } from '../support/lines.js';
 
 /** What befell an event that was sent. */
 type Fate = 'acknowledged' | 'refused' | 'unknown';
@@ -28,12 +28,13 @@ export class Run {
   constructor(
     readonly process: ChronicleProcess,
     readonly file: string,
+    readonly scenario: Scenario,
   ) {}
 
   /** Whether a chronicle is open; where opening failed, nothing can be appended. */
   #isOpen = false;
 
-  async open(options: ChronicleOptions = {}): Promise<void> {
+  async open(options: ChronicleOptions = this.scenario.options): Promise<void> {
     await this.#ask('open', this.file, { lockTimeout: 50, ...options });
     this.#isOpen = this.#succeeded;
   }
@@ -43,12 +44,12 @@ export class Run {
     this.#isOpen = false;
   }
 
-  async append(ids: readonly string[]): Promise<void> {
+  async append(ids: readonly string[], method = 'appendMany'): Promise<void> {
     if (!this.#isOpen) return;
     const events = ids.map((eventId) => JSON.parse(lineOf(eventId)));
     await this.#settle(
       async () => {
-        const results = await this.process.appendMany(events);
+        const results = await this.process.ask<AppendResult[]>(method, events);
         results.forEach((result, index) => {
           this.#acknowledge(ids[index] as string, result);
         });
@@ -60,6 +61,10 @@ export class Run {
         }
       },
     );
+  }
+
+  async repair(): Promise<void> {
+    if (this.#isOpen) await this.#ask('repair');
   }
 
   lock(options: LockOptions): Promise<void> {
@@ -89,7 +94,7 @@ export class Run {
 
   /** The same run, gone on with in another process. */
   continueIn(process: ChronicleProcess): Run {
-    const next = new Run(process, this.file);
+    const next = new Run(process, this.file, this.scenario);
     for (const [id, fate] of this.fates) next.fates.set(id, fate);
     for (const [id, offset] of this.offsets) next.offsets.set(id, offset);
     next.torn.push(...this.torn);
@@ -99,7 +104,7 @@ export class Run {
 
   /** What is wrong with the file, by the promises; nothing is the empty list. */
   findings(): string[] {
-    const lines = existsSync(this.file) ? linesOf(this.file) : [];
+    const lines = filesOf(this.file).flatMap(linesOf);
     const counts = new Map<string, number>();
     for (const { text } of lines) counts.set(text, (counts.get(text) ?? 0) + 1);
     const sent = [...this.fates.keys()].map(lineOf);
@@ -110,7 +115,7 @@ export class Run {
       if (fate === 'acknowledged' && copies === 0) found.push(`C1: ${id} was acknowledged and is lost`);
       if (fate === 'refused' && copies > 0) found.push(`C6: ${id} was refused and is in the file`);
     }
-    for (const [id, offset] of this.offsets) {
+    for (const [id, offset] of this.scenario.moves ? [] : this.offsets) {
       if (lines.find((line) => line.offset === offset)?.text !== lineOf(id)) {
         found.push(`C1: ${id} was acknowledged at ${offset} and is not there`);
       }
@@ -127,9 +132,11 @@ export class Run {
     return found;
   }
 
-  /** The complete lines of the file now, which nobody may change. */
-  complete(): RawLine[] {
-    return existsSync(this.file) ? linesOf(this.file).filter(({ complete }) => complete) : [];
+  /** The complete lines that hold events, in the file and the rotated ones: nobody may change one. */
+  complete(): string[] {
+    const sent = new Set([...this.fates.keys()].map(lineOf));
+    const lines: RawLine[] = filesOf(this.file).flatMap(linesOf);
+    return lines.filter(({ text, complete }) => complete && sent.has(text)).map(({ text }) => text);
   }
 
   #acknowledge(id: string, { offset }: AppendResult): void {
@@ -162,7 +169,7 @@ export class Run {
 export type Step = (run: Run) => Promise<void> | void;
 
 export const open =
-  (options: ChronicleOptions = {}): Step =>
+  (options?: ChronicleOptions): Step =>
   (run) =>
     run.open(options);
 
@@ -171,7 +178,14 @@ export const append =
   (run) =>
     run.append(ids);
 
+export const appendSync =
+  (...ids: string[]): Step =>
+  (run) =>
+    run.append(ids, 'appendSync');
+
 export const close: Step = (run) => run.close();
+
+export const repair: Step = (run) => run.repair();
 
 /** Takes and releases a lock. */
 export const lock =
@@ -184,31 +198,66 @@ export const writeAtomically =
   (run) =>
     run.writeAtomically(content);
 
+const newline = 0x0a;
+
 /** Leaves a torn tail, as a writer that dies in the middle of its write. */
 export const tear =
   (text: string): Step =>
   (run) => {
-    if (!existsSync(run.file) || readFileSync(run.file).length === 0) return;
+    if (!existsSync(run.file) || readFileSync(run.file).at(-1) !== newline) return;
     run.torn.push(text);
     appendFileSync(run.file, text);
   };
 
-/** The events of {@link everything}. */
-export const ids = ['a', 'b', 'c', 'd'];
+export interface Scenario {
+  readonly steps: readonly Step[];
+  /** How the chronicle is opened, where a step says nothing else. */
+  readonly options: ChronicleOptions;
+  /** The events that are sent. */
+  readonly ids: readonly string[];
+  /** Whether events are moved to other places, by rotation or repair. */
+  readonly moves: boolean;
+}
 
-export const everything: readonly Step[] = [
-  writeAtomically('first'),
-  open(),
-  append('a'),
-  append('b', 'a', 'c'),
-  close,
-  tear('{"eventId":"torn'),
-  open({ dedupe: { window: 2 } }),
-  append('d'),
-  append('c'),
-  close,
-  lock({ kind: 'flock' }),
-  lock({ kind: 'fcntl' }),
-  lock({ kind: 'flock', mode: 'shared' }),
-  writeAtomically('second'),
-];
+export const scenarios: Record<string, Scenario> = {
+  'append, dedupe, heal, lock, replace': {
+    options: {},
+    ids: ['a', 'b', 'c', 'd'],
+    moves: false,
+    steps: [
+      writeAtomically('first'),
+      open(),
+      append('a'),
+      append('b', 'a', 'c'),
+      close,
+      tear('{"eventId":"torn'),
+      open({ dedupe: { window: 2 } }),
+      append('d'),
+      append('c'),
+      close,
+      lock({ kind: 'flock' }),
+      lock({ kind: 'fcntl' }),
+      lock({ kind: 'flock', mode: 'shared' }),
+      writeAtomically('second'),
+    ],
+  },
+  "rotate, repair, dedupe 'all', appendSync": {
+    options: { dedupe: 'all', rotate: { maxBytes: 100 } },
+    ids: ['a', 'b', 'c', 'd', 'e'],
+    moves: true,
+    steps: [
+      open(),
+      append('a', 'b'),
+      append('a', 'c'),
+      appendSync('d'),
+      tear('{"eventId":"torn'),
+      append('b', 'e'),
+      close,
+      tear('{"eventId":"torn again'),
+      open(),
+      repair,
+      append('a'),
+      close,
+    ],
+  },
+};

@@ -1,7 +1,8 @@
 /**
  * The lines of a file as they stand there, read without the code under test.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { JsonObject } from 'holdfast';
 
 export interface RawLine {
@@ -22,6 +23,16 @@ export function linesOf(file: string): RawLine[] {
     offset = end + 1;
   }
   return lines;
+}
+
+/** The rotated files of a chronicle and the file itself, in the order of their events. */
+export function filesOf(file: string): string[] {
+  if (!existsSync(dirname(file))) return [];
+  const rotated = readdirSync(dirname(file)).filter((name) =>
+    /^\.\d{8}T\d{6}\.\d{3}Z$/.test(name.startsWith(basename(file)) ? name.slice(basename(file).length) : ''),
+  );
+  const all = [...rotated.sort().map((name) => join(dirname(file), name)), file];
+  return all.filter((path) => existsSync(path));
 }
 
 /** The events of a file in which every line is a complete one; throws for any other line. */

@@ -32,7 +32,7 @@ function plansOf(lot: Lot, name: string): object[][] {
   return Array.from({ length: callers }, (_, caller) =>
     Array.from({ length: 4 }, (_, number) => {
       const eventId = lot.below(3) === 0 ? `shared${lot.below(2)}` : `${name}.${caller}.${number}`;
-      return lot.below(4) === 0 ? { kind: 'read' } : { kind: 'append', eventId, atEnd: false };
+      return lot.below(4) === 0 ? { kind: 'read' } : { kind: 'append', eventId, atEnd: lot.below(3) === 0 };
     }),
   );
 }

@@ -1,0 +1,80 @@
+// What native code reads that others wrote: lines, the file of ids, and the end of a chronicle. For
+// libFuzzer: the first byte says which of them the rest is.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "append/index_file.h"
+#include "append/known_events.h"
+#include "append/line_id.h"
+#include "os/file.h"
+
+namespace {
+
+using namespace holdfast;
+
+constexpr const char* kEvents = "\n{\"eventId\":\"a\"}\n{\"eventId\":\"b\"}\n";
+
+void Require(bool holds) {
+  if (!holds) std::abort();
+}
+
+// What is found is a part of the line, and an id is equal to itself.
+void FindId(std::string_view line) {
+  static const append::LineId line_id("eventId");
+  append::LineId::IsEvent(line);
+  const std::string_view id = line_id.Find(line);
+  Require(id.empty() || (id.data() >= line.data() && id.data() + id.size() <= line.data() + line.size()));
+  Require(append::LineId::Equal(id, id));
+  Require((line_id.FingerprintOf(id) == 0) == id.empty());
+}
+
+void WriteFile(const char* path, std::string_view bytes, size_t at = 0) {
+  const int file = ::open(path, O_CREAT | (at == 0 ? O_TRUNC : 0) | O_WRONLY | O_CLOEXEC, 0600);
+  Require(file != -1 && ::pwrite(file, bytes.data(), bytes.size(), static_cast<off_t>(at)) ==
+                            static_cast<ssize_t>(bytes.size()));
+  ::close(file);
+}
+
+// Loads what stands there, goes on with it and saves it: whatever it is, nothing is found behind the end.
+void Load(size_t size) {
+  os::File file;
+  os::FileId id;
+  Require(!os::File::OpenForAppend("chronicle", &file) && !file.Id(&id));
+  const append::LineId line_id("eventId");
+  append::KnownEvents known("chronicle", line_id, append::IdIndex::kAll, 1 << 20, false);
+  const os::Error error = known.Load(file, id, size);
+  if (error) return;
+  Require(known.end() <= size);
+  Require(!known.TakeUp(file, size, true));
+  std::string line;
+  static_cast<void>(known.ReadLine(file, size / 2, &line));
+  known.Save(file);
+}
+
+// A chronicle of these bytes, with the file of ids that it gets, which is then damaged at a place.
+void LoadIds(std::string_view chronicle, size_t at, std::string_view damage) {
+  WriteFile("chronicle", chronicle);
+  ::unlink("chronicle.ids");
+  Load(chronicle.size());
+  WriteFile("chronicle.ids", damage, at);
+  Load(chronicle.size());
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) return 0;
+  const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+  if (data[0] % 4 != 0) {
+    FindId(bytes);
+  } else {
+    const size_t half = bytes.size() / 2;
+    LoadIds(std::string(bytes.substr(0, half)) + kEvents, data[0], bytes.substr(half));
+  }
+  return 0;
+}
