@@ -56,7 +56,8 @@ const targets = {
     compiler: 'g++-posix',
     package: 'g++-mingw-w64-x86-64-posix',
     compile: ['-D_WIN32_WINNT=0x0A00', '-DUNICODE'],
-    link: ['-shared', '-static', '-Wl,--gc-sections,--no-insert-timestamp'],
+    // With a fixed base, which would else depend on the name of the file.
+    link: ['-shared', '-static', '-Wl,--gc-sections,--no-insert-timestamp,--image-base=0x180000000'],
   },
 };
 
@@ -186,7 +187,9 @@ async function delayedNode({ prefix }, temporary) {
   const definition = join(temporary, 'node.def');
   const library = join(temporary, 'libnode.a');
   writeFileSync(definition, `NAME node.exe\nEXPORTS\n${[...names].join('\n')}\n`);
-  await run(`${prefix}dlltool`, ['--input-def', definition, '--output-delaylib', library], {
+  // The linker orders the imports by the names of dlltool's files.
+  const fixed = ['--deterministic-libraries', '--temp-prefix', 'node'];
+  await run(`${prefix}dlltool`, [...fixed, '--input-def', definition, '--output-delaylib', library], {
     cwd: temporary,
   });
   return library;
