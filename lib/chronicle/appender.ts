@@ -392,7 +392,7 @@ export class Appender {
         first += lines.length;
         lines = batches.next().value?.lines ?? [];
       }
-      const parsed = parseLine({ bytes: text, offset, length: text.length, complete: true });
+      const parsed = parseLine(text, offset, text.length);
       return parsed.kind === 'event' && idOf(parsed.event, idKey) === lines[line - first]?.id;
     });
     this.#writer.answer(answers);

@@ -3,7 +3,7 @@
  */
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { CorruptReason } from './corrupt-line.js';
-import type { JsonObject } from './line.js';
+import { type JsonObject, parseLine, parseObject } from './line.js';
 import type { LineFilter } from './line-filter.js';
 
 /** An event, and where it stands in the file. Reading goes on behind it at `offset + length`. */
@@ -39,7 +39,6 @@ export interface LineBatch {
 }
 
 const newline = 0x0a;
-const byteOrderMark = '\ufeff';
 const markBytes = 96;
 /** A string of more than 128 KiB gets pages of its own in V8's heap, which costs more than to parse it. */
 const textBytes = 64 * 1024;
@@ -114,7 +113,7 @@ function parseText(
       event = parseObject(end <= notAscii ? text.slice(begin, end) : bytes.toString('utf8', begin, end));
     }
     if (event) batch.entries.push({ event, offset: offset + begin, length: next - begin });
-    else addOddLine(bytes.subarray(begin, next), offset + begin, maxLineBytes, batch);
+    else addOddLine(batch, bytes.subarray(begin, next), offset + begin, maxLineBytes);
     begin = next;
   }
 }
@@ -129,41 +128,15 @@ function nextNotAscii(words: Int32Array, from: number): number {
   return Math.max(from, at * 4);
 }
 
-function parseObject(text: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Any line, most of which are damaged. */
+/** Any line; few are like this, and most of them are damaged. */
 function addOddLine(
+  { entries, others }: LineBatch,
   line: Buffer,
   offset: number,
   maxLineBytes: number,
-  { entries, others }: LineBatch,
 ): void {
   const { length } = line;
-  const complete = line[length - 1] === newline;
-  const bytes = complete ? line.subarray(0, -1) : line;
-  const corrupt = (reason: CorruptReason) => others.push({ kind: 'corrupt', reason, offset, length });
-  if (bytes.length > maxLineBytes) return void corrupt('long');
-  if (!isUtf8(bytes)) return void corrupt(complete ? 'utf8' : 'torn');
-  let text = bytes.toString('utf8');
-  if (offset === 0 && text.startsWith(byteOrderMark)) text = text.slice(1);
-  if (/^[ \t\r]*$/.test(text)) return void others.push({ kind: 'blank', offset, length });
-  if (/^\0+\r?$/.test(text)) return void corrupt('nul');
-  try {
-    const event: unknown = JSON.parse(text);
-    if (isObject(event)) entries.push({ event, offset, length });
-    else corrupt(complete ? 'object' : 'torn');
-  } catch {
-    corrupt(complete ? 'json' : 'torn');
-  }
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  const parsed = parseLine(line, offset, maxLineBytes);
+  if (parsed.kind === 'event') entries.push({ event: parsed.event, offset, length });
+  else others.push({ ...parsed, offset, length });
 }

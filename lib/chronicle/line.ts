@@ -1,20 +1,8 @@
 /**
- * One line of a chronicle: its bytes, and the event in them.
+ * One line of a chronicle: what it is, and the event in it.
  */
 import { isUtf8 } from 'node:buffer';
 import type { CorruptReason } from './corrupt-line.js';
-
-/** A line as it stands in the file. */
-export interface Line {
-  /** Without the newline; undefined where it is longer than the reader keeps. */
-  readonly bytes: Buffer | undefined;
-  /** Where it begins in the file, in bytes. */
-  readonly offset: number;
-  /** In bytes, with the newline. */
-  readonly length: number;
-  /** False for a last line without newline. */
-  readonly complete: boolean;
-}
 
 export type JsonObject = { [key: string]: unknown };
 
@@ -23,28 +11,45 @@ export type ParsedLine =
   | { readonly kind: 'blank' }
   | { readonly kind: 'corrupt'; readonly reason: CorruptReason };
 
-const blank: ParsedLine = { kind: 'blank' };
+const newline = 0x0a;
 const byteOrderMark = '\ufeff';
 
-/** A last line without newline that is a whole JSON object counts as an event. CRLF and a byte order mark are taken. */
-export function parseLine(line: Line): ParsedLine {
-  const { bytes, complete } = line;
-  if (bytes === undefined) return corrupt('long');
-  if (bytes.length === 0) return blank;
+/**
+ * A last line without newline that is a whole JSON object counts as an event. CRLF is taken, and a byte order mark at the
+ * beginning of the file.
+ *
+ * @param line with its newline
+ * @param offset where it begins in the file, in bytes
+ */
+export function parseLine(line: Buffer, offset: number, maxLineBytes: number): ParsedLine {
+  const complete = line.at(-1) === newline;
+  const bytes = complete ? line.subarray(0, -1) : line;
+  if (bytes.length > maxLineBytes) return corrupt('long');
   if (!isUtf8(bytes)) return corrupt(complete ? 'utf8' : 'torn');
   let text = bytes.toString('utf8');
-  if (line.offset === 0 && text.startsWith(byteOrderMark)) text = text.slice(1);
+  if (offset === 0 && text.startsWith(byteOrderMark)) text = text.slice(1);
+  if (/^[ \t\r]*$/.test(text)) return { kind: 'blank' };
+  if (/^\0+\r?$/.test(text)) return corrupt('nul');
   try {
     const event: unknown = JSON.parse(text);
-    if (typeof event === 'object' && event !== null && !Array.isArray(event)) {
-      return { kind: 'event', event: event as JsonObject };
-    }
-    return corrupt(complete ? 'object' : 'torn');
+    return isObject(event) ? { kind: 'event', event } : corrupt(complete ? 'object' : 'torn');
   } catch {
-    if (/^[ \t\r]*$/.test(text)) return blank;
-    if (/^\0+\r?$/.test(text)) return corrupt('nul');
     return corrupt(complete ? 'json' : 'torn');
   }
+}
+
+/** The object that a text is the JSON of. */
+export function parseObject(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function corrupt(reason: CorruptReason): ParsedLine {

@@ -128,7 +128,7 @@ class ChunkReader {
   readonly #file: FileHandle;
   #buffer = Buffer.alloc(0);
   #otherBuffer = Buffer.alloc(0);
-  #ahead: { readonly offset: number; readonly chunk: Promise<Buffer> } | undefined;
+  #ahead: Promise<Buffer> | undefined;
 
   constructor(file: FileHandle, length: number) {
     this.#file = file;
@@ -139,14 +139,13 @@ class ChunkReader {
   async read(offset: number): Promise<Buffer> {
     const ahead = this.#ahead;
     this.#ahead = undefined;
-    return ahead?.offset === offset ? ahead.chunk : this.#read(offset);
+    return ahead ?? this.#read(offset);
   }
 
   /** Begins to read the chunk that the next call of `read` will ask for. */
   readAhead(offset: number): void {
-    const chunk = this.#read(offset);
-    chunk.catch(() => {}); // the next call throws it, if there is one
-    this.#ahead = { offset, chunk };
+    this.#ahead = this.#read(offset);
+    this.#ahead.catch(() => {}); // the next call throws it, if there is one
   }
 
   #read(offset: number): Promise<Buffer> {
