@@ -22,6 +22,7 @@ export type {
 } from './chronicle/options.js';
 export type { ReadRange } from './chronicle/reading.js';
 export { type Repair, type RepairOptions, repairChronicle } from './chronicle/repair.js';
+export type { Schema, SchemaIssue, SchemaResult } from './chronicle/schema.js';
 export {
   type DuplicateId,
   type Progress,

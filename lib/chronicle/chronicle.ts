@@ -23,6 +23,7 @@ import {
   readTail,
 } from './reading.js';
 import { type Repair, type RepairOptions, repair } from './repair.js';
+import { refuseToWait, type Schema, validate } from './schema.js';
 import { type Verification, type VerifyOptions, verify } from './verify.js';
 
 export interface AppendOptions {
@@ -39,7 +40,15 @@ export interface AppendOptions {
  *
  * @throws `EVALIDATION` for a bad path or option, `EIO` for what the file system refuses.
  */
-export async function openChronicle<T extends object = JsonObject>(
+export function openChronicle<T extends object>(
+  path: FilePath,
+  options: ChronicleOptions & { schema: Schema<T> },
+): Promise<Chronicle<T>>;
+export function openChronicle<T extends object = JsonObject>(
+  path: FilePath,
+  options?: ChronicleOptions,
+): Promise<Chronicle<T>>;
+export async function openChronicle<T extends object>(
   path: FilePath,
   options?: ChronicleOptions,
 ): Promise<Chronicle<T>> {
@@ -77,6 +86,8 @@ export class Chronicle<T extends object = JsonObject> {
   readonly #settings: Settings;
   readonly #appender: Appender;
   #closing: Promise<void> | undefined;
+  /** The last append that waits for the schema's validator. */
+  #validating: Promise<void> | undefined;
 
   /** @internal */
   constructor(path: NativePath, settings: Settings, appender: Appender) {
@@ -98,7 +109,9 @@ export class Chronicle<T extends object = JsonObject> {
       const line = this.#toLine(event, 'event');
       const ifEnd = this.#checkIfEnd(options);
       this.#checkOpen();
-      this.#appender.append(line, ifEnd, resolve, reject);
+      const append = () => this.#appender.append(line, ifEnd, resolve, reject);
+      if (this.#settings.schema) this.#whenValid([line], append, reject);
+      else append();
     });
   }
 
@@ -115,7 +128,9 @@ export class Chronicle<T extends object = JsonObject> {
         return;
       }
       this.#checkOpen();
-      this.#appender.appendMany(lines, ifEnd, resolve, reject);
+      const append = () => this.#appender.appendMany(lines, ifEnd, resolve, reject);
+      if (this.#settings.schema) this.#whenValid(lines, append, reject);
+      else append();
     });
   }
 
@@ -127,6 +142,7 @@ export class Chronicle<T extends object = JsonObject> {
     const line = this.#toLine(event, 'event');
     const ifEnd = this.#checkIfEnd(options);
     this.#checkOpen();
+    refuseToWait(line);
     return this.#appender.appendSync(line, ifEnd);
   }
 
@@ -223,13 +239,14 @@ export class Chronicle<T extends object = JsonObject> {
   }
 
   /** Resolves when every append that was made before is acknowledged or rejected. */
-  flush(): Promise<void> {
-    return this.#appender.drain();
+  async flush(): Promise<void> {
+    await this.#validating;
+    await this.#appender.drain();
   }
 
   /** Lets the appends that were made before finish, and closes the file. To do so again has no effect. */
   close(): Promise<void> {
-    this.#closing ??= this.#appender.drain().then(() => this.#appender.close());
+    this.#closing ??= this.flush().then(() => this.#appender.close());
     return this.#closing;
   }
 
@@ -250,18 +267,19 @@ export class Chronicle<T extends object = JsonObject> {
     return this.#appender.isBroken;
   }
 
-  #checkIfEnd(options: AppendOptions | undefined): number | undefined {
-    if (options === undefined) return undefined;
-    const { ifEnd } = checkOptions(options);
-    if (ifEnd === undefined) return undefined;
-    const { rotateBytes, rotateAge } = this.#settings;
-    if (rotateBytes > 0 || rotateAge > 0) {
-      throw invalid(
-        'ifEnd',
-        'does not go together with rotate: an offset does not tell one file from the next',
-      );
+  /** Appends when the schema's validator has answered for these lines and those of all calls before. */
+  #whenValid(lines: readonly EventLine[], append: () => void, reject: (error: Error) => void): void {
+    const validations = lines.flatMap(({ validation }) => validation ?? []);
+    if (validations.length === 0 && !this.#validating) {
+      append();
+      return;
     }
-    return checkInteger(ifEnd, 'ifEnd', 0);
+    const before = this.#validating ?? Promise.resolve();
+    const turn = before.then(() => Promise.all(validations)).then(append);
+    const validating = turn.catch(reject).finally(() => {
+      if (this.#validating === validating) this.#validating = undefined;
+    });
+    this.#validating = validating;
   }
 
   #checkOpen(): void {
@@ -285,11 +303,12 @@ export class Chronicle<T extends object = JsonObject> {
 
 /** The line that an event becomes; throws `EVALIDATION` for one that cannot be written. */
 export function toLine(event: unknown, field: string, settings: Settings): EventLine {
-  const { idKey, computeId, maxLineBytes } = settings;
+  const { idKey, computeId, maxLineBytes, schema } = settings;
   const line = toEventLine(event, field, idKey, computeId);
   // Three bytes of UTF-8 are the most that one UTF-16 code unit can take.
   if (line.text.length * 3 > maxLineBytes && Buffer.byteLength(line.text) > maxLineBytes) {
     throw invalid(field, `is longer than maxLineBytes (${maxLineBytes}), no reader would take it`);
   }
-  return line;
+  const validation = schema && validate(line.text, field, schema);
+  return validation ? { ...line, validation } : line;
 }

@@ -5,14 +5,15 @@ import { HoldfastError } from '../errors.js';
 import type { OnCorrupt } from './options.js';
 
 /**
- * - `'torn'`: the last line; it has no newline, and is not whole.
+ * - `'torn'`: the last line; it has no newline, and is not whole. A writer may be about to complete it.
  * - `'json'`: not JSON.
  * - `'object'`: JSON, but no object.
  * - `'utf8'`: not UTF-8.
  * - `'nul'`: filled with NUL bytes, as some file systems leave them after a power loss.
  * - `'long'`: longer than `maxLineBytes`.
+ * - `'schema'`: an event that the `schema` refuses.
  */
-export type CorruptReason = 'torn' | 'json' | 'object' | 'utf8' | 'nul' | 'long';
+export type CorruptReason = 'torn' | 'json' | 'object' | 'utf8' | 'nul' | 'long' | 'schema';
 
 export interface CorruptLine {
   readonly path: string;

@@ -11,6 +11,8 @@ import type { JsonObject } from './line.js';
 export interface EventLine {
   readonly text: string;
   readonly id: string | undefined;
+  /** Where the schema's validator does not answer at once: rejects with `EVALIDATION` when it refuses the event. */
+  readonly validation?: Promise<void>;
 }
 
 /**

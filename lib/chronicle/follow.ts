@@ -14,12 +14,12 @@ import { reportCorruptLine } from './corrupt-line.js';
 import { offsetOfLast } from './last-events.js';
 import type { JsonObject } from './line.js';
 import type { Entry } from './line-batch.js';
-import { LineFilter } from './line-filter.js';
 import { checkReadOptions, type ReadOptions, type ReadSettings } from './options.js';
 import { openForReading, refusing } from './reader.js';
-import { betweenDamage, select } from './reading.js';
+import { betweenDamage } from './reading.js';
 import { rotatedFiles } from './rotated-files.js';
 import { scanBackwards, scanForwards } from './scanner.js';
+import { Sieve } from './sieve.js';
 import { checkWhere, type Selection, type Where } from './where.js';
 
 export interface FollowOptions {
@@ -147,7 +147,7 @@ interface Mark {
 class Follower {
   readonly #path: NativePath;
   readonly #settings: ReadSettings;
-  readonly #selection: Selection | undefined;
+  readonly #sieve: Sieve;
   readonly #stopped: AbortSignal;
   readonly #watcher: ChangeWatcher;
   readonly #opened = new Set<FileHandle>();
@@ -164,7 +164,7 @@ class Follower {
   ) {
     this.#path = path;
     this.#settings = settings;
-    this.#selection = selection;
+    this.#sieve = new Sieve(settings, selection);
     this.#stopped = stopped;
     this.#watcher = new ChangeWatcher(stopped);
   }
@@ -227,8 +227,7 @@ class Follower {
 
   async *#read(file: OpenFile, leaveUnfinished: boolean): AsyncGenerator<FollowedEntries> {
     const { maxLineBytes, onCorrupt } = this.#settings;
-    const selection = this.#selection;
-    const filter = selection && new LineFilter(selection.needles, onCorrupt === 'skip');
+    const { filter } = this.#sieve;
     for (let same = false; !same; ) {
       await this.#goBack(file);
       same = true;
@@ -237,7 +236,7 @@ class Follower {
         // After the batch was read: in a file that was truncated meanwhile, no line need begin where it began.
         same = await this.#isSame(file);
         if (!same) break;
-        for (const part of betweenDamage(selection ? select(batch, selection) : batch, false)) {
+        for (const part of betweenDamage(await this.#sieve.sift(batch, false), false)) {
           if (Array.isArray(part)) yield { entries: part, file: file.file };
           else reportCorruptLine({ path: this.#path.toString(), ...part }, onCorrupt);
         }

@@ -94,11 +94,13 @@ async function appendShared(
   // Now, not when the file is open: an event that is refused makes no file, and one that its caller changes later is
   // written as it was at the call.
   const line = toLine(event, 'event', checked);
-  const { onCorrupt: _, ...settings } = checked;
+  if (line.validation) await line.validation;
+  // The schema has done its part.
+  const { onCorrupt: _, schema: __, ...settings } = checked;
   const key = JSON.stringify([nativePath, Object.entries(settings)]);
   let entry = shared.get(key);
   if (!entry) {
-    entry = { chronicle: openChronicle(nativePath, options), users: 0 };
+    entry = { chronicle: openChronicle(nativePath, { ...options, schema: undefined }), users: 0 };
     shared.set(key, entry);
   }
   entry.users++;

@@ -11,6 +11,7 @@ import {
 } from '../arguments.js';
 import { invalid } from '../errors.js';
 import type { CorruptLine } from './corrupt-line.js';
+import { checkSchema, type Schema } from './schema.js';
 
 /**
  * What an acknowledged append survives. All of them survive the death of the process at any moment.
@@ -56,6 +57,11 @@ export interface ReadOptions {
   onCorrupt?: OnCorrupt;
   /** Longer lines, in bytes, are skipped as corrupt, and longer events are refused. Default: 8 MiB. */
   maxLineBytes?: number;
+  /**
+   * Any validator that follows Standard Schema. Events that it refuses are not appended, and are corrupt where they stand in
+   * the file. It sees events as they stand there, with their ids. Default: none.
+   */
+  schema?: Schema | undefined;
 }
 
 export interface ChronicleOptions extends ReadOptions {
@@ -76,6 +82,7 @@ export interface ChronicleOptions extends ReadOptions {
 export interface ReadSettings {
   readonly onCorrupt: OnCorrupt;
   readonly maxLineBytes: number;
+  readonly schema: Schema | undefined;
 }
 
 export interface Settings extends ReadSettings {
@@ -94,13 +101,14 @@ const defaultWindow = 10_000;
 const defaultMaxLineBytes = 8 * 1024 * 1024;
 
 export function checkReadOptions(options: ReadOptions | undefined): ReadSettings {
-  const { onCorrupt = 'warn', maxLineBytes = defaultMaxLineBytes } = checkOptions(options);
+  const { onCorrupt = 'warn', maxLineBytes = defaultMaxLineBytes, schema } = checkOptions(options);
   return {
     onCorrupt:
       typeof onCorrupt === 'function'
         ? onCorrupt
         : checkOneOf(onCorrupt, ['warn', 'skip', 'throw'] as const, 'onCorrupt'),
     maxLineBytes: checkInteger(maxLineBytes, 'maxLineBytes', 2),
+    schema: checkSchema(schema),
   };
 }
 

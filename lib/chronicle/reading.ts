@@ -7,12 +7,12 @@ import { invalid } from '../errors.js';
 import type { NativePath } from '../native.js';
 import { reportCorruptLine } from './corrupt-line.js';
 import type { Entry, LineBatch } from './line-batch.js';
-import { LineFilter } from './line-filter.js';
 import { OneByOne } from './one-by-one.js';
 import type { ReadSettings } from './options.js';
 import { openForReading, refusing } from './reader.js';
 import { scanBackwards, scanForwards } from './scanner.js';
-import { checkWhere, type Selection, type Where } from './where.js';
+import { Sieve } from './sieve.js';
+import { checkWhere, type Where } from './where.js';
 
 export interface ReadRange {
   /** Only events whose line begins at this offset or behind it. Default: 0. */
@@ -50,11 +50,11 @@ export async function* readBatches<T extends object>(
   try {
     const scan = reverse ? scanBackwards : scanForwards;
     const { maxLineBytes, onCorrupt } = settings;
-    const filter = selection && new LineFilter(selection.needles, onCorrupt === 'skip');
+    const sieve = new Sieve(settings, selection);
     let left = limit;
-    for await (const batch of refusing(scan(file, { from, to, maxLineBytes, filter }), path)) {
-      const selected = selection ? select(batch, selection) : batch;
-      for (const part of betweenDamage(selected, reverse)) {
+    for await (const batch of refusing(scan(file, { from, to, maxLineBytes, filter: sieve.filter }), path)) {
+      const sifted = await sieve.sift(batch, reverse);
+      for (const part of betweenDamage(sifted, reverse)) {
         if (!Array.isArray(part)) {
           reportCorruptLine({ path: path.toString(), ...part }, onCorrupt);
           continue;
@@ -68,11 +68,6 @@ export async function* readBatches<T extends object>(
   } finally {
     await file.close();
   }
-}
-
-/** Without the events that are not asked for. */
-export function select(batch: LineBatch, selection: Selection): LineBatch {
-  return { ...batch, entries: batch.entries.filter(({ event }) => selection.matches(event)) };
 }
 
 /** The events of a batch, one array between two damaged lines, and those lines, as they follow each other. */

@@ -12,6 +12,7 @@ const words: { readonly [reason in CorruptReason]: string } = {
   utf8: 'not UTF-8',
   nul: 'filled with NUL',
   long: 'too long',
+  schema: 'refused by the schema',
 };
 
 /** As many are named in a report that people read. */
