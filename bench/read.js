@@ -31,15 +31,20 @@ async function measure(name, path) {
   return answer;
 }
 
-/** @returns {Promise<Map<string, { megabytesPerSecond: number, peakBytes: number }[]>>} for each round */
-async function inTurns(entrants, path) {
+/** @returns {Promise<Map<string, { megabytesPerSecond: number, cpuMilliseconds: number, peakBytes: number }[]>>} */
+async function inTurns(entrants, path, rounds) {
   const results = new Map(entrants.map(({ name }) => [name, []]));
   const events = new Set();
-  for (let round = 0; round < options.rounds; round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const { name } of round % 2 === 0 ? entrants : [...entrants].reverse()) {
       const answer = await measure(name, path);
-      const { seconds, bytes, peakBytes } = answer;
-      results.get(name).push({ megabytesPerSecond: bytes / 1e6 / seconds, peakBytes });
+      const { seconds, cpuSeconds, bytes, peakBytes } = answer;
+      const megabytes = bytes / 1e6;
+      results.get(name).push({
+        megabytesPerSecond: megabytes / seconds,
+        cpuMilliseconds: (cpuSeconds * 1e3) / megabytes,
+        peakBytes,
+      });
       if (bytes === statSync(path).size && answer.events > 1) events.add(answer.events);
     }
   }
@@ -49,6 +54,9 @@ async function inTurns(entrants, path) {
 
 const ratesOf = (results, name) => results.get(name).map(({ megabytesPerSecond }) => megabytesPerSecond);
 const peakOf = (results, name) => median(results.get(name).map(({ peakBytes }) => peakBytes)) / 1e6;
+
+/** Milliseconds of processor time for a megabyte, which depend less on what else the machine does. */
+const cpuOf = (results, name) => median(results.get(name).map(({ cpuMilliseconds }) => cpuMilliseconds));
 
 /** For each round, how many times as fast as `other` the first one was. */
 function ratios(results, name, other) {
@@ -81,12 +89,12 @@ const nextEvent = serviceEventSource();
 writeEvents(small, 1e6, nextEvent);
 writeEvents(large, options.size * 1e6, nextEvent);
 
-const results = await inTurns(contenders, large);
+const results = await inTurns(contenders, large, options.rounds);
 const idlePeak = peakOf(results, idle);
 const named = contenders.map(({ name }) => name).filter((name) => name !== idle);
 printTable(
   `Reading every event of ${options.size} MB (JSON.parse alone: of ${bytesInMemory / 1e6} MB in memory)`,
-  ['', 'MB/s', 'times JSON.parse alone', 'quartiles', 'peak memory', 'more than a process that does nothing'],
+  ['', 'MB/s', 'times JSON.parse alone', 'quartiles', 'CPU, ms/MB', 'peak memory', 'above doing nothing'],
   named.map((name) => {
     const ratio = ratios(results, name, parseAlone);
     return [
@@ -94,6 +102,7 @@ printTable(
       format(median(ratesOf(results, name))),
       format(ratio.median),
       ratio.quartiles.map(format).join(' .. '),
+      format(cpuOf(results, name)),
       `${format(peakOf(results, name))} MB`,
       `${format(peakOf(results, name) - idlePeak)} MB`,
     ];
@@ -121,14 +130,16 @@ printTable(
 );
 
 const batches = contenders[1];
-const searched = await inTurns([batches, ...searches], large);
+// verify() computes the id of every event, which takes long.
+const searched = await inTurns([batches, ...searches], large, Math.ceil(options.rounds / 3));
 printTable(
   `Searching ${options.size} MB`,
-  ['', 'MB/s', `times ${batches.name}`, 'peak memory'],
+  ['', 'MB/s', `times ${batches.name}`, 'CPU, ms/MB', 'peak memory'],
   searches.map(({ name }) => [
     name,
     format(median(ratesOf(searched, name))),
     format(ratios(searched, name, batches.name).median),
+    format(cpuOf(searched, name)),
     `${format(peakOf(searched, name))} MB`,
   ]),
 );
