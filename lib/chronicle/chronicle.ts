@@ -267,6 +267,20 @@ export class Chronicle<T extends object = JsonObject> {
     return this.#appender.isBroken;
   }
 
+  #checkIfEnd(options: AppendOptions | undefined): number | undefined {
+    if (options === undefined) return undefined;
+    const { ifEnd } = checkOptions(options);
+    if (ifEnd === undefined) return undefined;
+    const { rotateBytes, rotateAge } = this.#settings;
+    if (rotateBytes > 0 || rotateAge > 0) {
+      throw invalid(
+        'ifEnd',
+        'does not go together with rotate: an offset does not tell one file from the next',
+      );
+    }
+    return checkInteger(ifEnd, 'ifEnd', 0);
+  }
+
   /** Appends when the schema's validator has answered for these lines and those of all calls before. */
   #whenValid(lines: readonly EventLine[], append: () => void, reject: (error: Error) => void): void {
     const validations = lines.flatMap(({ validation }) => validation ?? []);
