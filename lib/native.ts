@@ -31,6 +31,8 @@ export const writerStatus = {
   unknown: 4,
   /** Not written, because the outcome of a batch before is unknown. */
   poisoned: 5,
+  /** The file is closed. */
+  closed: 6,
 } as const;
 
 /** The bits of a reply's flags. */
@@ -92,6 +94,7 @@ export interface Writer {
   answer(duplicates: boolean[]): void;
   /** Blocks this thread until there is a reply, and settles it. */
   settleNext(): void;
+  /** Ends in a reply `closed`. To be called once. */
   close(): void;
 }
 

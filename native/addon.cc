@@ -116,6 +116,8 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
       try {
         task(env);
       } catch (const Napi::Error& error) {
+        // Where the environment ends meanwhile (worker.terminate), there is nobody to throw at: binding.gyp
+        // defines NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS for that.
         napi_fatal_exception(env, error.Value());
       } catch (const std::exception& error) {
         // Out of memory. Whoever waits for this answer would wait for ever.
@@ -438,13 +440,13 @@ class Writer : public Napi::ObjectWrap<Writer> {
   ~Writer() override {
     *self_ = nullptr;
     if (addon_ != nullptr) addon_->Remove(this);
-    writer_->Close();
+    writer_->Close(false);
   }
 
   // The environment ends before this object does.
   void Abandon() {
     addon_ = nullptr;
-    writer_->Close();
+    writer_->Close(false);
   }
 
   static Napi::Function Define(Napi::Env env) {
@@ -496,7 +498,11 @@ class Writer : public Napi::ObjectWrap<Writer> {
     if (auto reply = writer_->Next(true)) Settle(info.Env(), *reply);
   }
 
-  void Close(const Napi::CallbackInfo&) { writer_->Close(); }
+  // close(): settled as a batch of its own, with kClosed. Once.
+  void Close(const Napi::CallbackInfo& info) {
+    Expect(info.Env());
+    writer_->Close(true);
+  }
 
   // What is in JSON mostly is ASCII, which is copied faster where it is known to be.
   static std::string TextFrom(const Napi::Value& value) {

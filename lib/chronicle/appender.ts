@@ -97,6 +97,8 @@ export class Appender {
   #known = { ids: 0, bytes: 0 };
   #pending = { events: 0, characters: 0 };
   #waiting: (() => void)[] = [];
+  #closing: Promise<void> | undefined;
+  #closed: () => void = () => {};
   #opened: ((error: Error | undefined) => void) | undefined;
   /** Why nothing can be appended any more. */
   #broken: HoldfastError | undefined;
@@ -253,11 +255,16 @@ export class Appender {
     return this.#until(() => this.#settled >= last);
   }
 
-  close(): void {
+  /** Resolves when the file is closed. What is appended from now on is refused. */
+  close(): Promise<void> {
     this.#broken ??= new HoldfastError('ECLOSED', `the chronicle '${this.#name}' is closed`, {
       path: this.#name,
     });
-    this.#writer.close();
+    this.#closing ??= new Promise((resolve) => {
+      this.#closed = resolve;
+      this.#writer.close();
+    });
+    return this.#closing;
   }
 
   /** At the end of the process: what was appended is written. Nobody waits for the promises any more. */
@@ -288,6 +295,10 @@ export class Appender {
     const [status, count, written, start, end, waited, synced, flags, knownIds, knownBytes, details] = reply;
     if (status === writerStatus.ask) {
       this.#answer(details?.questions ?? []);
+      return;
+    }
+    if (status === writerStatus.closed) {
+      this.#closed();
       return;
     }
     if (this.#opened) {

@@ -61,7 +61,7 @@ export async function openChronicle<T extends object>(
     // What is renamed is the file and not a link to it, and the rotated files stand beside the file.
     const real = await realPath(nativePath);
     if (real?.toString() !== nativePath.toString()) {
-      appender.close();
+      await appender.close();
       return openChronicle<T>(real ?? nativePath, options);
     }
   }

@@ -101,9 +101,10 @@ void BatchWriter::Send(Reply reply) {
   ready_();
 }
 
-void BatchWriter::Close() {
-  std::lock_guard guard(mutex_);
+void BatchWriter::Close(bool tell) {
+  std::unique_lock guard(mutex_);
   closing_ = true;
+  tell_closed_ = tell;
   interrupt_.Now();
   replied_.notify_all();
   if (running_) {
@@ -112,7 +113,17 @@ void BatchWriter::Close() {
     // What is left to be saved is not saved on the caller's thread.
     running_ = !os::RunOnHelperThread([self = shared_from_this()] { self->Run(); });
   }
-  if (!running_) file_.Close();
+  if (running_) return;
+  file_.Close();
+  guard.unlock();
+  if (tell) Send(Closed());
+}
+
+Reply BatchWriter::Closed() {
+  Reply reply;
+  reply.status = Status::kClosed;
+  reply.batches = 1;
+  return reply;
 }
 
 void BatchWriter::Run() {
@@ -149,6 +160,10 @@ void BatchWriter::Run() {
   Unlock();
   if (file_.is_open()) known_.Save(file_);
   file_.Close();
+  guard.lock();
+  const bool tell = tell_closed_;
+  guard.unlock();
+  if (tell) Send(Closed());
 }
 
 // Takes what is there, up to a bound, as one group.

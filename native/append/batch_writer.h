@@ -69,6 +69,7 @@ enum class Status {
   kFailed,       // `error`; nothing of it is in the file
   kUnknown,      // `error`; written, but the sync failed, or a failed write could not be cut off again
   kPoisoned,     // nothing written, because the outcome of a batch before is unknown
+  kClosed,       // see Close
 };
 
 // A line of the group that may be in the file already, and the line there.
@@ -121,7 +122,9 @@ class BatchWriter : public std::enable_shared_from_this<BatchWriter> {
 
   // Ends a wait for the lock, lets a commit that is past it finish, and closes the file. What has not begun
   // gets no reply any more.
-  void Close();
+  // With `tell`, kClosed is replied when the file is closed and nothing of ours touches its directory any
+  // more.
+  void Close(bool tell);
 
  private:
   struct Line {
@@ -149,6 +152,7 @@ class BatchWriter : public std::enable_shared_from_this<BatchWriter> {
   void Run();
   void TakeGroup(Group* group);
   void Send(Reply reply);
+  static Reply Closed();
   Reply OpenHere();
   Reply CommitHere(Group* group);
   os::Error LockCurrentFile(Reply* reply);
@@ -176,6 +180,7 @@ class BatchWriter : public std::enable_shared_from_this<BatchWriter> {
   bool opening_ = false;
   bool running_ = false;
   bool closing_ = false;
+  bool tell_closed_ = false;
   lock::Interrupt interrupt_;
 
   // Touched by the writer's thread only.

@@ -30,7 +30,17 @@ it('readers beside writers see whole events, in one growing order, from any offs
   const reading = Array.from({ length: readers }, () => new Program('reader', file));
   for (const reader of reading) expect(await reader.next()).toBe('ready');
 
-  await Promise.all(processes.map((process, index) => process.flood(`${index}`, callers, count, sizes)));
+  const flood = (part: string) =>
+    Promise.all(processes.map((process, index) => process.flood(`${part}${index}`, callers, count, sizes)));
+  await flood('first ');
+  // However fast the writers are, each reader has read something before they have written everything.
+  const early = new Map<Program, Reading[]>();
+  for (const reader of reading) {
+    const readings = [await reader.next<Reading>()];
+    while (readings.at(-1)?.seen.length === 0) readings.push(await reader.next<Reading>());
+    early.set(reader, readings);
+  }
+  await flood('then ');
   for (const reader of reading) reader.send({ stop: true });
   await Promise.all(reading.map((reader) => reader.exited));
 
@@ -38,11 +48,14 @@ it('readers beside writers see whole events, in one growing order, from any offs
     const { eventId } = JSON.parse(text) as { eventId: string };
     return [offset, Buffer.byteLength(text) + 1, eventId];
   });
-  expect(lines).toHaveLength(writers * callers * count);
+  expect(lines).toHaveLength(2 * writers * callers * count);
   const indexes = new Map(lines.map(([offset], index) => [offset, index]));
 
   for (const reader of reading) {
-    const messages = reader.taken() as (Reading | { damage: CorruptLine[] })[];
+    const messages = [...(early.get(reader) ?? []), ...reader.taken()] as (
+      | Reading
+      | { damage: CorruptLine[] }
+    )[];
     const { damage } = messages.pop() as { damage: CorruptLine[] };
     // A writer may stand still in the middle of a write for longer than a reader waits: what it saw then was no damage.
     for (const { offset, length, reason } of damage) {

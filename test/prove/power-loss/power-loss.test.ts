@@ -163,8 +163,7 @@ async function tryCrashes(
       disk.restore(root);
       tally.count++;
       const findings = await findingsIn(root, recording, end);
-      // The file of ids may still be saved when close() has resolved.
-      rmSync(root, { recursive: true, maxRetries: 20, retryDelay: 10 });
+      rmSync(root, { recursive: true });
       if (findings.length > 0) return [`a crash behind operation ${end}`, ...findings];
     }
   }
