@@ -165,13 +165,13 @@ void AppendAtRandom(const append::Options& options, unsigned seed, int rounds, L
     // Opened again from time to time, with something on its way.
     if (lot() % 20 == 0) {
       writer->Append({"{\"eventId\":\"late\"}\n", 1, {}});
-      writer->Close();
+      writer->Close(false);
       writer = std::make_shared<append::BatchWriter>(options, [] {});
       writer->Open();
       Expect(writer->Next(true)->status == append::Status::kCommitted, "a chronicle that cannot be opened");
     }
   }
-  writer->Close();
+  writer->Close(false);
 }
 
 void CheckFile(const std::string& path, const Ledger& ledger) {
