@@ -57,8 +57,7 @@ async function open(path) {
 if (process.send) {
   process.once('message', async ({ call, args }) => {
     const result = await (call === 'append' ? append : open)(...args);
-    // The file of ids is saved when the chronicle is closed, on another thread.
-    setTimeout(() => process.send(result, () => process.exit()), 1000);
+    process.send(result, () => process.exit());
   });
 } else {
   const options = numbersFromCommandLine({ appends: 1_000_000, bytes: 200, megabytes: 1000 });
