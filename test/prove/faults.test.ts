@@ -228,7 +228,7 @@ describe.skipIf(unwatchable)('a system call that fails', () => {
           // In full: one after the other, until none fails.
           const number = inFull ? 1 + Math.floor(tally.count / 2) : 1 + lot.below(700);
           const plan = `${number}${tally.count % 2 === 0 ? '' : '+'}`;
-          const env = { HOLDFAST_PREBUILD: testBuild, HOLDFAST_PROBE_ALLOCATION: plan };
+          const env = { HOLDFAST_PREBUILD: testBuild, PREBUILDS_ONLY: '', HOLDFAST_PROBE_ALLOCATION: plan };
           const prelude = 'exec 2>/dev/null'; // what is said by a process that dies
           const process = new ChronicleProcess({ env, prelude });
           const run = new Run(process, join(directory, `${tally.count}`, 'chronicle'), scenario);

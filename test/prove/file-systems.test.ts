@@ -1,10 +1,19 @@
 /**
- * Real file systems in loop mounts: filled to the last byte, made read-only under the writer, and shut down in the
- * middle of it (as a power loss, without the writes that the system still had in memory) and mounted again.
+ * Real file systems in loop mounts: filled to the last byte, made read-only under the writer, and cut off from their disk
+ * in the middle of it (as by a power loss, without the writes that the system still had in memory) and mounted again.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, statfsSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { openChronicle } from 'holdfast';
 import { describe, expect, onTestFinished } from 'vitest';
 import { ChronicleProcess, type RemoteError } from '../support/chronicle-process.js';
@@ -23,10 +32,24 @@ const kinds = {
 } as const;
 type Kind = keyof typeof kinds;
 
+/**
+ * Ends the disk of a loop device behind its first page, whole writes before and whole writes after: LOOP_GET_STATUS64 and
+ * LOOP_SET_STATUS64 with another `lo_sizelimit`. The image itself stays as it is.
+ */
+const cutOff = `
+import fcntl, os, struct, sys
+device = os.open(sys.argv[1], os.O_RDWR)
+info = bytearray(232)
+fcntl.ioctl(device, 0x4C05, info)
+info[32:40] = struct.pack('Q', 4096)
+fcntl.ioctl(device, 0x4C04, info)
+`;
+
 /** A file system of its own, on an image of its own. */
 class Mount {
   readonly directory = temporaryDirectory();
   readonly #image = join(temporaryDirectory(), 'image');
+  #device = '';
 
   constructor(readonly kind: Kind) {
     const { size, make } = kinds[kind];
@@ -42,18 +65,22 @@ class Mount {
 
   mount(): void {
     const { kind, directory } = this;
-    const from =
-      kind === 'tmpfs' ? ['-o', `size=${kinds.tmpfs.size}m`, 'proof'] : ['-o', 'loop', this.#image];
-    execFileSync('mount', ['-t', kind, ...from, directory]);
+    if (kind === 'tmpfs') {
+      execFileSync('mount', ['-t', kind, '-o', `size=${kinds.tmpfs.size}m`, 'proof', directory]);
+      return;
+    }
+    this.#device = execFileSync('losetup', ['--find', '--show', this.#image]).toString().trim();
+    execFileSync('mount', ['-t', kind, this.#device, directory]);
   }
 
   unmount(): void {
     execFileSync('umount', [this.directory]);
+    if (this.#device) execFileSync('losetup', ['--detach', this.#device]);
   }
 
   /** Nothing more reaches the disk, and what is in memory only is lost. */
-  shutDown(): void {
-    execFileSync('xfs_io', ['-x', '-c', 'shutdown', this.directory], { stdio: 'ignore' });
+  cutOff(): void {
+    execFileSync('python3', ['-c', cutOff, this.#device]);
   }
 
   /** Leaves no byte free; what was put there can be removed again. */
@@ -70,6 +97,18 @@ class Mount {
     }
     return ballast;
   }
+}
+
+/**
+ * Stops a process as a power loss does, without an end: no thread of it comes back from the kernel. One that went on would
+ * see what no power loss shows: where a disk fails while several processes sync one file, an fdatasync of ext4 answers
+ * in one of thirty times that all is well although the failed one of another process dropped its pages, holdfast or not.
+ */
+async function standStill(pid: number): Promise<void> {
+  process.kill(pid, 'SIGSTOP');
+  const threads = readdirSync(`/proc/${pid}/task`).map((thread) => `/proc/${pid}/task/${thread}/stat`);
+  const stands = (stat: string) => ['T', 'D'].includes(readFileSync(stat, 'utf8').split(') ')[1]?.[0] ?? '');
+  while (!threads.every(stands)) await setImmediate();
 }
 
 /** Every event that was acknowledged stands where it was said to stand. */
@@ -114,11 +153,10 @@ describe.skipIf(unmountable)('real file systems', () => {
     );
   }
 
-  for (const kind of all.filter((kind) => kind === 'ext4' || kind === 'xfs')) {
-    if (missing(['xfs_io'])) continue;
+  for (const kind of all.filter((kind) => kind !== 'tmpfs')) {
     prove(
       'real file systems',
-      `${kind} shut down under 3 writers, mounted again`,
+      `${kind} cut off from its disk under 3 writers, mounted again`,
       { everyday: 1, campaign: 30, unit: 'crashes' },
       async (tally) => {
         const mount = new Mount(kind);
@@ -131,9 +169,10 @@ describe.skipIf(unmountable)('real file systems', () => {
             process.flood(`${index}`, 4, Number.MAX_SAFE_INTEGER, [20, 3000]).catch(() => {}),
           );
           await Promise.all(processes.map((process) => process.acknowledgements(1 + lot.below(100))));
-          mount.shutDown();
-          await Promise.all(floods); // each has failed by now
+          await Promise.all(processes.map(({ pid }) => standStill(pid)));
+          mount.cutOff();
           await Promise.all(processes.map((process) => process.kill()));
+          await Promise.all(floods);
           mount.unmount();
           mount.mount();
           for (const process of processes) expectAll(file, process.acknowledged);

@@ -93,6 +93,7 @@ export class SystemCalls {
   get env(): NodeJS.ProcessEnv {
     return {
       HOLDFAST_PREBUILD: testBuild,
+      PREBUILDS_ONLY: '', // `npm run test:platforms` sets it
       // Preloaded, it watches node:fs as well.
       LD_PRELOAD: join(testBuild, 'build/Release/holdfast.node'),
       HOLDFAST_PROBE_DIRECTORY: this.#directory,
