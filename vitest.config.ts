@@ -1,9 +1,12 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     globalSetup: 'test/support/build-probe.ts',
     include: ['test/**/*.test.ts'],
+    // Most tests wait for other processes and for the disk.
+    maxWorkers: 2 * availableParallelism(),
     // Real processes, real locks and real syncs, on machines that may be busy: the bound only ends what hangs.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -5,7 +5,8 @@
  * - ordered (a journal, as ext4 has it): what was done is there up to some moment, which no sync lies behind; the
  *   last write may be torn.
  * - unordered (what POSIX promises and no more): every operation since the last sync of its file or directory is lost,
- *   kept, or, where it writes, torn at sector boundaries or left as zeros; each for itself.
+ *   kept, or, where it writes, torn at sector boundaries or left as zeros; each for itself. Only of a name in a directory
+ *   nothing is kept whose predecessor is lost: a new file does not take the name of one whose renaming has not happened.
  *
  * A sector is written whole or not at all, as drives promise it.
  */
@@ -174,11 +175,23 @@ function* unordered(past: readonly Operation[], most: number, lot: Lot): Generat
       if (rest !== undefined) rest = Math.floor(rest / choices.length);
     }
     const disk = new Disk();
+    const lost = new Set<string>();
     for (const operation of past) {
-      if (isChange(operation)) disk.apply(operation, fates.get(operation) ?? 'kept', lot);
+      if (!isChange(operation)) continue;
+      const names = namesIn(operation);
+      const fate = names.some((name) => lost.has(name)) ? 'lost' : (fates.get(operation) ?? 'kept');
+      if (fate === 'lost') for (const name of names) lost.add(name);
+      disk.apply(operation, fate, lot);
     }
     yield disk;
   }
+}
+
+/** The paths of the entries that an operation changes. */
+function namesIn(change: Change): string[] {
+  if (!('directory' in change)) return [];
+  const names = change.kind === 'rename' ? [change.from, change.name] : [change.name];
+  return names.map((name) => join(change.directory, name));
 }
 
 /** Whether a sync of its file or directory lies behind the operation. */
