@@ -427,7 +427,8 @@ class Writer : public Napi::ObjectWrap<Writer> {
     options.rotation.most_bytes = bound("rotateBytes");
     options.rotation.most_age = std::chrono::milliseconds(number("rotateAge").Int64Value());
     options.rotation.keep = static_cast<size_t>(bound("keep"));
-    settle_ = Napi::Persistent(info[2].As<Napi::Function>());
+    // A property, which the garbage collector sees: a reference would keep this object alive for ever.
+    info.This().As<Napi::Object>().Set("settle", info[2]);
     writer_ = std::make_shared<append::BatchWriter>(std::move(options),
                                                     [self = self_, mailbox = addon_->mailbox()] {
                                                       mailbox->Post([self](Napi::Env env) {
@@ -466,14 +467,15 @@ class Writer : public Napi::ObjectWrap<Writer> {
     writer_->Open();
   }
 
-  // append(text, lines, conditions): whole lines; of each condition its first line, how many lines and the
-  // end.
+  // append(buffer, length, lines, conditions): whole lines, in so many bytes; of each condition its first
+  // line, how many lines and the end.
   void Append(const Napi::CallbackInfo& info) {
     append::Batch batch;
-    batch.data = TextFrom(info[0]);
-    batch.lines = info[1].As<Napi::Number>().Uint32Value();
-    if (info[2].IsArray()) {
-      const auto numbers = info[2].As<Napi::Array>();
+    const char* data = info[0].As<Napi::Buffer<char>>().Data();
+    batch.data.assign(data, static_cast<size_t>(info[1].As<Napi::Number>().Int64Value()));
+    batch.lines = info[2].As<Napi::Number>().Uint32Value();
+    if (info[3].IsArray()) {
+      const auto numbers = info[3].As<Napi::Array>();
       const auto at = [&numbers](uint32_t i) {
         return static_cast<uint64_t>(numbers.Get(i).As<Napi::Number>().Int64Value());
       };
@@ -504,20 +506,6 @@ class Writer : public Napi::ObjectWrap<Writer> {
     writer_->Close(true);
   }
 
-  // What is in JSON mostly is ASCII, which is copied faster where it is known to be.
-  static std::string TextFrom(const Napi::Value& value) {
-    size_t bytes = 0, units = 0;
-    napi_get_value_string_utf8(value.Env(), value, nullptr, 0, &bytes);
-    napi_get_value_string_latin1(value.Env(), value, nullptr, 0, &units);
-    std::string text(bytes, '\0');
-    if (bytes == units) {
-      napi_get_value_string_latin1(value.Env(), value, text.data(), bytes + 1, &units);
-    } else {
-      napi_get_value_string_utf8(value.Env(), value, text.data(), bytes + 1, &bytes);
-    }
-    return text;
-  }
-
   // While replies are expected, this object and the event loop stay alive.
   void Expect(Napi::Env env) {
     if (expected_++ > 0) return;
@@ -536,7 +524,7 @@ class Writer : public Napi::ObjectWrap<Writer> {
 
   void Settle(Napi::Env env, const append::Reply& reply) {
     const std::shared_ptr<Mailbox> mailbox = addon_->mailbox();
-    const Napi::Function settle = settle_.Value();
+    const Napi::Function settle = Value().Get("settle").As<Napi::Function>();
     const auto number = [env](double value) { return Napi::Number::New(env, value); };
     if (reply.status != append::Status::kAsk) {
       expected_ -= reply.batches;
@@ -593,7 +581,6 @@ class Writer : public Napi::ObjectWrap<Writer> {
   Addon* addon_;
   const std::shared_ptr<Writer*> self_;  // null when this object is gone
   std::shared_ptr<append::BatchWriter> writer_;
-  Napi::FunctionReference settle_;
   size_t expected_ = 0;
 };
 

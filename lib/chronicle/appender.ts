@@ -26,6 +26,7 @@ import {
 import { type ChronicleStats, CommitLog } from './diagnostics.js';
 import { type EventLine, idOf } from './event-id.js';
 import { parseLine } from './line.js';
+import { LineBuffer, roomFor } from './line-buffer.js';
 import type { Settings } from './options.js';
 
 /** Where an event stands now. */
@@ -52,20 +53,18 @@ type Call = (
 
 /** What crosses to the writer at once. */
 interface Batch {
-  text: string;
-  /** Of the text: in bytes where that matters, because the file is rotated by size; else in characters. */
-  size: number;
-  readonly lines: EventLine[];
+  readonly lines: LineBuffer;
+  readonly ids: (string | undefined)[];
   readonly calls: Call[];
   conditions: number[] | undefined;
 }
 
 const longestLockTimeout = 2 ** 40;
 
-/** Above this, in characters, {@link Appender.ready} waits. */
+/** Above this, in bytes, {@link Appender.ready} waits. */
 const mostPending = 16 * 1024 * 1024;
 
-/** A batch does not wait for the end of the turn, nor takes another call, once it would be larger. */
+/** A batch does not wait for the end of the turn, nor takes another call, once it would be larger, in bytes. */
 const mostBatch = 1024 * 1024;
 
 /**
@@ -95,7 +94,7 @@ export class Appender {
   #made = 0;
   #settled = 0;
   #known = { ids: 0, bytes: 0 };
-  #pending = { events: 0, characters: 0 };
+  #pending = { events: 0, bytes: 0 };
   #waiting: (() => void)[] = [];
   #closing: Promise<void> | undefined;
   #closed: () => void = () => {};
@@ -141,12 +140,7 @@ export class Appender {
     resolve: (result: AppendResult) => void,
     reject: (error: Error) => void,
   ): void {
-    const text = `${line.text}\n`;
-    const batch = this.#begin(text, ifEnd, 1, reject);
-    if (!batch) return;
-    batch.calls.push({ count: undefined, ifEnd, resolve, reject });
-    batch.lines.push(line);
-    this.#added(batch, 1, text.length);
+    this.#add([line], { count: undefined, ifEnd, resolve, reject });
   }
 
   /** Appends lines of which all are acknowledged or none. */
@@ -156,13 +150,7 @@ export class Appender {
     resolve: (results: AppendResult[]) => void,
     reject: (error: Error) => void,
   ): void {
-    let text = '';
-    for (const line of lines) text += `${line.text}\n`;
-    const batch = this.#begin(text, ifEnd, lines.length, reject);
-    if (!batch) return;
-    batch.calls.push({ count: lines.length, ifEnd, resolve, reject });
-    for (const line of lines) batch.lines.push(line);
-    this.#added(batch, lines.length, text.length);
+    this.#add(lines, { count: lines.length, ifEnd, resolve, reject });
   }
 
   /** As {@link append}, and blocks the thread until it is settled, with all that was appended before. */
@@ -187,52 +175,51 @@ export class Appender {
     throw failure;
   }
 
-  /** The batch that crosses next, with the text and the condition of a call that comes into it. */
-  #begin(
-    text: string,
-    ifEnd: number | undefined,
-    lines: number,
-    reject: (error: Error) => void,
-  ): Batch | undefined {
+  #add(lines: readonly EventLine[], call: Call): void {
     if (this.#broken) {
-      reject(this.#broken);
-      return undefined;
+      call.reject(this.#broken);
+      return;
     }
-    // What crosses together stays in one file, so with rotation it must fit into one.
-    const size = this.#settings.rotateBytes > 0 ? Buffer.byteLength(text) : text.length;
-    if (this.#batch && this.#batch.size + size > this.#mostBatch) this.send();
-    let batch = this.#batch;
-    if (!batch) {
-      batch = { text: '', size: 0, lines: [], calls: [], conditions: undefined };
-      this.#batch = batch;
-      this.#made++;
-      if (this.#sent.length === 0) this.#watchExit();
-      process.nextTick(send, this);
-    }
-    if (ifEnd !== undefined) {
+    const room = roomFor(lines);
+    // With rotation, what crosses together must fit into one file.
+    if (this.#batch && this.#batch.lines.length + room > this.#mostBatch) this.send();
+    const batch = this.#batch ?? this.#begin();
+    batch.lines.reserve(room); // from here on nothing fails
+    if (call.ifEnd !== undefined) {
       batch.conditions ??= [];
-      batch.conditions.push(batch.lines.length, lines, ifEnd);
+      batch.conditions.push(batch.ids.length, lines.length, call.ifEnd);
     }
-    batch.text += text;
-    batch.size += size;
-    return batch;
+    const before = batch.lines.length;
+    for (const { text, id } of lines) {
+      batch.lines.add(text);
+      batch.ids.push(id);
+    }
+    batch.calls.push(call);
+    this.#pending.events += lines.length;
+    this.#pending.bytes += batch.lines.length - before;
+    const isIdle = this.#sent.length === 0 && batch.ids.length >= enough;
+    if (exiting) this.finish();
+    else if (isIdle || batch.lines.length > this.#mostBatch) this.send();
   }
 
-  #added(batch: Batch, lines: number, characters: number): void {
-    this.#pending.events += lines;
-    this.#pending.characters += characters;
-    const isIdle = this.#sent.length === 0 && batch.lines.length >= enough;
-    if (exiting) this.finish();
-    else if (isIdle || batch.size > this.#mostBatch) this.send();
+  #begin(): Batch {
+    const batch: Batch = { lines: new LineBuffer(), ids: [], calls: [], conditions: undefined };
+    this.#batch = batch;
+    this.#made++;
+    if (this.#sent.length === 0) this.#watchExit();
+    process.nextTick(send, this);
+    return batch;
   }
 
   /** Hands over what was appended so far. */
   send(): void {
     const batch = this.#batch;
     if (!batch) return;
+    const { lines, ids, conditions } = batch;
     this.#batch = undefined;
     this.#sent.push(batch);
-    this.#writer.append(batch.text, batch.lines.length, batch.conditions);
+    this.#writer.append(lines.buffer, lines.length, ids.length, conditions);
+    lines.release();
   }
 
   /** True when nothing can be appended any more. */
@@ -246,7 +233,7 @@ export class Appender {
 
   /** Resolves when not too much is pending. */
   ready(): Promise<void> {
-    return this.#until(() => this.#pending.characters <= mostPending);
+    return this.#until(() => this.#pending.bytes <= mostPending);
   }
 
   /** Resolves when everything that was appended before is settled. */
@@ -309,15 +296,11 @@ export class Appender {
     const batches = this.#sent.splice(0, count);
     this.#known = { ids: knownIds, bytes: knownBytes };
     this.#settled += count;
+    for (const { lines, ids } of batches) {
+      this.#pending.events -= ids.length;
+      this.#pending.bytes -= lines.length;
+    }
     if (status === writerStatus.committed) {
-      let events = 0;
-      let characters = 0;
-      for (const { text, lines } of batches) {
-        events += lines.length;
-        characters += text.length;
-      }
-      this.#pending.events -= events;
-      this.#pending.characters -= characters;
       const duplicates = details?.duplicates.length ?? 0;
       const { healed, rotated } = writerFlags;
       this.#log.record(
@@ -329,15 +312,10 @@ export class Appender {
         (flags & healed) !== 0,
         (flags & rotated) !== 0,
       );
-      // Where all was written and is ASCII, characters are bytes and need no counting.
-      this.#acknowledge(batches, start, end, !details && characters === end - start, details);
+      this.#acknowledge(batches, start, end, details);
     } else {
       const error = this.#errorOf(status, waited, details);
-      for (const { text, lines, calls } of batches) {
-        this.#pending.events -= lines.length;
-        this.#pending.characters -= text.length;
-        for (const call of calls) call.reject(error);
-      }
+      for (const { calls } of batches) for (const call of calls) call.reject(error);
     }
     if (this.#sent.length === 0 && !this.#batch) busy.delete(this);
     // After the promises of these calls, which are some microtasks longer.
@@ -350,29 +328,29 @@ export class Appender {
     batches: readonly Batch[],
     start: number,
     end: number,
-    ascii: boolean,
     details: WriterDetails | undefined,
   ): void {
     let offset = start;
     let number = 0;
     let nextDuplicate = 0;
     let nextConflict = 0;
-    const settle = ({ text, id }: EventLine): AppendResult => {
+    const settle = (eventId: string | undefined, length: number): AppendResult => {
       const duplicate = details?.duplicates[nextDuplicate];
       if (duplicate?.line === number) {
         number++;
         nextDuplicate++;
         const { offset: first, path } = duplicate;
         return path === undefined
-          ? { offset: first, eventId: id, duplicate: true }
-          : { offset: first, eventId: id, duplicate: true, rotated: path };
+          ? { offset: first, eventId, duplicate: true }
+          : { offset: first, eventId, duplicate: true, rotated: path };
       }
-      const result = { offset, eventId: id, duplicate: false };
+      const result = { offset, eventId, duplicate: false };
       number++;
-      offset += 1 + (ascii ? text.length : Buffer.byteLength(text));
+      offset += length;
       return result;
     };
-    for (const { lines, calls } of batches) {
+    for (const { ids, lines, calls } of batches) {
+      const { lengths } = lines;
       let index = 0;
       for (const call of calls) {
         const { count = 1, ifEnd, reject } = call;
@@ -382,9 +360,12 @@ export class Appender {
           while ((details.duplicates[nextDuplicate]?.line ?? number) < number) nextDuplicate++;
           reject(conflict(this.#name, ifEnd, end));
         } else if (call.count === undefined) {
-          call.resolve(settle(lines[index] as EventLine));
+          call.resolve(settle(ids[index], lengths[index] as number));
         } else {
-          call.resolve(lines.slice(index, index + count).map(settle));
+          const first = index;
+          call.resolve(
+            Array.from({ length: count }, (_, i) => settle(ids[first + i], lengths[first + i] as number)),
+          );
         }
         index += count;
       }
@@ -396,15 +377,15 @@ export class Appender {
     const { idKey } = this.#settings;
     // Questions are in the order of the lines.
     const batches = this.#sent.values();
-    let lines: readonly EventLine[] = [];
+    let ids: readonly (string | undefined)[] = [];
     let first = 0;
     const answers = questions.map(({ line, offset, text }) => {
-      while (line >= first + lines.length) {
-        first += lines.length;
-        lines = batches.next().value?.lines ?? [];
+      while (line >= first + ids.length) {
+        first += ids.length;
+        ids = batches.next().value?.ids ?? [];
       }
       const parsed = parseLine(text, offset, text.length);
-      return parsed.kind === 'event' && idOf(parsed.event, idKey) === lines[line - first]?.id;
+      return parsed.kind === 'event' && idOf(parsed.event, idKey) === ids[line - first];
     });
     this.#writer.answer(answers);
   }

@@ -109,9 +109,11 @@ export class Chronicle<T extends object = JsonObject> {
       const line = this.#toLine(event, 'event');
       const ifEnd = this.#checkIfEnd(options);
       this.#checkOpen();
-      const append = () => this.#appender.append(line, ifEnd, resolve, reject);
-      if (this.#settings.schema) this.#whenValid([line], append, reject);
-      else append();
+      if (this.#settings.schema) {
+        this.#whenValid([line], () => this.#appender.append(line, ifEnd, resolve, reject), reject);
+      } else {
+        this.#appender.append(line, ifEnd, resolve, reject);
+      }
     });
   }
 

@@ -42,8 +42,8 @@ export interface ChronicleStats {
   /** Torn tails that were closed. */
   readonly heals: number;
   readonly rotations: number;
-  /** Appends that are not settled yet, and their length in characters. */
-  readonly pending: { readonly events: number; readonly characters: number };
+  /** Appends that are not settled yet, and their length. */
+  readonly pending: { readonly events: number; readonly bytes: number };
   /** What deduplication remembers, and the bytes of memory that it takes. */
   readonly known: { readonly ids: number; readonly bytes: number };
   readonly eventsPerCommit: Distribution;
@@ -56,11 +56,17 @@ export interface ChronicleStats {
 const commits = channel('holdfast:chronicle:commit');
 const nanoseconds = 1e6;
 
+/**
+ * To one percent, up to 73 minutes in nanoseconds. With the whole range, each takes 64 KiB
+ * and more of every open chronicle.
+ */
+const precision = { lowest: 1, highest: 2 ** 42, figures: 2 };
+
 export class CommitLog {
   readonly #path: string;
-  readonly #eventsPerCommit = createHistogram();
-  readonly #lockWait = createHistogram();
-  readonly #syncTime = createHistogram();
+  readonly #eventsPerCommit = createHistogram(precision);
+  readonly #lockWait = createHistogram(precision);
+  readonly #syncTime = createHistogram(precision);
   #commits = 0;
   #events = 0;
   #bytes = 0;
@@ -90,8 +96,8 @@ export class CommitLog {
     if (rotated) this.#rotations++;
     // A histogram takes numbers from 1 on.
     if (events > 0) this.#eventsPerCommit.record(events);
-    this.#lockWait.record(Math.max(1, waited));
-    if (synced > 0) this.#syncTime.record(synced);
+    this.#lockWait.record(Math.min(Math.max(1, waited), precision.highest));
+    if (synced > 0) this.#syncTime.record(Math.min(synced, precision.highest));
     if (!commits.hasSubscribers) return;
     const commit: Commit = {
       path: this.#path,

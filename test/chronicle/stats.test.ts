@@ -26,7 +26,7 @@ describe('stats', () => {
       duplicates: 1,
       heals: 1,
       rotations: 0,
-      pending: { events: 0, characters: 0 },
+      pending: { events: 0, bytes: 0 },
     });
     expect(known.ids).toBe(3);
     expect(bytes).toBe('{"eventId":"a"}\n'.length * 3);
@@ -73,13 +73,13 @@ describe('C11: ready', () => {
       }
     })();
     // Nothing is acknowledged while the file is locked: the source stands still, whatever time passes.
-    while (chronicle.stats().pending.characters <= 16 * 1024 * 1024) await Promise.resolve();
+    while (chronicle.stats().pending.bytes <= 16 * 1024 * 1024) await Promise.resolve();
     await new Promise((resolve) => setImmediate(resolve));
     expect(made).toBe(16);
     await held.release();
     await source;
     await chronicle.flush();
-    expect(chronicle.stats().pending).toEqual({ events: 0, characters: 0 });
+    expect(chronicle.stats().pending).toEqual({ events: 0, bytes: 0 });
     expect(eventsOf(file)).toHaveLength(40);
   });
 });

@@ -52,6 +52,7 @@ const now = () => ({
   descriptors: readdirSync('/proc/self/fd').length,
   threads: readdirSync('/proc/self/task').length,
   memory: process.memoryUsage().rss,
+  heap: process.memoryUsage().heapUsed,
 });
 
 // Files and threads are kept for a moment. Waits until no more go.

@@ -3,6 +3,7 @@
  * product. Every promise that was given before the crash is kept in each, nothing else is damaged, and appending goes
  * on. Sabotaged builds show that a promise that is not kept would be seen.
  */
+import { hash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ChronicleOptions, type JsonObject, openChronicle, readChronicle } from 'holdfast';
@@ -156,7 +157,7 @@ async function tryCrashes(
     for (const disk of crashStates(recording.operations, end, mostPerPlace, lot)) {
       if (!tally.goesOn) return [];
       const promises = recording.operations.slice(0, end).filter(({ kind }) => kind === 'promise').length;
-      const key = `${promises} ${disk.key()}`;
+      const key = hash('sha256', `${promises} ${disk.key()}`);
       if (seen.has(key)) continue;
       seen.add(key);
       mkdirSync(root);
