@@ -67,10 +67,7 @@ const mostPending = 16 * 1024 * 1024;
 /** A batch does not wait for the end of the turn, nor takes another call, once it would be larger, in bytes. */
 const mostBatch = 1024 * 1024;
 
-/**
- * While the writer has nothing to do, so many events are enough for it to begin: it writes and syncs them while the rest
- * of the turn makes more.
- */
+/** So many events do not wait for the end of the turn: the writer begins with them while the rest of it makes more. */
 const enough = 16;
 
 /** Those with appends that are not settled. */
@@ -197,9 +194,8 @@ export class Appender {
     batch.calls.push(call);
     this.#pending.events += lines.length;
     this.#pending.bytes += batch.lines.length - before;
-    const isIdle = this.#sent.length === 0 && batch.ids.length >= enough;
     if (exiting) this.finish();
-    else if (isIdle || batch.lines.length > this.#mostBatch) this.send();
+    else if (batch.ids.length >= enough || batch.lines.length > this.#mostBatch) this.send();
   }
 
   #begin(): Batch {

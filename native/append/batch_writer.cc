@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <thread>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -30,6 +31,13 @@ constexpr int kMostLooks = 8;
 
 // "Not judged yet", as a number of events.
 constexpr uint64_t kNever = UINT64_MAX;
+
+// To wake a thread takes some tens of microseconds, of both sides, which is a good part of a sync. So long
+// the thread looks out for the next group before it sleeps.
+constexpr auto kLookOut = std::chrono::microseconds(100);
+
+// After so many times in vain, appends come too seldom: then it looks out once in as many groups.
+constexpr unsigned kMostInVain = 16;
 
 // How long the thread stays when there is nothing to do.
 constexpr auto kLinger = std::chrono::seconds(1);
@@ -67,8 +75,10 @@ void BatchWriter::Answer(std::vector<bool> duplicates) {
 // Wakes the thread, or starts one.
 void BatchWriter::Start(std::unique_lock<std::mutex>& guard) {
   if (running_) {
+    called_ = true;
+    const bool sleeps = !looking_out_;
     guard.unlock();  // or the thread would wake only to wait for it
-    wake_.notify_one();
+    if (sleeps) wake_.notify_one();
     return;
   }
   const os::Error error = os::RunOnHelperThread([self = shared_from_this()] { self->Run(); });
@@ -129,8 +139,8 @@ Reply BatchWriter::Closed() {
 void BatchWriter::Run() {
   std::unique_lock guard(mutex_);
   for (;;) {
-    const bool found =
-        wake_.wait_for(guard, kLinger, [this] { return !batches_.empty() || opening_ || closing_; });
+    if (!HasWork()) LookOut(guard);
+    const bool found = wake_.wait_for(guard, kLinger, [this] { return HasWork(); });
     if (closing_) break;
     if (!found) {
       running_ = false;
@@ -164,6 +174,19 @@ void BatchWriter::Run() {
   const bool tell = tell_closed_;
   guard.unlock();
   if (tell) Send(Closed());
+}
+
+// Waits without sleeping, and lets everybody else run who wants to.
+void BatchWriter::LookOut(std::unique_lock<std::mutex>& guard) {
+  if (in_vain_ >= kMostInVain && in_vain_++ % kMostInVain != 0) return;
+  looking_out_ = true;
+  called_ = false;
+  guard.unlock();
+  const auto until = lock::Clock::now() + kLookOut;
+  while (!called_ && lock::Clock::now() < until) std::this_thread::yield();
+  guard.lock();
+  looking_out_ = false;
+  in_vain_ = HasWork() ? 0 : in_vain_ + 1;
 }
 
 // Takes what is there, up to a bound, as one group.
@@ -200,8 +223,8 @@ void BatchWriter::TakeGroup(Group* group) {
   }
 }
 
-// There was no memory for a commit. Whether its lines are in the file is known; what they are is not
-// remembered.
+// There was no memory for a commit. What it put into the file is not remembered; where that is anything, its
+// outcome is unknown, as after a failed sync.
 Reply BatchWriter::FailedForMemory() {
   Unlock();
   known_.Forget();
@@ -500,8 +523,8 @@ os::Error BatchWriter::Write(const Group& group, uint64_t size, Reply* reply) {
   // A tail without newline is what a writer left that died in the middle, or somebody's `echo -n`. Closed
   // with a newline it costs one line, which readers skip unless it is whole; left open it would cost our
   // first record too.
-  char last = '\n';
-  if (size > 0) {
+  char last = known_.last();
+  if (size > 0 && !known_.is_on()) {
     if (os::Error error = file_.ReadAt(size - 1, &last, 1)) return error;
   }
   reply->healed = last != '\n';

@@ -3,7 +3,8 @@
 //
 // JavaScript hands over lines, and the thread takes all that are there as one group: one lock, one write, one
 // sync. The critical section runs here and not in JavaScript, so that a blocked event loop never keeps the
-// file locked.
+// file locked. Where one group follows the other closely, the thread looks out for the next one before it
+// sleeps.
 //
 // Deduplication is JavaScript's, but nearly all of it can be told apart from bytes: an id whose fingerprint
 // is not in the index is new. Only where it is there, JavaScript is shown the line that holds it
@@ -16,6 +17,7 @@
 #ifndef HOLDFAST_APPEND_BATCH_WRITER_H_
 #define HOLDFAST_APPEND_BATCH_WRITER_H_
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -150,6 +152,8 @@ class BatchWriter : public std::enable_shared_from_this<BatchWriter> {
 
   void Start(std::unique_lock<std::mutex>& guard);
   void Run();
+  void LookOut(std::unique_lock<std::mutex>& guard);
+  bool HasWork() const { return !batches_.empty() || opening_ || closing_; }
   void TakeGroup(Group* group);
   void Send(Reply reply);
   static Reply Closed();
@@ -179,11 +183,14 @@ class BatchWriter : public std::enable_shared_from_this<BatchWriter> {
   std::optional<std::vector<bool>> answer_;
   bool opening_ = false;
   bool running_ = false;
+  bool looking_out_ = false;
+  std::atomic<bool> called_{false};  // there is something to do, for who looks out
   bool closing_ = false;
   bool tell_closed_ = false;
   lock::Interrupt interrupt_;
 
   // Touched by the writer's thread only.
+  unsigned in_vain_ = 0;  // how often in succession nothing came while it looked out
   os::File file_;
   os::FileId file_id_;
   bool directory_synced_ = false;

@@ -49,6 +49,8 @@ class KnownEvents {
   // A line, with its newline, was written at `offset`; `end` is behind the last one.
   void AddWritten(const os::File& file, Fingerprint id, uint64_t offset) { Add(file, id, offset); }
   void SetEnd(const os::File& file, uint64_t end, std::string_view last_bytes);
+  // The byte before end().
+  char last() const { return mark_.empty() ? '\n' : mark_.back(); }
 
   std::optional<uint64_t> Find(Fingerprint id, size_t ahead) const { return index_.Find(id, ahead); }
 
