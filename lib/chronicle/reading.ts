@@ -44,7 +44,7 @@ export async function* readBatches<T extends object>(
   checkInteger(to, 'to', 0);
   checkInteger(limit, 'limit', 0);
   checkBoolean(reverse, 'reverse');
-  const selection = where && checkWhere(where);
+  const selection = where === undefined ? undefined : checkWhere(where);
   if (limit === 0) return;
   const file = await openForReading(path);
   try {

@@ -356,6 +356,9 @@ describe('read({ where })', () => {
     const chronicle = await chronicleOf('');
     for (const [where, field] of [
       [7, 'where'],
+      [null, 'where'],
+      [false, 'where'],
+      ['', 'where'],
       [[], 'where'],
       [{ type: undefined }, 'where.type'],
       [{ type: {} }, 'where.type'],
