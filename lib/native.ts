@@ -89,7 +89,7 @@ export interface WriterOptions {
 export interface Writer {
   /** Creates and opens the file: a batch of its own. */
   open(): void;
-  /** Whole lines, how many, and of each condition its first line, its number of lines and the end of the file. */
+  /** Whole lines, which are the first `length` bytes of the buffer, how many, and of each condition its first line, its number of lines and the end of the file. */
   append(buffer: Buffer, length: number, lines: number, conditions: number[] | undefined): void;
   answer(duplicates: boolean[]): void;
   /** Blocks this thread until there is a reply, and settles it. */

@@ -483,8 +483,8 @@ class Writer : public Napi::ObjectWrap<Writer> {
         batch.conditions.push_back({static_cast<size_t>(at(i)), static_cast<size_t>(at(i + 1)), at(i + 2)});
       }
     }
-    Expect(info.Env());
     writer_->Append(std::move(batch));
+    Expect(info.Env());
   }
 
   // answer(duplicates): for each question of the last reply, whether it is a duplicate.

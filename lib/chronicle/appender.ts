@@ -1,6 +1,6 @@
 /**
- * Group commit: appends that are made in the same turn of the event loop cross to the batch writer (native/append)
- * together, and all that is there when it is ready forms one commit. Here the callers are settled, and the questions are
+ * Group commit: appends that are made in the same turn of the event loop cross to the batch writer (native/append) some at
+ * a time, and all that is there when it is ready forms one commit. Here the callers are settled, and the questions are
  * answered that only a JSON parser can answer.
  */
 import {
@@ -211,10 +211,19 @@ export class Appender {
   send(): void {
     const batch = this.#batch;
     if (!batch) return;
-    const { lines, ids, conditions } = batch;
+    const { lines, ids, calls, conditions } = batch;
     this.#batch = undefined;
-    this.#sent.push(batch);
-    this.#writer.append(lines.buffer, lines.length, ids.length, conditions);
+    try {
+      this.#writer.append(lines.buffer, lines.length, ids.length, conditions);
+      this.#sent.push(batch);
+    } catch (error) {
+      // There was no memory for it: nothing of it has crossed.
+      this.#made--;
+      this.#pending.events -= ids.length;
+      this.#pending.bytes -= lines.length;
+      for (const call of calls) call.reject(error as Error);
+      this.#wakeWaiting();
+    }
     lines.release();
   }
 
@@ -235,7 +244,7 @@ export class Appender {
   /** Resolves when everything that was appended before is settled. */
   drain(): Promise<void> {
     const last = this.#made;
-    return this.#until(() => this.#settled >= last);
+    return this.#until(() => this.#settled >= Math.min(last, this.#made));
   }
 
   /** Resolves when the file is closed. What is appended from now on is refused. */
@@ -313,11 +322,14 @@ export class Appender {
       const error = this.#errorOf(status, waited, details);
       for (const { calls } of batches) for (const call of calls) call.reject(error);
     }
+    this.#wakeWaiting();
+  }
+
+  /** When something is pending no more. */
+  #wakeWaiting(): void {
     if (this.#sent.length === 0 && !this.#batch) busy.delete(this);
     // After the promises of these calls, which are some microtasks longer.
-    if (this.#waiting.length > 0) {
-      for (const resolve of this.#waiting.splice(0)) process.nextTick(resolve);
-    }
+    for (const resolve of this.#waiting.splice(0)) process.nextTick(resolve);
   }
 
   #acknowledge(

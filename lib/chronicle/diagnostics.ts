@@ -25,7 +25,7 @@ export interface Commit {
   readonly rotated: boolean;
 }
 
-/** How a figure is spread over the commits. */
+/** How a figure is spread over the commits, to one percent; what is longer than 73 minutes counts as that. */
 export interface Distribution {
   readonly min: number;
   readonly mean: number;
@@ -56,10 +56,7 @@ export interface ChronicleStats {
 const commits = channel('holdfast:chronicle:commit');
 const nanoseconds = 1e6;
 
-/**
- * To one percent, up to 73 minutes in nanoseconds. With the whole range, each takes 64 KiB
- * and more of every open chronicle.
- */
+/** Node's defaults take ten times the memory of each open chronicle, and tell no more that matters. */
 const precision = { lowest: 1, highest: 2 ** 42, figures: 2 };
 
 export class CommitLog {

@@ -3,23 +3,25 @@
  * collector, and their lengths in bytes are known.
  */
 
-const smallest = 64 * 1024;
+const smallest = 4 * 1024;
 
 /** Larger ones are not kept for the next lines. */
 const largestKept = 1024 * 1024;
 
-/** Buffers that are not in use. Lines stay in one for a turn of the event loop at most, so there are few. */
+/** Buffers that are not in use: lines stay in one for a turn of the event loop at most. */
 const spare: Buffer[] = [];
 const mostSpare = 4;
 
 /** A UTF-16 code unit takes no more, as UTF-8. */
 const mostBytesPerUnit = 3;
 
+const mostEstimated = 64 * 1024;
+
 /** So many bytes are enough for these lines; where they are many or long, exactly so many. */
 export function roomFor(lines: readonly { readonly text: string }[]): number {
   let room = 0;
   for (const { text } of lines) room += text.length * mostBytesPerUnit + 1;
-  if (room <= smallest) return room;
+  if (room <= mostEstimated) return room;
   return lines.reduce((bytes, { text }) => bytes + Buffer.byteLength(text) + 1, 0);
 }
 

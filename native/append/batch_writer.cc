@@ -36,7 +36,7 @@ constexpr uint64_t kNever = UINT64_MAX;
 // the thread looks out for the next group before it sleeps.
 constexpr auto kLookOut = std::chrono::microseconds(100);
 
-// After so many times in vain, appends come too seldom: then it looks out once in as many groups.
+// After so many times in vain, appends come too seldom: then it looks out only now and then.
 constexpr unsigned kMostInVain = 16;
 
 // How long the thread stays when there is nothing to do.
@@ -81,7 +81,12 @@ void BatchWriter::Start(std::unique_lock<std::mutex>& guard) {
     if (sleeps) wake_.notify_one();
     return;
   }
-  const os::Error error = os::RunOnHelperThread([self = shared_from_this()] { self->Run(); });
+  os::Error error;
+  try {
+    error = os::RunOnHelperThread([self = shared_from_this()] { self->Run(); });
+  } catch (const std::bad_alloc&) {
+    error = {ENOMEM, "pthread_create"};
+  }
   running_ = !error;
   if (!error) return;
   Reply reply;
@@ -119,7 +124,7 @@ void BatchWriter::Close(bool tell) {
   replied_.notify_all();
   if (running_) {
     wake_.notify_one();
-  } else if (known_.index().window() == IdIndex::kAll) {
+  } else if (file_.is_open() && known_.index().window() == IdIndex::kAll) {
     // What is left to be saved is not saved on the caller's thread.
     running_ = !os::RunOnHelperThread([self = shared_from_this()] { self->Run(); });
   }
@@ -149,6 +154,7 @@ void BatchWriter::Run() {
     Group group;
     const bool open = std::exchange(opening_, false);
     Reply reply;
+    writing_ = false;
     try {
       if (!open) TakeGroup(&group);
       guard.unlock();
@@ -164,13 +170,13 @@ void BatchWriter::Run() {
     Send(std::move(reply));
     guard.lock();
   }
-  running_ = false;
   batches_.clear();
   guard.unlock();
   Unlock();
   if (file_.is_open()) known_.Save(file_);
   file_.Close();
   guard.lock();
+  running_ = false;  // from here on Close may touch what is ours
   const bool tell = tell_closed_;
   guard.unlock();
   if (tell) Send(Closed());
@@ -260,7 +266,6 @@ Reply BatchWriter::CommitHere(Group* group) {
     reply.status = Status::kPoisoned;
     return reply;
   }
-  writing_ = false;
   if (known_.is_on()) {
     for (Line& line : group->lines) {
       line.id = line_id_.Find(line.text);
@@ -590,7 +595,7 @@ os::Error BatchWriter::OpenRotated(const Group& group, std::vector<os::File>* ou
   }
   for (const std::string& path : paths) {
     os::File file;
-    const os::Error error = os::File::OpenForReading(path, &file);
+    const os::Error error = os::File::OpenForSync(path, &file);
     if (error.number == ENOENT) continue;  // removed meanwhile, as too old
     if (error) return error;
     out->push_back(std::move(file));

@@ -244,7 +244,7 @@ os::Error KnownEvents::Mark(const os::File& file, uint64_t end) {
 void KnownEvents::SetEnd(const os::File& file, uint64_t end, std::string_view last_bytes) {
   const std::string_view mark = MarkIn(last_bytes);
   // Whole lines were written, so if they are long enough, what stands before them does not matter.
-  if (mark.size() < last_bytes.size() || mark.size() >= kLeastMarkBytes) {
+  if (mark.size() >= kLeastMarkBytes) {
     mark_ = mark;
     end_ = end;
   } else if (Mark(file, end)) {

@@ -84,6 +84,8 @@ class File {
   static Error OpenForAppend(const std::string& path, File* out);
 
   static Error OpenForReading(const std::string& path, File* out);
+  // Likewise, for Sync: Windows syncs only what may be written.
+  static Error OpenForSync(const std::string& path, File* out);
 
   // Opens a file of our own beside `owner`, for reading and appending. Refuses with EPERM what somebody may
   // have put there for us to write through: a link, no regular file, a file that belongs neither to us nor to

@@ -182,6 +182,10 @@ Error File::OpenForReading(const std::string& path, File* out) {
   return Open(path, O_RDONLY | O_NONBLOCK, out);
 }
 
+Error File::OpenForSync(const std::string& path, File* out) {
+  return OpenForReading(path, out);
+}
+
 Error File::OpenBeside(const std::string& path, const File& owner, bool create, File* out) {
   struct stat beside;
   if (system_calls.fstat(owner.handle(), &beside) != 0) return Failed("fstat");

@@ -340,6 +340,10 @@ Error File::OpenForReading(const std::string& path, File* out) {
   return Open(path, GENERIC_READ, OPEN_EXISTING, 0, out);
 }
 
+Error File::OpenForSync(const std::string& path, File* out) {
+  return Open(path, GENERIC_WRITE, OPEN_EXISTING, 0, out);
+}
+
 Error File::OpenBeside(const std::string& path, const File& owner, bool create, File* out) {
   if (Error error = Open(path, GENERIC_READ | GENERIC_WRITE, create ? OPEN_ALWAYS : OPEN_EXISTING,
                          FILE_FLAG_OPEN_REPARSE_POINT, out)) {

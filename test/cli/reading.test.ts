@@ -107,9 +107,9 @@ describe('holdfast tail', () => {
 
   it('ends quietly with -f where nobody reads on', async () => {
     const file = fileWith('');
-    const writer = `for n in 1 2 3 4 5 6 7 8 9; do echo '{"n":1}' >> '${file}'; sleep 0.1; done`;
-    // The writer outlives the reader; the command ends when it prints once more.
-    const line = `(${writer}) & ${shellCommand} tail -f '${file}' | head -n 1`;
+    // Goes on until the command has ended, which it does when it prints once more.
+    const writer = `until [ -e '${file}.end' ]; do echo '{"n":1}' >> '${file}'; sleep 0.1; done`;
+    const line = `(${writer}) & ${shellCommand} tail -f '${file}' | head -n 1; touch '${file}.end'`;
     expect(await shell(line)).toEqual({ code: 0, out: '{"n":1}\n', err: '' });
   });
 });

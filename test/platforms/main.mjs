@@ -38,6 +38,9 @@ const platforms = {
   'windows-node-26': ['Windows x64 (wine)', 'Node 26', () => wineNode('26.10.0'), core],
 };
 
+/** After that, in milliseconds, something hangs. */
+const longest = 900_000;
+
 const wanted = process.argv.slice(2);
 for (const name of wanted) {
   if (!(name in platforms)) {
@@ -113,6 +116,8 @@ async function run([command, ...parameters], { cwd, env, output }) {
     cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', descriptor, descriptor],
+    timeout: longest,
+    killSignal: 'SIGKILL',
   });
   closeSync(descriptor);
   const [code] = await once(child, 'exit');
@@ -159,6 +164,7 @@ async function suite(name, { command, env, toWindows }) {
       // These are about the package and its binaries, not about the runtime.
       ...['--exclude', 'test/package.test.ts', '--exclude', 'test/prebuilds.test.ts'],
       ...(pattern ? ['--testNamePattern', `^(?!.*(${pattern}))`] : []),
+      ...(toWindows ? ['--maxWorkers=1'] : []), // wineserver has crashed under four
     ],
     { cwd: folder, env: { ...env, PREBUILDS_ONLY: '1' }, output },
   );

@@ -35,6 +35,16 @@ const workloads = {
     }
   },
 
+  // Not closed; some with an append that nobody waits for.
+  async dropped(count) {
+    for (let number = 0; number < count; number++) {
+      const dedupe = number % 2 === 0 ? 'all' : 'consecutive';
+      const chronicle = await openChronicle(join(directory, `dropped ${dedupe}`), { dedupe });
+      if (number % 3 === 0) chronicle.append({ number });
+      if (number % 50 === 0) collectGarbage();
+    }
+  },
+
   // Each worker is terminated with a lock that it holds, one that it waits for, and appends on their way.
   async workers(count) {
     const url = new URL('leaking-worker.mjs', import.meta.url);

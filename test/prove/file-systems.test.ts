@@ -106,9 +106,15 @@ class Mount {
  */
 async function standStill(pid: number): Promise<void> {
   process.kill(pid, 'SIGSTOP');
-  const threads = readdirSync(`/proc/${pid}/task`).map((thread) => `/proc/${pid}/task/${thread}/stat`);
-  const stands = (stat: string) => ['T', 'D'].includes(readFileSync(stat, 'utf8').split(') ')[1]?.[0] ?? '');
-  while (!threads.every(stands)) await setImmediate();
+  const stands = (thread: string) => {
+    try {
+      const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8');
+      return ['T', 'D'].includes(stat.split(') ')[1]?.[0] ?? '');
+    } catch {
+      return true; // it has just ended
+    }
+  };
+  while (!readdirSync(`/proc/${pid}/task`).every(stands)) await setImmediate();
 }
 
 /** Every event that was acknowledged stands where it was said to stand. */

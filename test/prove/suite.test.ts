@@ -52,7 +52,7 @@ describe.skipIf(!inFull || missing(['g++', 'make']))('the test suite', () => {
       await build(directory);
       const results = join(directory, 'results.json');
       const { HOLDFAST_PROVE_RESULTS: _, ...env } = process.env;
-      await run(
+      const ended = await run(
         process.execPath,
         [
           join(modules, 'vitest/vitest.mjs'),
@@ -71,7 +71,10 @@ describe.skipIf(!inFull || missing(['g++', 'make']))('the test suite', () => {
           },
           maxBuffer: 2 ** 28,
         },
-      ).catch(() => {}); // the results say what failed
+      ).then(
+        () => 0,
+        ({ code }) => code, // also where a sanitizer has ended one that runs tests
+      );
       const { numPassedTests, testResults } = JSON.parse(readFileSync(results, 'utf8'));
       const failed = testResults
         .flatMap(({ assertionResults }: { assertionResults: object[] }) => assertionResults)
@@ -79,6 +82,7 @@ describe.skipIf(!inFull || missing(['g++', 'make']))('the test suite', () => {
         .map(({ fullName }: { fullName: string }) => fullName);
       tally.count = numPassedTests;
       expect(failed).toEqual([]);
+      expect(ended).toBe(0);
       expect(numPassedTests).toBeGreaterThan(500);
     },
   );
