@@ -92,8 +92,8 @@ export interface Writer {
   /** Whole lines, which are the first `length` bytes of the buffer, how many, and of each condition its first line, its number of lines and the end of the file. */
   append(buffer: Buffer, length: number, lines: number, conditions: number[] | undefined): void;
   answer(duplicates: boolean[]): void;
-  /** Blocks this thread until there is a reply, and settles it. */
-  settleNext(): void;
+  /** Blocks this thread until there is a reply, and settles it; false where none is to come. */
+  settleNext(): boolean;
   /** Ends in a reply `closed`. To be called once. */
   close(): void;
 }

@@ -495,9 +495,11 @@ class Writer : public Napi::ObjectWrap<Writer> {
     writer_->Answer(std::move(duplicates));
   }
 
-  // settleNext(): blocks this thread until there is a reply, and settles it.
-  void SettleNext(const Napi::CallbackInfo& info) {
-    if (auto reply = writer_->Next(true)) Settle(info.Env(), *reply);
+  // settleNext(): blocks this thread until there is a reply, and settles it; false where none is to come.
+  Napi::Value SettleNext(const Napi::CallbackInfo& info) {
+    auto reply = expected_ > 0 ? writer_->Next(true) : std::nullopt;
+    if (reply) Settle(info.Env(), *reply);
+    return Napi::Boolean::New(info.Env(), reply.has_value());
   }
 
   // close(): settled as a batch of its own, with kClosed. Once.
@@ -523,6 +525,16 @@ class Writer : public Napi::ObjectWrap<Writer> {
   }
 
   void Settle(Napi::Env env, const append::Reply& reply) {
+    try {
+      CallSettle(env, reply);
+    } catch (...) {
+      // Out of memory, mostly. The writer must not wait for an answer that does not come.
+      if (reply.status == append::Status::kAsk) writer_->Answer({});
+      throw;
+    }
+  }
+
+  void CallSettle(Napi::Env env, const append::Reply& reply) {
     const std::shared_ptr<Mailbox> mailbox = addon_->mailbox();
     const Napi::Function settle = Value().Get("settle").As<Napi::Function>();
     const auto number = [env](double value) { return Napi::Number::New(env, value); };

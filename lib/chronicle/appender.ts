@@ -165,11 +165,9 @@ export class Appender {
       },
     );
     this.send();
-    while (!failure) {
-      if (result) return result;
-      this.#writer.settleNext();
-    }
-    throw failure;
+    while (!result && !failure && this.#writer.settleNext());
+    if (result) return result;
+    throw failure ?? new Error('the append was not settled'); // for want of memory
   }
 
   #add(lines: readonly EventLine[], call: Call): void {
@@ -262,7 +260,7 @@ export class Appender {
   /** At the end of the process: what was appended is written. Nobody waits for the promises any more. */
   finish(): void {
     this.send();
-    while (this.#sent.length > 0) this.#writer.settleNext();
+    while (this.#sent.length > 0 && this.#writer.settleNext());
   }
 
   async #until(holds: () => boolean): Promise<void> {

@@ -490,9 +490,10 @@ os::Error BatchWriter::Ask(const std::vector<size_t>& unsure, Group* group) {
   if (closing_) return {};
   const std::vector<bool> answer = *std::exchange(answer_, std::nullopt);
   guard.unlock();
+  if (answer.size() != unsure.size()) return {ENOMEM, "read"};
   for (size_t i = 0; i < unsure.size(); i++) {
     const Line& line = group->lines[unsure[i]];
-    if (i < answer.size() && answer[i]) {
+    if (answer[i]) {
       group->copies[line.fingerprint] = line.copy;
     } else {
       Unlock();  // this may read much

@@ -116,7 +116,8 @@ class BatchWriter : public std::enable_shared_from_this<BatchWriter> {
   // Creates and opens the file; settled as a batch of its own, by kCommitted or kFailed.
   void Open();
   void Append(Batch batch);
-  // The answer to the last kAsk: for each question, whether it is a duplicate.
+  // The answer to the last kAsk: for each question, whether it is a duplicate; none where there was no memory
+  // for it, and then the group fails.
   void Answer(std::vector<bool> duplicates);
 
   // The next reply, in order. With `wait`, blocks until there is one; none only when closed.

@@ -42,8 +42,11 @@ let followers = 0;
 
 /** Resolves when everyone who follows watches the file, and so knows where it begins to read. */
 async function everyoneWatches(): Promise<void> {
-  const watchers = () => process.getActiveResourcesInfo().filter((name) => name === 'FSEventWrap');
-  while (watchers().length < followers) await new Promise((resolve) => setImmediate(resolve));
+  while (watchers() < followers) await new Promise((resolve) => setImmediate(resolve));
+}
+
+function watchers(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === 'FSEventWrap').length;
 }
 
 class Following {
@@ -55,6 +58,8 @@ class Following {
     onTestFinished(async () => {
       await this.#entries.return(undefined);
       followers--;
+      // On Windows a watcher ends a little later than it is closed.
+      while (watchers() > followers) await new Promise((resolve) => setImmediate(resolve));
     });
   }
 

@@ -37,6 +37,10 @@ const workloads = {
 
   // Not closed; some with an append that nobody waits for.
   async dropped(count) {
+    // What ends waits has a thread, which is made once.
+    const held = await lock(join(directory, 'held'));
+    await lock(held.path, { timeout: 1 }).catch(() => {});
+    await held.release();
     for (let number = 0; number < count; number++) {
       const dedupe = number % 2 === 0 ? 'all' : 'consecutive';
       const chronicle = await openChronicle(join(directory, `dropped ${dedupe}`), { dedupe });
