@@ -50,7 +50,8 @@ describe.skipIf(process.platform !== 'linux')('leaks', () => {
       const after = await program.ask<Left>({ workload, count: half });
       tally.count = tally.target;
       expect(after.descriptors).toBeLessThanOrEqual(before.descriptors);
-      expect(after.threads).toBeLessThanOrEqual(before.threads);
+      // libuv starts its own four when it needs them.
+      expect(after.threads).toBeLessThan(before.threads + 5);
       expect(after.memory - before.memory).toBeLessThan(noise);
       expect(after.heap - before.heap).toBeLessThan(heapNoise);
       tally.found = `nothing (${((after.memory - before.memory) / 1024 / 1024).toFixed(1)} MiB more in the second half)`;
