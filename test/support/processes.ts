@@ -60,7 +60,8 @@ export class Program {
   }
 
   send(message: object): void {
-    this.#child.send(message);
+    // Where it has died, that is told to those who wait for its answer.
+    this.#child.send(message, () => {});
   }
 
   /** Sends a command and waits for its answer. */
