@@ -1,11 +1,11 @@
 /**
  * The frame of the proofs. Each proof runs in a small form with every `npm test`, and in full with `npm run prove`
- * (test/prove/main.ts), which prints what was tried, how often, and what was found.
+ * (test/prove/main.mjs), which prints what was tried, how often, and what was found.
  */
 import { appendFileSync } from 'node:fs';
 import { it } from 'vitest';
 
-/** Set by main.ts: where the rows of its table go. */
+/** Set by main.mjs: where the rows of its table go. */
 const results = process.env.HOLDFAST_PROVE_RESULTS;
 
 /** Whether this is the campaign. */
