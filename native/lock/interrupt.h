@@ -18,6 +18,7 @@
 #define HOLDFAST_LOCK_INTERRUPT_H_
 
 #include <chrono>
+#include <cstdint>
 
 #ifdef _WIN32
 #include <condition_variable>
@@ -53,6 +54,21 @@ class Interrupt {
   // Waits for the lock on `file`, on this thread, which must be one of os::StartThread's. After kInterrupted
   // nothing is held, and on Windows `file` is closed.
   Attempt Wait(os::File* file, Opened opened, const Spec& spec, os::Error* error);
+
+#ifdef _WIN32
+  // True where a wait was left behind: it may hold its lock for the moment between the grant and the release.
+  static bool AnyLeft();
+  // How many waits that were left behind have ended.
+  static uint64_t LateGrants();
+  // Once a lock on the file was found busy: waits for the end of such a moment. True where one has ended
+  // since `seen`, so that the lock is worth another try. It may not be free all the same.
+  static bool LateGrantEnds(const os::FileId& id, uint64_t* seen);
+#else
+  // No wait is left behind here that could be granted a lock on a local file.
+  static bool AnyLeft() { return false; }
+  static uint64_t LateGrants() { return 0; }
+  static bool LateGrantEnds(const os::FileId&, uint64_t*) { return false; }
+#endif
 
  private:
 #ifdef _WIN32

@@ -4,7 +4,8 @@
 //
 // A wait that was left is taken over by the next who waits for the same lock, who then has its place in the
 // kernel's queue, too. So there is never more than one for each thing that can be locked. If it is granted
-// while nobody wants it, the lock is released at once.
+// while nobody wants it, the lock is released at once, and whoever tries the lock in this process lets that
+// moment pass.
 //
 // Two cases are tried in turn instead, ever more rarely: a file that was opened by the caller, because the
 // kernel lets nobody else use an open file while a call like this waits in it; and a lock that comes when too
@@ -13,6 +14,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "lock/interrupt.h"
 #include "os/thread_pool.h"
@@ -23,6 +25,9 @@ namespace {
 constexpr size_t kMostLeft = 64;
 constexpr Clock::duration kShortestPause = std::chrono::milliseconds(1);
 constexpr Clock::duration kLongestPause = std::chrono::milliseconds(16);
+
+// So long after the kernel has granted a lock, the thread that waited for it has surely run.
+constexpr Clock::duration kMoment = std::chrono::milliseconds(20);
 
 // One call of wait_lock, on a thread of its own.
 struct KernelWait {
@@ -91,6 +96,27 @@ class KernelWaits {
     return wait->attempt;
   }
 
+  bool AnyLeft() {
+    std::lock_guard guard(mutex_);
+    return !left_.empty();
+  }
+
+  uint64_t LateGrants() {
+    std::lock_guard guard(mutex_);
+    return late_grants_;
+  }
+
+  bool LateGrantEnds(const os::FileId& id, uint64_t* seen) {
+    std::unique_lock guard(mutex_);
+    const auto is_left = [&] {
+      return std::any_of(left_.begin(), left_.end(), [&](const auto& wait) { return wait->id == id; });
+    };
+    if (late_grants_ == *seen && is_left()) {
+      late_grant_.wait_for(guard, kMoment, [&] { return late_grants_ != *seen; });
+    }
+    return std::exchange(*seen, late_grants_) != late_grants_;
+  }
+
  private:
   std::shared_ptr<KernelWait> TakeOver(const os::FileId& id, Opened opened, const Spec& spec) {
     const auto found = std::find_if(left_.begin(), left_.end(),
@@ -115,6 +141,8 @@ class KernelWaits {
     if (attempt == Attempt::kGranted) MechanismOf(wait->spec.kind).unlock(wait->file, wait->spec);
     wait->file.Close();
     left_.remove(wait);
+    late_grants_++;
+    late_grant_.notify_all();
   }
 
   Attempt TryInTurn(std::unique_lock<std::mutex>& guard, Interrupt* interrupt, os::File* file,
@@ -140,6 +168,8 @@ class KernelWaits {
 
   std::mutex mutex_;
   std::list<std::shared_ptr<KernelWait>> left_;
+  uint64_t late_grants_ = 0;
+  std::condition_variable late_grant_;
 };
 
 void Interrupt::At(Clock::time_point when) {
@@ -150,6 +180,16 @@ bool Interrupt::Due() {
 }
 Attempt Interrupt::Wait(os::File* file, Opened opened, const Spec& spec, os::Error* error) {
   return KernelWaits::Get().Wait(this, file, opened, spec, error);
+}
+
+bool Interrupt::AnyLeft() {
+  return KernelWaits::Get().AnyLeft();
+}
+uint64_t Interrupt::LateGrants() {
+  return KernelWaits::Get().LateGrants();
+}
+bool Interrupt::LateGrantEnds(const os::FileId& id, uint64_t* seen) {
+  return KernelWaits::Get().LateGrantEnds(id, seen);
 }
 
 }  // namespace holdfast::lock

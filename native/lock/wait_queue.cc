@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <mutex>
 #include <thread>
 #include <unordered_map>
@@ -30,6 +31,8 @@ namespace {
 constexpr int kMostKernelWaiters = 64;
 constexpr auto kShortestPoll = std::chrono::milliseconds(1);
 constexpr auto kLongestPoll = std::chrono::milliseconds(16);
+// Longer than a thread needs to come out of the kernel, unless it never does (a hung NFS server).
+constexpr auto kMoment = std::chrono::milliseconds(20);
 constexpr size_t kMostLocalDirectories = 4096;
 constexpr int kMostMovesHere = 16;
 
@@ -59,8 +62,10 @@ class WaitQueue {
 
   bool MayTryHere(const Request& request, bool barge) {
     std::lock_guard guard(mutex_);
-    return !request.has_descriptor() && IsLocal(request.path) &&
-           (barge || queues_.empty() || queues_.count(KeyOf(request)) == 0);
+    if (request.has_descriptor() || !IsLocal(request.path) || Interrupt::AnyLeft()) return false;
+    if (queues_.empty()) return true;
+    const std::string key = KeyOf(request);
+    return queues_.count(key) == 0 || (barge && !IsLeaving(key));
   }
 
   bool IsKnownLocal(const std::string& path) {
@@ -73,6 +78,7 @@ class WaitQueue {
     waiter->request = std::move(request);
     waiter->done = std::move(done);
     const os::Error error = os::RunOnHelperThread([this, waiter] {
+      LetLeave(waiter->request);
       Outcome outcome;
       Attempt attempt;
       do {
@@ -143,12 +149,17 @@ class WaitQueue {
       if (local && !here && !request.has_descriptor() && os::IsInLocalDirectory(request.path))
         Learn(request.path);
     }
+    uint64_t late_grants = Interrupt::LateGrants();
     Attempt attempt = MechanismOf(spec.kind).try_lock(file, spec, &out->error);
     if (out->error.number == EINVAL && spec.kind == Kind::kFcntl && spec.start == 0 && spec.length == 0) {
       // A kernel without open file description locks (comapeo-core#995). The whole file can be locked by
       // flock as well.
       spec.kind = Kind::kFlock;
       out->error = {};
+      attempt = MechanismOf(spec.kind).try_lock(file, spec, &out->error);
+    }
+    while (attempt == Attempt::kBusy && interrupt == nullptr && !here &&
+           Interrupt::LateGrantEnds(id, &late_grants)) {
       attempt = MechanismOf(spec.kind).try_lock(file, spec, &out->error);
     }
     if (attempt == Attempt::kBusy && reused) {
@@ -179,6 +190,20 @@ class WaitQueue {
  private:
   enum class Step { kGoOn, kBusy, kEmpty };
 
+  // True where the last who waited has given up, and the thread that waits in the kernel may still be granted
+  // the lock before it comes out.
+  bool IsLeaving(const std::string& key) const {
+    const auto queue = queues_.find(key);
+    return queue != queues_.end() && queue->second->waiting.empty();
+  }
+
+  // Lets such a thread come out, so that a single try does not find it in its way.
+  void LetLeave(const Request& request) {
+    std::unique_lock guard(mutex_);
+    if (queues_.empty()) return;
+    left_.wait_for(guard, kMoment, [this, key = KeyOf(request)] { return !IsLeaving(key); });
+  }
+
   // Gives the queue to a kernel waiter, or to the poller where there are too many of those.
   void Start(PathQueue* queue) {
     if (kernel_waiters_ < kMostKernelWaiters && !os::RunOnHelperThread([this, queue] { Serve(queue); })) {
@@ -194,6 +219,7 @@ class WaitQueue {
     std::unique_lock guard(mutex_);
     while (ServeFirst(guard, queue, true) != Step::kEmpty) {
     }
+    left_.notify_all();
     kernel_waiters_--;
   }
 
@@ -303,6 +329,7 @@ class WaitQueue {
   }
 
   std::mutex mutex_;
+  std::condition_variable left_;  // a thread has come out for good
   std::unordered_map<std::string, std::unique_ptr<PathQueue>> queues_;
   std::vector<PathQueue*> polled_;
   std::unordered_set<std::string> local_directories_;

@@ -81,6 +81,19 @@ describe('L3: a wait ends at its deadline or its abort', () => {
     (await waiting).releaseSync();
     lockSync(file, { timeout: 0 }).releaseSync();
   });
+
+  it('leaves nothing behind that a single try finds in its way', async () => {
+    const file = join(temporaryDirectory(), 'file');
+    for (let round = 0; round < 20; round++) {
+      const held = await lock(file);
+      const mode = round % 2 === 0 ? 'exclusive' : 'shared';
+      await expect(lock(file, { mode, timeout: 1 })).rejects.toMatchObject({ code: 'ELOCK_TIMEOUT' });
+      held.releaseSync();
+      const next = round % 4 < 2 ? tryLockSync(file) : await tryLock(file);
+      expect(next?.held).toBe(true);
+      next?.releaseSync();
+    }
+  });
 });
 
 describe('L4: a wait costs no libuv thread, and its turn comes in order', () => {
