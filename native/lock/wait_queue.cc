@@ -62,7 +62,7 @@ class WaitQueue {
 
   bool MayTryHere(const Request& request, bool barge) {
     std::lock_guard guard(mutex_);
-    if (request.has_descriptor() || !IsLocal(request.path) || Interrupt::AnyLeft()) return false;
+    if (request.has_descriptor() || !IsLocal(request.path)) return false;
     if (queues_.empty()) return true;
     const std::string key = KeyOf(request);
     return queues_.count(key) == 0 || (barge && !IsLeaving(key));
@@ -341,11 +341,14 @@ class WaitQueue {
 
 std::optional<Outcome> TryHere(const Request& request, bool barge) {
   if (!WaitQueue::Get().MayTryHere(request, barge)) return std::nullopt;
+  const bool any_left = Interrupt::AnyLeft();
   for (int moves = 0; moves < kMostMovesHere; moves++) {
     Outcome outcome;
     const Attempt attempt = WaitQueue::Get().Acquire(request, true, nullptr, &outcome);
     // ELOOP: a symbolic link, which may lead to a file system that we know nothing of.
     if (outcome.error.number == ELOOP) return std::nullopt;
+    // Busy may be a late grant, whose end is not waited for here.
+    if (outcome.busy && any_left) return std::nullopt;
     if (attempt != Attempt::kInterrupted) return outcome;
   }
   return std::nullopt;
