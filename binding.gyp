@@ -14,7 +14,8 @@
         "native/lock/held_lock.cc",
         "native/lock/idle_files.cc",
         "native/lock/wait_queue.cc",
-        "native/os/thread_pool.cc"
+        "native/os/thread_pool.cc",
+        "native/read/line_array.cc"
       ],
       "include_dirs": ["<!@(node -p \"require('node-addon-api').include\")", "native"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_CPP_EXCEPTIONS_ALL", "NODE_ADDON_API_DISABLE_DEPRECATED", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS", "HOLDFAST_SOURCES=\"<!(node scripts/native-hash.cjs)\""],

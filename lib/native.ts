@@ -121,6 +121,12 @@ interface Native {
   sync(descriptor: number, durability: number, done: (error: NativeError | null) => void): void;
   syncDirectory(path: NativePath, ancestors: boolean, done: (error: NativeError | null) => void): void;
   rename(from: NativePath, to: NativePath, done: (error: NativeError | null) => void): void;
+  /**
+   * Whole lines as the text of one JSON array, with `separator` as an element between them and 0 for those that are blank,
+   * longer than `maxLineBytes` or not in ASCII; and where their newlines stand. Undefined where the last one is not whole,
+   * or where there are more than `ends` can take. See native/read/line_array.h.
+   */
+  lineArray(lines: Buffer, separator: string, maxLineBytes: number, ends: Uint32Array): string | undefined;
   Writer: new (path: NativePath, options: WriterOptions, settle: WriterReply) => Writer;
 }
 

@@ -15,6 +15,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <unordered_map>
 #include <utility>
@@ -24,6 +25,7 @@
 #include "lock/wait_queue.h"
 #include "os/library.h"
 #include "os/thread_pool.h"
+#include "read/line_array.h"
 
 namespace holdfast {
 namespace {
@@ -158,6 +160,7 @@ class Addon : public Napi::Addon<Addon> {
                              InstanceMethod<&Addon::Sync>("sync"),
                              InstanceMethod<&Addon::SyncDirectory>("syncDirectory"),
                              InstanceMethod<&Addon::Rename>("rename"),
+                             InstanceMethod<&Addon::LineArray>("lineArray"),
                          });
     DefineWriter(env, exports);
     // What it was built from; see scripts/native-hash.cjs.
@@ -354,6 +357,24 @@ class Addon : public Napi::Addon<Addon> {
                  [from = PathFrom(info[0]), to = PathFrom(info[1])] { return os::Rename(from, to); });
   }
 
+  // lineArray(lines, separator, maxLineBytes, ends): see read::LineArray; undefined where that gives nothing.
+  Napi::Value LineArray(const Napi::CallbackInfo& info) {
+    const auto lines = info[0].As<Napi::Buffer<char>>();
+    const std::string separator = info[1].As<Napi::String>();
+    const double most_line_bytes = info[2].As<Napi::Number>().DoubleValue();
+    auto ends = info[3].As<Napi::Uint32Array>();
+    const std::string_view text =
+        line_array_.Make({lines.Data(), lines.Length()}, separator,
+                         std::isinf(most_line_bytes) ? UINT64_MAX : static_cast<uint64_t>(most_line_bytes),
+                         ends.Data(), ends.ElementLength());
+    if (text.empty()) return info.Env().Undefined();
+    napi_value array = nullptr;
+    // As Latin-1, which copies bytes, and all of it is ASCII.
+    const napi_status status = napi_create_string_latin1(info.Env(), text.data(), text.size(), &array);
+    NAPI_THROW_IF_FAILED(info.Env(), status, Napi::Value());
+    return Napi::Value(info.Env(), array);
+  }
+
   // Runs a job that may block for long on a helper thread; done(error) is called with null or what it
   // returned.
   void RunElsewhere(Napi::Env env, const Napi::Value& done, std::function<os::Error()> job) {
@@ -397,6 +418,7 @@ class Addon : public Napi::Addon<Addon> {
   std::unordered_map<uint32_t, PendingWait> waits_;
   std::unordered_map<uint32_t, Napi::FunctionReference> jobs_;
   std::unordered_map<Writer*, bool> writers_;
+  read::LineArray line_array_;
   Napi::FunctionReference writer_class_;
   uint32_t last_lock_ = 0;
   uint32_t last_ticket_ = 0;

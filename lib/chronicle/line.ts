@@ -13,6 +13,8 @@ export type ParsedLine =
 
 const newline = 0x0a;
 const byteOrderMark = '\ufeff';
+/** Stands in a text for bytes that are not UTF-8, or for itself. */
+const replacementCharacter = '\ufffd';
 
 /**
  * A last line without newline that is a whole JSON object counts as an event. CRLF is taken, and a byte order mark at the
@@ -23,32 +25,22 @@ const byteOrderMark = '\ufeff';
  */
 export function parseLine(line: Buffer, offset: number, maxLineBytes: number): ParsedLine {
   const complete = line.at(-1) === newline;
-  const bytes = complete ? line.subarray(0, -1) : line;
-  if (bytes.length > maxLineBytes) return corrupt('long');
-  if (!isUtf8(bytes)) return corrupt(complete ? 'utf8' : 'torn');
-  let text = bytes.toString('utf8');
+  const length = complete ? line.length - 1 : line.length;
+  if (length > maxLineBytes) return corrupt('long');
+  let text = line.toString('utf8', 0, length);
+  if (text.includes(replacementCharacter) && !isUtf8(line)) return corrupt(complete ? 'utf8' : 'torn');
   if (offset === 0 && text.startsWith(byteOrderMark)) text = text.slice(1);
-  if (/^[ \t\r]*$/.test(text)) return { kind: 'blank' };
-  if (/^\0+\r?$/.test(text)) return corrupt('nul');
   try {
     const event: unknown = JSON.parse(text);
     return isObject(event) ? { kind: 'event', event } : corrupt(complete ? 'object' : 'torn');
   } catch {
+    if (/^[ \t\r]*$/.test(text)) return { kind: 'blank' };
+    if (/^\0+\r?$/.test(text)) return corrupt('nul');
     return corrupt(complete ? 'json' : 'torn');
   }
 }
 
-/** The object that a text is the JSON of. */
-export function parseObject(text: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isObject(value: unknown): value is JsonObject {
+export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

@@ -7,7 +7,7 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
-import { type LineBatch, longLine, parseLines, reversed } from './line-batch.js';
+import { endOfLinesWithin, type LineBatch, longLine, parseLines, reversed } from './line-batch.js';
 import type { LineFilter } from './line-filter.js';
 
 export interface ScanOptions {
@@ -26,7 +26,9 @@ export interface ScanOptions {
 }
 
 const newline = 0x0a;
-const defaultChunkBytes = 256 * 1024;
+const defaultChunkBytes = 1024 * 1024;
+/** Events of more that is parsed at once live for so long that the garbage collector copies them. */
+const batchBytes = 128 * 1024;
 /** What is read at first, for those who want a few events only; then twice as much each time. */
 const firstChunkBytes = 8 * 1024;
 /** As many chunks are read at once where only the end of a long line is looked for. */
@@ -54,7 +56,12 @@ export async function* scanForwards(file: FileHandle, options: ScanOptions): Asy
         if (reader.length === chunkBytes) reader.readAhead(at);
         else reader.length = Math.min(2 * reader.length, chunkBytes);
       }
-      yield parseLines(chunk.subarray(0, end), begin, maxLineBytes, options.filter);
+      const lines = chunk.subarray(0, end);
+      for (let piece = 0; piece < end; ) {
+        const next = endOfLinesWithin(lines, piece, batchBytes);
+        yield parseLines(lines.subarray(piece, next), begin + piece, maxLineBytes, options.filter);
+        piece = next;
+      }
       continue;
     }
     // Not one whole line: the rest of it stands behind the chunk, or comes just now, or does not.
@@ -73,7 +80,7 @@ export async function* scanForwards(file: FileHandle, options: ScanOptions): Asy
 
 /** The same lines, the last one first. Costs what is taken from it, not what the file holds. */
 export async function* scanBackwards(file: FileHandle, options: ScanOptions): AsyncGenerator<LineBatch> {
-  const { from, to, maxLineBytes, chunkBytes = defaultChunkBytes } = options;
+  const { from, to, maxLineBytes, chunkBytes = batchBytes } = options;
   const size = await settledSize(file);
   const first = await lineStart(file, from, chunkBytes);
   if (!first.found) return;

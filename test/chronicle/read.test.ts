@@ -22,7 +22,7 @@ import { descriptorsOf, temporaryDirectory } from '../support/files.js';
 import { toArray } from '../support/iterate.js';
 
 /** What the reader takes from the file at once; lines that cross this border are put together again. */
-const chunkBytes = 256 * 1024;
+const chunkBytes = 1024 * 1024;
 
 async function chronicleOf(bytes: string | Buffer, options?: ChronicleOptions): Promise<Chronicle> {
   const file = join(temporaryDirectory(), 'chronicle');
@@ -277,6 +277,49 @@ describe('lines at the border of a chunk', () => {
   });
 });
 
+describe('lines that are parsed together', () => {
+  it('are each at its place, in a file of several chunks with lines of all lengths', async () => {
+    const texts: string[] = [];
+    let offset = 0;
+    const expected: Entry<JsonObject>[] = [];
+    for (let n = 0; offset < 3.5 * chunkBytes; n++) {
+      const event = { n, fill: (n % 50 === 7 ? 'ü€😀' : 'x').repeat((n * 7919) % 3000) };
+      const text = `${JSON.stringify(event)}${n % 9 === 0 ? '\r' : ''}\n`;
+      const length = Buffer.byteLength(text);
+      texts.push(text);
+      expected.push({ event, offset, length });
+      offset += length;
+      if (n % 11 === 0) {
+        texts.push('\n');
+        offset += 1;
+      }
+    }
+    const { entries, damage } = await readingOf(texts.join(''));
+    expect(entries).toEqual(expected);
+    expect(damage).toEqual([]);
+    expect((await readingOf(texts.join(''), { reverse: true })).entries).toEqual(expected.reverse());
+  });
+
+  it('more of them than are parsed at once', async () => {
+    const { entries } = await readingOf('{}\n'.repeat(30_000));
+    expect(entries).toHaveLength(30_000);
+    expect(entries.at(-1)).toEqual({ event: {}, offset: 3 * 29_999, length: 3 });
+  });
+
+  it.each([
+    [['{"a":[{}', '{}]}', '{},{}']],
+    [['{"a":1', '"b":2}']],
+    [['{"a":"', '"}', '{}', '{},{}']],
+    [['{"a":[0', '0]}', '{},0,{}', '{}']],
+  ])('no line of %j is an event because of the others', async (lines) => {
+    const all = ['{"n":1}', ...lines, '{"n":2}'];
+    const whole = all.filter((line) => /^{[^{}]*}$/.test(line) && line.split('"').length % 2 === 1);
+    const { entries, damage } = await readingOf(`${all.join('\n')}\n`);
+    expect(entries.map(({ event }) => JSON.stringify(event))).toEqual(whole);
+    expect(damage).toHaveLength(all.length - whole.length);
+  });
+});
+
 describe('a file that changes while it is read', () => {
   const line = (number: number) => `${JSON.stringify({ number, fill: 'x'.repeat(2000) })}\n`;
   const lines = (from: number, to: number) =>
@@ -355,6 +398,7 @@ describe('bytes of any kind', () => {
     fc.constant('\r\n'),
     fc.constant('{"a":1}\n'),
     fc.constant('{"a":'),
+    fc.constantFrom('{"a":[{}\n', '{}]}\n', '{},{}\n'),
     fc.constant('\ufeff'),
     fc.constant('\0\0'),
     fc.json().map((json) => `${json}\n`),
@@ -396,6 +440,11 @@ describe('bytes of any kind', () => {
             skipBlank(offset);
             at += length;
           }
+          const textOf = ({ offset, length }: Entry<JsonObject>) =>
+            bytes.toString('utf8', offset, offset + length).replace(/^\ufeff/, '');
+          expect(forwards.map(({ event }) => event)).toEqual(
+            forwards.map((entry) => JSON.parse(textOf(entry))),
+          );
           skipBlank(bytes.length);
         } finally {
           await chronicle.close();

@@ -3,15 +3,18 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "append/index_file.h"
 #include "append/known_events.h"
 #include "append/line_id.h"
 #include "os/file.h"
+#include "read/line_array.h"
 
 namespace {
 
@@ -65,12 +68,37 @@ void LoadIds(std::string_view chronicle, size_t at, std::string_view damage) {
   Load(chronicle.size());
 }
 
+// Every newline is found, and nothing is written that is not there.
+void MakeLineArray(std::string_view lines, uint64_t most_line_bytes) {
+  static read::LineArray line_array;
+  constexpr std::string_view kSeparator = "123456789";
+  std::vector<uint32_t> ends(16);
+  const std::string_view text = line_array.Make(lines, kSeparator, most_line_bytes, ends.data(), ends.size());
+  const auto count = static_cast<size_t>(std::count(lines.begin(), lines.end(), '\n'));
+  Require(text.empty() == (count == 0 || lines.back() != '\n' || count > ends.size()));
+  if (text.empty()) return;
+  Require(text.front() == '[' && text.back() == ']');
+  size_t begin = 0, at = 1;
+  for (size_t i = 0; i < count; i++) {
+    Require(lines[ends[i]] == '\n');
+    const std::string_view line = lines.substr(begin, ends[i] - begin);
+    const bool is_there = text.substr(at, line.size()) == line && !line.empty();
+    Require(is_there || text[at] == '0');
+    at += is_there ? line.size() : 1;
+    Require(i + 1 == count || text.substr(at, 11) == ",123456789,");
+    at += 11;
+    begin = ends[i] + 1;
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  if (data[0] % 4 != 0) {
+  if (data[0] % 4 == 1) {
+    MakeLineArray(bytes, data[0]);
+  } else if (data[0] % 4 != 0) {
     FindId(bytes);
   } else {
     const size_t half = bytes.size() / 2;

@@ -1,0 +1,57 @@
+#include "read/line_array.h"
+
+#include <cstring>
+
+namespace holdfast::read {
+namespace {
+
+char* Copy(char* to, std::string_view text) {
+  std::memcpy(to, text.data(), text.size());
+  return to + text.size();
+}
+
+bool IsAscii(std::string_view text) {
+  uint64_t bits = 0;
+  size_t i = 0;
+  for (; i + sizeof bits <= text.size(); i += sizeof bits) {
+    uint64_t word;
+    std::memcpy(&word, text.data() + i, sizeof word);
+    bits |= word;
+  }
+  for (; i < text.size(); i++) bits |= static_cast<unsigned char>(text[i]);
+  return (bits & 0x8080808080808080) == 0;
+}
+
+bool IsBlank(std::string_view text) {
+  return text.find_first_not_of(" \t\r") == text.npos;
+}
+
+}  // namespace
+
+std::string_view LineArray::Make(std::string_view lines, std::string_view separator, uint64_t most_line_bytes,
+                                 uint32_t* ends, size_t most_lines) {
+  if (lines.empty() || lines.back() != '\n') return {};
+  // A line takes one byte at least, and with it come the separator and two commas.
+  const size_t most = lines.size() + most_lines * (1 + separator.size() + 2) + 2;
+  if (text_.size() < most) text_.resize(most);
+  char* to = text_.data();
+  *to++ = '[';
+  size_t count = 0;
+  for (std::string_view rest = lines; !rest.empty(); count++) {
+    if (count == most_lines) return {};
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(line.size() + 1);
+    if (count > 0) {
+      *to++ = ',';
+      to = Copy(to, separator);
+      *to++ = ',';
+    }
+    const bool is_plain = line.size() <= most_line_bytes && !IsBlank(line) && IsAscii(line);
+    to = Copy(to, is_plain ? line : "0");
+    ends[count] = static_cast<uint32_t>(lines.size() - rest.size() - 1);
+  }
+  *to++ = ']';
+  return {text_.data(), static_cast<size_t>(to - text_.data())};
+}
+
+}  // namespace holdfast::read
