@@ -167,7 +167,7 @@ export class Chronicle<T extends object = JsonObject> {
   }
 
   /**
-   * As {@link read}, in batches: what stands in the next 256 KiB of the file, or one longer line. This is the fastest
+   * As {@link read}, in batches: what stands in the next 128 KiB of the file, or one longer line. This is the fastest
    * way through a large file.
    */
   readBatches(range?: ReadRange): AsyncGenerator<Entry<T>[], void, undefined> {

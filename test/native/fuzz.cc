@@ -82,8 +82,10 @@ void MakeLineArray(std::string_view lines, uint64_t most_line_bytes) {
   for (size_t i = 0; i < count; i++) {
     Require(lines[ends[i]] == '\n');
     const std::string_view line = lines.substr(begin, ends[i] - begin);
-    const bool is_there = text.substr(at, line.size()) == line && !line.empty();
-    Require(is_there || text[at] == '0');
+    const bool is_there =
+        line.size() <= most_line_bytes && line.find_first_not_of(" \t\r") != line.npos &&
+        std::all_of(line.begin(), line.end(), [](char c) { return (static_cast<unsigned>(c) & 0x80) == 0; });
+    Require(text.substr(at, is_there ? line.size() : 1) == (is_there ? line : "0"));
     at += is_there ? line.size() : 1;
     Require(i + 1 == count || text.substr(at, 11) == ",123456789,");
     at += 11;
