@@ -39,7 +39,7 @@ const newline = 0x0a;
 /** As many bytes before a place tell whether the file was truncated there and written anew. */
 const markBytes = 96;
 /** So many places are remembered to which a truncated file is compared. */
-const mostMarks = 32;
+const mostMarks = 128;
 /** Milliseconds that writers of a replaced file are given to finish. */
 const lastWriteTimeout = 2000;
 

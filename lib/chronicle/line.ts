@@ -26,6 +26,7 @@ const replacementCharacter = '\ufffd';
 export function parseLine(line: Buffer, offset: number, maxLineBytes: number): ParsedLine {
   const complete = line.at(-1) === newline;
   const length = complete ? line.length - 1 : line.length;
+  if (length === 0) return { kind: 'blank' };
   if (length > maxLineBytes) return corrupt('long');
   let text = line.toString('utf8', 0, length);
   if (text.includes(replacementCharacter) && !isUtf8(line)) return corrupt(complete ? 'utf8' : 'torn');
