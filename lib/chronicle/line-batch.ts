@@ -44,7 +44,7 @@ const newline = 0x0a;
 const markBytes = 96;
 /** A string of more than 128 KiB gets pages of its own in V8's heap, which costs more than to parse it. */
 const textBytes = 64 * 1024;
-/** What stands between the lines that are parsed together. Nine digits are parsed faster than ten. */
+/** What stands between the lines that are parsed together; see native/read/line_array.h. */
 const separator = randomInt(100_000_000, 1_000_000_000);
 const separatorText = String(separator);
 /** Where the newlines stand in the text that is parsed. */

@@ -31,8 +31,6 @@ const defaultChunkBytes = 1024 * 1024;
 const batchBytes = 128 * 1024;
 /** What is read at first, for those who want a few events only; then twice as much each time. */
 const firstChunkBytes = 8 * 1024;
-/** As many chunks are read at once where only the end of a long line is looked for. */
-const longChunks = 4;
 const newMilliseconds = 1000;
 const momentMilliseconds = 10;
 
@@ -209,7 +207,7 @@ async function lineStart(
     if (index !== -1) return { offset: at + index + 1, found: true };
     if (chunk.length === 0) return { offset: at, found: false };
     at += chunk.length;
-    if (buffer.length < longChunks * chunkBytes) buffer = Buffer.allocUnsafeSlow(2 * buffer.length);
+    if (buffer.length < chunkBytes) buffer = Buffer.allocUnsafeSlow(2 * buffer.length);
   }
 }
 
@@ -220,7 +218,7 @@ async function lastLineStart(
   end: number,
   chunkBytes: number,
 ): Promise<number | undefined> {
-  const buffer = Buffer.allocUnsafeSlow(longChunks * chunkBytes);
+  const buffer = Buffer.allocUnsafeSlow(chunkBytes);
   for (let at = end - 1; at > first; ) {
     const begin = Math.max(first, at - buffer.length);
     const chunk = await readAt(file, begin, buffer.subarray(0, at - begin));

@@ -36,6 +36,10 @@ using Clock = std::chrono::steady_clock;
 // "No deadline".
 constexpr Clock::time_point kNever = Clock::time_point::max();
 
+// So long a single try waits for a late grant to be released: longer than a thread needs to come out of the
+// kernel, unless it never does (a hung NFS server).
+constexpr auto kMoment = std::chrono::milliseconds(20);
+
 // How the file was opened that is waited for.
 enum class Opened { kForLock, kForAppend, kByCaller };
 

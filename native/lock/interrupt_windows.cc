@@ -26,9 +26,6 @@ constexpr size_t kMostLeft = 64;
 constexpr Clock::duration kShortestPause = std::chrono::milliseconds(1);
 constexpr Clock::duration kLongestPause = std::chrono::milliseconds(16);
 
-// So long after the kernel has granted a lock, the thread that waited for it has surely run.
-constexpr Clock::duration kMoment = std::chrono::milliseconds(20);
-
 // One call of wait_lock, on a thread of its own.
 struct KernelWait {
   os::File file;

@@ -31,8 +31,6 @@ namespace {
 constexpr int kMostKernelWaiters = 64;
 constexpr auto kShortestPoll = std::chrono::milliseconds(1);
 constexpr auto kLongestPoll = std::chrono::milliseconds(16);
-// Longer than a thread needs to come out of the kernel, unless it never does (a hung NFS server).
-constexpr auto kMoment = std::chrono::milliseconds(20);
 constexpr size_t kMostLocalDirectories = 4096;
 constexpr int kMostMovesHere = 16;
 
@@ -51,6 +49,10 @@ std::string KeyOf(const Request& request) {
   }
   return key;
 }
+
+// Who acquires: the calling thread, which must not wait for anything; a helper thread for a single try; or
+// one for those who wait.
+enum class By { kCaller, kTrier, kQueue };
 
 class WaitQueue {
  public:
@@ -83,7 +85,7 @@ class WaitQueue {
       Attempt attempt;
       do {
         outcome = {};
-        attempt = Acquire(waiter->request, false, nullptr, &outcome);
+        attempt = Acquire(waiter->request, By::kTrier, nullptr, &outcome);
       } while (attempt == Attempt::kInterrupted && waiter->pending);
       std::unique_lock guard(mutex_);
       Finish(guard, waiter, outcome);
@@ -103,7 +105,11 @@ class WaitQueue {
     if (is_new) queue = std::make_unique<PathQueue>(key);
     waiter->queue = queue.get();
     waiter->position = queue->waiting.insert(queue->waiting.end(), waiter);
-    if (is_new) Start(queue.get());
+    if (is_new) {
+      Start(queue.get());
+    } else {
+      left_.notify_all();
+    }
     return waiter;
   }
 
@@ -127,7 +133,8 @@ class WaitQueue {
   // Opens and locks what is asked for. With `interrupt`, waits in the kernel for a lock that is taken. A file
   // that is renamed or removed in the meantime is left, and the one that the path names then is locked.
   // Attempt::kInterrupted also stands for "moved": look at the queue again, then try again.
-  Attempt Acquire(const Request& request, bool here, Interrupt* interrupt, Outcome* out) {
+  Attempt Acquire(const Request& request, By by, Interrupt* interrupt, Outcome* out) {
+    const bool here = by == By::kCaller;
     os::File file;
     os::FileId id;
     Spec spec = request.spec;
@@ -158,8 +165,7 @@ class WaitQueue {
       out->error = {};
       attempt = MechanismOf(spec.kind).try_lock(file, spec, &out->error);
     }
-    while (attempt == Attempt::kBusy && interrupt == nullptr && !here &&
-           Interrupt::LateGrantEnds(id, &late_grants)) {
+    while (attempt == Attempt::kBusy && by == By::kTrier && Interrupt::LateGrantEnds(id, &late_grants)) {
       attempt = MechanismOf(spec.kind).try_lock(file, spec, &out->error);
     }
     if (attempt == Attempt::kBusy && reused) {
@@ -219,7 +225,6 @@ class WaitQueue {
     std::unique_lock guard(mutex_);
     while (ServeFirst(guard, queue, true) != Step::kEmpty) {
     }
-    left_.notify_all();
     kernel_waiters_--;
   }
 
@@ -256,6 +261,7 @@ class WaitQueue {
   Step ServeFirst(std::unique_lock<std::mutex>& guard, PathQueue* queue, bool wait) {
     if (queue->waiting.empty()) {
       queues_.erase(queue->key);
+      left_.notify_all();
       return Step::kEmpty;
     }
     const std::shared_ptr<Waiter> first = queue->waiting.front();
@@ -263,7 +269,7 @@ class WaitQueue {
     queue->interrupt.At(kNever);
     guard.unlock();
     Outcome outcome;
-    const Attempt attempt = Acquire(first->request, false, wait ? &queue->interrupt : nullptr, &outcome);
+    const Attempt attempt = Acquire(first->request, By::kQueue, wait ? &queue->interrupt : nullptr, &outcome);
     guard.lock();
     if (attempt == Attempt::kInterrupted) return Step::kGoOn;
     if (attempt == Attempt::kBusy) return Step::kBusy;
@@ -329,7 +335,7 @@ class WaitQueue {
   }
 
   std::mutex mutex_;
-  std::condition_variable left_;  // a thread has come out for good
+  std::condition_variable left_;  // a queue is not left any more: it is gone, or somebody waits again
   std::unordered_map<std::string, std::unique_ptr<PathQueue>> queues_;
   std::vector<PathQueue*> polled_;
   std::unordered_set<std::string> local_directories_;
@@ -344,7 +350,7 @@ std::optional<Outcome> TryHere(const Request& request, bool barge) {
   const bool any_left = Interrupt::AnyLeft();
   for (int moves = 0; moves < kMostMovesHere; moves++) {
     Outcome outcome;
-    const Attempt attempt = WaitQueue::Get().Acquire(request, true, nullptr, &outcome);
+    const Attempt attempt = WaitQueue::Get().Acquire(request, By::kCaller, nullptr, &outcome);
     // ELOOP: a symbolic link, which may lead to a file system that we know nothing of.
     if (outcome.error.number == ELOOP) return std::nullopt;
     // Busy may be a late grant, whose end is not waited for here.

@@ -346,6 +346,20 @@ describe('follow goes on', () => {
     expect(await next).toBe(content === line(7) ? 7 : 100);
   });
 
+  it('where a failed write of the most that a writer makes at once was cut back', async () => {
+    const file = fileWith(lines(0, 3));
+    const following = new Following(file);
+    expect(await following.take(3)).toEqual([0, 1, 2]);
+    const long = 'x'.repeat(64 * 1024);
+    for (let n = 3; n < 67; n++) {
+      appendFileSync(file, `{"n":${n},"long":"${long}"}\n`);
+      expect(await following.next()).toBe(n);
+    }
+    truncateSync(file, 24);
+    appendFileSync(file, lines(100, 102));
+    expect(await following.take(2)).toEqual([100, 101]);
+  });
+
   it('where a failed write was cut back, whatever was written there then', async () => {
     const file = fileWith(lines(1, 4));
     const following = new Following(file);

@@ -72,7 +72,7 @@ describe('one by one, in batches and all at once', () => {
       expect(batch.length).toBeGreaterThan(0);
       const [first, last] = [batch[0], batch.at(-1)];
       expect((last?.offset ?? 0) + (last?.length ?? 0) - (first?.offset ?? 0)).toBeLessThanOrEqual(
-        256 * 1024,
+        128 * 1024,
       );
       batches++;
     }
