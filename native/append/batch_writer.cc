@@ -267,9 +267,11 @@ Reply BatchWriter::CommitHere(Group* group) {
     return reply;
   }
   if (known_.is_on()) {
+    size_t ahead = 0;
     for (Line& line : group->lines) {
       line.id = line_id_.Find(line.text);
       line.fingerprint = line_id_.FingerprintOf(line.id);
+      known_.Prefetch(line.fingerprint, ahead++);
     }
   }
 

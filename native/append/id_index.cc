@@ -48,6 +48,13 @@ std::optional<uint64_t> IdIndex::Find(Fingerprint id, size_t ahead) const {
   return ring_[static_cast<size_t>(*found % window_)].place;
 }
 
+void IdIndex::Prefetch(Fingerprint id, size_t ahead) const {
+  if (id != 0) table_.Prefetch(id);
+  if (ring_.size() < window_) return;
+  const Event& forgotten = ring_[static_cast<size_t>((count_ + ahead) % window_)];
+  if (forgotten.id != 0) table_.Prefetch(forgotten.id);
+}
+
 void IdIndex::Clear() {
   table_.Clear();
   ring_.clear();

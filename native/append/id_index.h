@@ -34,6 +34,9 @@ class IdIndex {
   // have been added.
   std::optional<uint64_t> Find(Fingerprint id, size_t ahead) const;
 
+  // Asks for the memory that Find and Add will look at when `ahead` more events have been added; see IdTable.
+  void Prefetch(Fingerprint id, size_t ahead) const;
+
   // Makes room for so many more ids at once.
   void Reserve(size_t more) { table_.Reserve(more); }
   void Clear();

@@ -64,6 +64,13 @@ std::optional<uint64_t> IdTable::Find(Fingerprint id) const {
   return part.place(slot);
 }
 
+void IdTable::Prefetch([[maybe_unused]] Fingerprint id) const {
+#ifdef __GNUC__
+  const Part& part = PartOf(id);
+  if (part.size > 0) __builtin_prefetch(&part.bytes[part.Home(id) * kEntryBytes]);
+#endif
+}
+
 void IdTable::Put(Fingerprint id, uint64_t place) {
   Part& part = PartOf(id);
   if ((part.size + 1) * kFullDenominator > part.capacity * kFullNumerator) {

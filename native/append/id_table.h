@@ -23,6 +23,9 @@ class IdTable {
   static constexpr uint64_t kPlaces = uint64_t{1} << 48;
 
   std::optional<uint64_t> Find(Fingerprint id) const;
+  // Asks for the memory that the others look at. Who asks for that of several ids first waits for it once,
+  // and not once for each.
+  void Prefetch(Fingerprint id) const;
   // Adds the id, or gives it another place.
   void Put(Fingerprint id, uint64_t place);
   void Erase(Fingerprint id);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -185,13 +186,27 @@ os::Error KnownEvents::TakeUp(const os::File& file, uint64_t size, bool whole) {
 }
 
 os::Error KnownEvents::Scan(const os::File& file, uint64_t from, uint64_t to, bool whole, uint64_t* end) {
-  return EachLine(file, from, to, most_line_bytes_, whole, &buffer_, end,
-                  [&](std::string_view line, uint64_t offset) {
-                    if (LineId::IsEvent(line)) {
-                      Add(file, line_id_.FingerprintOf(line_id_.Find(line)), offset);
-                    }
-                    return true;
-                  });
+  struct Found {
+    Fingerprint id;
+    uint64_t offset;
+  };
+  std::array<Found, 64> found;
+  size_t count = 0;
+  const auto add = [&] {
+    for (size_t i = 0; i < count; i++) Add(file, found[i].id, found[i].offset);
+    count = 0;
+  };
+  const os::Error error = EachLine(file, from, to, most_line_bytes_, whole, &buffer_, end,
+                                   [&](std::string_view line, uint64_t offset) {
+                                     if (!LineId::IsEvent(line)) return true;
+                                     const Fingerprint id = line_id_.FingerprintOf(line_id_.Find(line));
+                                     index_.Prefetch(id, count);
+                                     found[count++] = {id, offset};
+                                     if (count == found.size()) add();
+                                     return true;
+                                   });
+  add();
+  return error;
 }
 
 os::Error KnownEvents::Reject(const os::File& file, Fingerprint id, uint64_t place) {

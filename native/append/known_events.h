@@ -52,6 +52,7 @@ class KnownEvents {
   // The byte before end().
   char last() const { return mark_.empty() ? '\n' : mark_.back(); }
 
+  void Prefetch(Fingerprint id, size_t ahead) const { index_.Prefetch(id, ahead); }
   std::optional<uint64_t> Find(Fingerprint id, size_t ahead) const { return index_.Find(id, ahead); }
 
   // What stands at this place is no event with this id: takes the next one that may be, if there is any.
