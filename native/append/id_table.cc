@@ -109,7 +109,9 @@ void IdTable::Erase(Fingerprint id) {
 
 void IdTable::Reserve(size_t more) {
   for (Part& part : parts_) {
-    const size_t wanted = (part.size + more / parts_.size()) * kFullDenominator / kFullNumerator;
+    // A few more, for no part gets just its share.
+    const size_t expected = part.size + more / parts_.size() * 33 / 32;
+    const size_t wanted = expected * kFullDenominator / kFullNumerator;
     if (wanted > part.capacity) Grow(&part, std::max(kFirstCapacity, wanted));
   }
 }

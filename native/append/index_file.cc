@@ -94,9 +94,7 @@ void IndexFile::ReadChunks(const os::File& file, const os::File& chronicle, cons
     uint64_t mark = 0;
     if (chunk.checksum != ChecksumOf(chunk, records.data(), record_bytes)) return;
     if (!MarkOf(chronicle, chunk.to, &mark) || mark != chunk.mark) return;
-    if (found) {
-      for (const Record& record : records) found(record.id, record.offset);
-    }
+    if (found) found(records);
     bytes_ += sizeof chunk + record_bytes;
     end_ = chunk.to;
   }

@@ -26,7 +26,11 @@ namespace holdfast::append {
 
 class IndexFile {
  public:
-  using Found = std::function<void(Fingerprint id, uint64_t offset)>;
+  struct Record {
+    Fingerprint id;
+    uint64_t offset;
+  };
+  using Found = std::function<void(const std::vector<Record>&)>;
 
   // Loads the ids of the chronicle's file from `path`, and says up to where it knows them; 0 where it does
   // not. `reserve` is told how many there are.
@@ -41,11 +45,6 @@ class IndexFile {
   void Save(const os::File& chronicle, uint64_t end);
 
  private:
-  struct Record {
-    Fingerprint id;
-    uint64_t offset;
-  };
-
   bool HasHeader(const os::File& file) const;
   // Goes through the chunks from `bytes_` and `end_` on.
   void ReadChunks(const os::File& file, const os::File& chronicle, const Found& found);

@@ -15,6 +15,9 @@ namespace {
 
 constexpr size_t kChunkBytes = size_t{1} << 18;
 
+// So many ids wait for memory at once.
+constexpr size_t kAhead = 32;
+
 // The mark is the last line, or so much of it, which holds the id of an event wherever that stands in it; and
 // no less than the other, because a line may be short.
 constexpr uint64_t kMostMarkBytes = 4096;
@@ -165,9 +168,13 @@ os::Error KnownEvents::LoadFile(const os::File& file, std::string index_path, ui
     from = index_file_.Load(
         std::move(index_path), line_id_.key_hash(), file, id, size,
         [this](size_t more) { index_.Reserve(more); },
-        [this](Fingerprint found, uint64_t offset) {
-          // An id stands there twice where the first place was found to be wrong.
-          if (!index_.Add(found, first_place_ + offset)) index_.Replace(found, first_place_ + offset);
+        [this](const std::vector<IndexFile::Record>& records) {
+          for (size_t i = 0; i < records.size(); i++) {
+            if (i + kAhead < records.size()) index_.Prefetch(records[i + kAhead].id, 0);
+            const uint64_t place = first_place_ + records[i].offset;
+            // An id stands there twice where the first place was found to be wrong.
+            if (!index_.Add(records[i].id, place)) index_.Replace(records[i].id, place);
+          }
         });
   }
   if (os::Error error = Scan(file, from, size, whole, &end_)) return error;
@@ -186,11 +193,7 @@ os::Error KnownEvents::TakeUp(const os::File& file, uint64_t size, bool whole) {
 }
 
 os::Error KnownEvents::Scan(const os::File& file, uint64_t from, uint64_t to, bool whole, uint64_t* end) {
-  struct Found {
-    Fingerprint id;
-    uint64_t offset;
-  };
-  std::array<Found, 64> found;
+  std::array<IndexFile::Record, kAhead> found;
   size_t count = 0;
   const auto add = [&] {
     for (size_t i = 0; i < count; i++) Add(file, found[i].id, found[i].offset);
