@@ -67,7 +67,7 @@ std::optional<uint64_t> IdTable::Find(Fingerprint id) const {
 void IdTable::Prefetch([[maybe_unused]] Fingerprint id) const {
 #ifdef __GNUC__
   const Part& part = PartOf(id);
-  if (part.size > 0) __builtin_prefetch(&part.bytes[part.Home(id) * kEntryBytes]);
+  if (part.capacity > 0) __builtin_prefetch(&part.bytes[part.Home(id) * kEntryBytes]);
 #endif
 }
 

@@ -310,6 +310,8 @@ os::Error KnownEvents::ReadLine(const os::File& file, uint64_t place, std::strin
 }
 
 void KnownEvents::Save(const os::File& file) {
+  // After a failure it is not certain that every id up to end_ was taken up.
+  if (file_ == os::FileId()) return;
   uint64_t size = 0;
   if (index_.window() == IdIndex::kAll && !file.Size(&size) && IsOf(file, file_, size)) {
     index_file_.Save(file, end_);
