@@ -3,20 +3,20 @@
  *
  * `JSON.stringify` already writes strings and numbers as RFC 8785 wants them, without white space; what can be wrong is
  * the order of the properties. So the text itself is put in order: each object's members are cut out of it and sorted,
- * and a text that is in order already is its own canonical form. Nothing is parsed, and nothing of the caller's is
- * looked at a second time, so what is canonical is what is written, whatever getters, proxies and `toJSON` did.
+ * and a text that is in order already is its own canonical form. What `JSON.rawJSON` brings in can be written in another
+ * way: such numbers and strings are written anew.
  *
- * Whatever in a text is not certainly of that form, be it from `JSON.rawJSON` or a lone surrogate, which RFC 8785
- * refuses, sends all of it to the library (canonicalize), which takes some ten times as long (bench/event-ids.js).
+ * Nothing of the caller's is looked at a second time, so what is canonical is what is written, whatever getters, proxies
+ * and `toJSON` did. And no object is parsed, which `JSON.parse` of Node 24 and 26 does not always do right: it takes a
+ * name with an escape for another one now and then (https://github.com/nodejs/node/issues/63785).
  */
-import canonicalize from 'canonicalize';
 
 /**
  * @param text as `JSON.stringify` wrote it: well-formed, without white space between its tokens, no name twice in an object
  * @throws where there is no canonical form: lone surrogates, numbers out of range, a nesting too deep
  */
 export function canonicalJson(text: string): string {
-  return new TextInOrder(text).result ?? canonicalize(JSON.parse(text)) ?? '';
+  return new TextInOrder(text).result;
 }
 
 /** Escapes that RFC 8785 writes in another way, and those of surrogates. */
@@ -25,8 +25,8 @@ const oddEscape = /(?<!\\)(?:\\\\)*\\(?:\/|u(?!00(?:0[0-7bef]|1[0-9a-f])))/;
 /** So many digits are exact in a double, and written without exponent. */
 const mostExactDigits = 15;
 
-/** A wider object that is out of order is the library's: the sort here is quadratic. */
-const mostUnsortedMembers = 100;
+/** Up to here it is fastest to insert one after the other. */
+const mostInserted = 100;
 
 const quote = 0x22;
 const comma = 0x2c;
@@ -42,19 +42,17 @@ const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
 class TextInOrder {
-  /** Undefined where this class cannot tell. */
-  readonly result: string | undefined;
+  readonly result: string;
   readonly #text: string;
   readonly #hasEscapes: boolean;
+  readonly #hasOddEscapes: boolean;
   #at = 0;
-  #isOdd = false;
 
   constructor(text: string) {
     this.#text = text;
     this.#hasEscapes = text.includes('\\');
-    if (this.#hasEscapes && oddEscape.test(text)) return;
-    const inOrder = this.#value() ?? text;
-    if (!this.#isOdd) this.result = inOrder;
+    this.#hasOddEscapes = this.#hasEscapes && oddEscape.test(text);
+    this.result = this.#value() ?? text;
   }
 
   // Each of these takes what begins at #at and moves on behind it. They return its canonical form, or undefined where
@@ -67,8 +65,7 @@ class TextInOrder {
       case openBracket:
         return this.#array();
       case quote:
-        this.#skipString();
-        return undefined;
+        return this.#string();
       case letterT:
       case letterN:
         this.#at += 'true'.length;
@@ -77,8 +74,7 @@ class TextInOrder {
         this.#at += 'false'.length;
         return undefined;
       default:
-        this.#skipNumber();
-        return undefined;
+        return this.#number();
     }
   }
 
@@ -95,42 +91,28 @@ class TextInOrder {
     let same = true;
     do {
       const start = this.#at;
-      this.#skipString();
-      const name = text.slice(start + 1, this.#at - 1);
+      const nameInOrder = this.#string();
+      let name = text.slice(start + 1, this.#at - 1);
       // Sorted is by the characters that an escape stands for.
-      if (this.#hasEscapes && name.includes('\\')) this.#isOdd = true;
+      if (this.#hasEscapes && name.includes('\\')) name = JSON.parse(`"${name}"`);
       if (last !== undefined && last >= name) sorted = false;
       last = name;
       const valueStart = ++this.#at;
       const value = this.#value();
-      if (value !== undefined) same = false;
       names.push(name);
-      members.push(value === undefined ? text.slice(start, this.#at) : text.slice(start, valueStart) + value);
+      if (value === undefined && nameInOrder === undefined) {
+        members.push(text.slice(start, this.#at));
+      } else {
+        same = false;
+        const before = nameInOrder === undefined ? text.slice(start, valueStart) : `${nameInOrder}:`;
+        members.push(before + (value ?? text.slice(valueStart, this.#at)));
+      }
     } while (text.charCodeAt(this.#at++) !== closeBrace);
-    if (!sorted) this.#sort(names, members);
+    if (!sorted) sort(names, members);
     else if (same) return undefined;
     let inOrder = `{${members[0]}`;
     for (let i = 1; i < members.length; i++) inOrder += `,${members[i]}`;
     return `${inOrder}}`;
-  }
-
-  #sort(names: string[], members: string[]): void {
-    if (names.length > mostUnsortedMembers) {
-      this.#isOdd = true;
-      return;
-    }
-    for (let i = 1; i < names.length; i++) {
-      const name = names[i] as string;
-      const member = members[i] as string;
-      let place = i;
-      // JavaScript compares strings by UTF-16 code units, as RFC 8785 does.
-      for (; place > 0 && (names[place - 1] as string) > name; place--) {
-        names[place] = names[place - 1] as string;
-        members[place] = members[place - 1] as string;
-      }
-      names[place] = name;
-      members[place] = member;
-    }
   }
 
   #array(): string | undefined {
@@ -153,24 +135,54 @@ class TextInOrder {
     return copied === start ? undefined : inOrder + text.slice(copied, this.#at);
   }
 
-  #skipString(): void {
+  #string(): string | undefined {
     const text = this.#text;
-    let end = text.indexOf('"', this.#at + 1);
+    const start = this.#at;
+    let end = text.indexOf('"', start + 1);
     if (this.#hasEscapes) {
       while (isEscaped(text, end)) end = text.indexOf('"', end + 1);
     }
     this.#at = end + 1;
+    if (!this.#hasOddEscapes) return undefined;
+    const written = text.slice(start, this.#at);
+    const value: string = JSON.parse(written);
+    if (!value.isWellFormed()) throw new Error(`lone surrogate in ${written}`);
+    return JSON.stringify(value);
   }
 
-  #skipNumber(): void {
+  #number(): string | undefined {
     const text = this.#text;
     const start = this.#at;
     let code = text.charCodeAt(this.#at);
     while (code >= digit0 && code <= digit9) code = text.charCodeAt(++this.#at);
-    if (isDelimiter(code) && this.#at - start <= mostExactDigits) return;
+    if (isDelimiter(code) && this.#at - start <= mostExactDigits) return undefined;
     while (!isDelimiter(code)) code = text.charCodeAt(++this.#at);
-    const number = text.slice(start, this.#at);
-    if (String(Number(number)) !== number) this.#isOdd = true;
+    const written = text.slice(start, this.#at);
+    const number = Number(written);
+    if (!Number.isFinite(number)) throw new Error(`number out of range: ${written}`);
+    const canonical = String(number);
+    return canonical === written ? undefined : canonical;
+  }
+}
+
+/** Sorts members by their names. JavaScript compares strings by UTF-16 code units, as RFC 8785 does. */
+function sort(names: string[], members: string[]): void {
+  if (names.length > mostInserted) {
+    const pairs = names.map((name, i) => ({ name, member: members[i] as string }));
+    pairs.sort((one, other) => (one.name < other.name ? -1 : 1));
+    for (const [i, { member }] of pairs.entries()) members[i] = member;
+    return;
+  }
+  for (let i = 1; i < names.length; i++) {
+    const name = names[i] as string;
+    const member = members[i] as string;
+    let place = i;
+    for (; place > 0 && (names[place - 1] as string) > name; place--) {
+      names[place] = names[place - 1] as string;
+      members[place] = members[place - 1] as string;
+    }
+    names[place] = name;
+    members[place] = member;
   }
 }
 

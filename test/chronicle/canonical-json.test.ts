@@ -22,6 +22,12 @@ function outcome(make: () => string | undefined): string | undefined {
   }
 }
 
+/** False in Node 24 and 26: https://github.com/nodejs/node/issues/63785. */
+const parsesEscapedNames = (() => {
+  JSON.parse('{"h":[],"\\\\":0}');
+  return Object.keys(JSON.parse('{"h":1,"\\"":2}'))[1] === '"';
+})();
+
 function expectAsTheOther(text: string): void {
   expect(outcome(() => canonicalJson(text))).toBe(outcome(() => canonicalize(JSON.parse(text))));
 }
@@ -66,11 +72,23 @@ describe('Canonical JSON is that of another implementation of RFC 8785', () => {
     const anyText = fc.string({ unit: fc.oneof(fc.string({ unit: 'binary', maxLength: 1 }), anyName) });
     const anyObject = fc.object({
       key: anyName,
-      values: [anyText, fc.double(), fc.integer(), fc.maxSafeInteger(), fc.boolean(), fc.constant(null)],
+      // Others become null in JSON, which the other implementation does not do.
+      values: [
+        anyText,
+        fc.double({ noNaN: true, noDefaultInfinity: true }),
+        fc.integer(),
+        fc.maxSafeInteger(),
+        fc.boolean(),
+        fc.constant(null),
+      ],
       maxDepth: 4,
     });
     fc.assert(
-      fc.property(anyObject, (object) => expectAsTheOther(JSON.stringify(object))),
+      fc.property(anyObject, (object) => {
+        expect(outcome(() => canonicalJson(JSON.stringify(object)))).toBe(
+          outcome(() => canonicalize(object)),
+        );
+      }),
       { numRuns: 2000 },
     );
   });
@@ -100,7 +118,8 @@ describe('Canonical JSON is that of another implementation of RFC 8785', () => {
         'null',
       ],
     );
-    const names = fc.uniqueArray(anyName, { minLength: 0, maxLength: 6 });
+    const name = anyName.filter((chosen) => parsesEscapedNames || !JSON.stringify(chosen).includes('\\'));
+    const names = fc.uniqueArray(name, { minLength: 0, maxLength: 6 });
     const { text } = fc.letrec<{ text: string }>((tie) => ({
       text: fc.oneof(
         { depthSize: 'medium', withCrossShrink: true },
@@ -134,9 +153,19 @@ describe('Canonical JSON is that of another implementation of RFC 8785', () => {
       '{"a":1}',
       ',"b":',
     ]) {
-      expectAsTheOther(JSON.stringify({ z: text, [text]: text, a: [text, { z: 1, a: text }] }));
+      const object = { z: text, [text]: text, a: [text, { z: 1, a: text }] };
+      expect(canonicalJson(JSON.stringify(object))).toBe(canonicalize(object));
     }
   });
+});
+
+it('Canonical JSON has the names of the text, also where JSON.parse takes one for another', () => {
+  JSON.parse('{"h":[],"\\\\":0}');
+  const names = Array.from({ length: 150 }, (_, i) => `"m${150 - i}":1`).join();
+  expect(canonicalJson('{"h":1,"\\"":2}')).toBe('{"\\"":2,"h":1}');
+  expect(canonicalJson(`{${names},"h":{"h":1,"\\n":2}}`)).toContain('"h":{"\\n":2,"h":1}');
+  expect(canonicalJson('{"h":1,"\\"":"\\u0041"}')).toBe('{"\\"":"A","h":1}');
+  expect(() => canonicalJson('{"h":1,"\\ud800":2}')).toThrow('lone surrogate');
 });
 
 describe('RFC 8785, appendix B: numbers', () => {
