@@ -3,9 +3,9 @@
  * Whatever fails: what was acknowledged is in the file, what was refused is not, nothing stays locked, and everything
  * can be sent again.
  */
-import { readFileSync, truncateSync } from 'node:fs';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { tryLockSync } from 'holdfast';
+import { openChronicle, tryLockSync } from 'holdfast';
 import { describe, expect } from 'vitest';
 import { ChronicleProcess } from '../support/chronicle-process.js';
 import { memory, temporaryDirectory } from '../support/files.js';
@@ -247,6 +247,37 @@ describe.skipIf(unwatchable)('a system call that fails', () => {
       },
     );
   }
+
+  prove(
+    'faults',
+    'loading that runs out of memory leaves no file of ids that lacks some',
+    { everyday: 30, campaign: 60, unit: 'runs' },
+    async (tally) => {
+      // Ids are taken up some at a time, and to read the long line takes more memory when some are still waiting.
+      const events = Array.from({ length: 50 }, (_, number) => ({ eventId: `e${number}` }));
+      const lines = [...events, { fill: 'x'.repeat(2_000_000) }].map((event) => `${JSON.stringify(event)}\n`);
+      const directory = temporaryDirectory(memory);
+      for (; tally.goesOn; tally.count++) {
+        const file = join(directory, `${tally.count}`);
+        writeFileSync(file, lines.join(''));
+        const plan = `${1 + tally.count}`;
+        const env = { HOLDFAST_PREBUILD: testBuild, PREBUILDS_ONLY: '', HOLDFAST_PROBE_ALLOCATION: plan };
+        const process = new ChronicleProcess({ env, prelude: 'exec 2>/dev/null' });
+        try {
+          await process.ask('open', file, { dedupe: 'all' });
+          await process.append({ eventId: 'new' }).catch(() => {});
+          await process.ask('close');
+        } catch {
+          // Without memory a process may die, as it may be killed.
+        }
+        await process.kill();
+        const chronicle = await openChronicle(file, { dedupe: 'all' });
+        const results = await chronicle.appendMany(events);
+        await chronicle.close();
+        expect(results.filter(({ duplicate }) => !duplicate).length, `allocation ${plan}`).toBe(0);
+      }
+    },
+  );
 
   prove(
     'faults',
