@@ -146,7 +146,7 @@ class TextInOrder {
     if (!this.#hasOddEscapes) return undefined;
     const written = text.slice(start, this.#at);
     const value: string = JSON.parse(written);
-    if (!value.isWellFormed()) throw new Error(`lone surrogate in ${written}`);
+    if (!value.isWellFormed()) throw new Error('a string with a lone surrogate');
     return JSON.stringify(value);
   }
 
@@ -159,7 +159,7 @@ class TextInOrder {
     while (!isDelimiter(code)) code = text.charCodeAt(++this.#at);
     const written = text.slice(start, this.#at);
     const number = Number(written);
-    if (!Number.isFinite(number)) throw new Error(`number out of range: ${written}`);
+    if (!Number.isFinite(number)) throw new Error('a number out of range');
     const canonical = String(number);
     return canonical === written ? undefined : canonical;
   }
