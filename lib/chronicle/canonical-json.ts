@@ -25,7 +25,7 @@ const oddEscape = /(?<!\\)(?:\\\\)*\\(?:\/|u(?!00(?:0[0-7bef]|1[0-9a-f])))/;
 /** So many digits are exact in a double, and written without exponent. */
 const mostExactDigits = 15;
 
-/** Up to here it is fastest to insert one after the other. */
+/** Members are few, mostly, and inserted one after the other; for more than these that would be quadratic. */
 const mostInserted = 100;
 
 const quote = 0x22;

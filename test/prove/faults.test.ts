@@ -251,7 +251,7 @@ describe.skipIf(unwatchable)('a system call that fails', () => {
   prove(
     'faults',
     'loading that runs out of memory leaves no file of ids that lacks some',
-    { everyday: 30, campaign: 60, unit: 'runs' },
+    { everyday: 12, campaign: 60, unit: 'runs' },
     async (tally) => {
       // Ids are taken up some at a time, and to read the long line takes more memory when some are still waiting.
       const events = Array.from({ length: 50 }, (_, number) => ({ eventId: `e${number}` }));
@@ -260,7 +260,8 @@ describe.skipIf(unwatchable)('a system call that fails', () => {
       for (; tally.goesOn; tally.count++) {
         const file = join(directory, `${tally.count}`);
         writeFileSync(file, lines.join(''));
-        const plan = `${1 + tally.count}`;
+        // Once it was the 25th.
+        const plan = `${(inFull ? 1 : 20) + tally.count}`;
         const env = { HOLDFAST_PREBUILD: testBuild, PREBUILDS_ONLY: '', HOLDFAST_PROBE_ALLOCATION: plan };
         const process = new ChronicleProcess({ env, prelude: 'exec 2>/dev/null' });
         try {
