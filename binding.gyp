@@ -3,14 +3,14 @@
     {
       "target_name": "holdfast",
       "sources": [
-        "native/addon.cc",
+        "native/binding/addon.cc",
         "native/append/batch_writer.cc",
-        "native/append/id_index.cc",
-        "native/append/id_table.cc",
-        "native/append/index_file.cc",
-        "native/append/known_events.cc",
-        "native/append/line_id.cc",
-        "native/append/rotation.cc",
+        "native/dedupe/recent_ids.cc",
+        "native/dedupe/id_table.cc",
+        "native/dedupe/ids_file.cc",
+        "native/dedupe/known_events.cc",
+        "native/dedupe/id_finder.cc",
+        "native/files/rotation.cc",
         "native/lock/held_lock.cc",
         "native/lock/idle_files.cc",
         "native/lock/wait_queue.cc",
@@ -55,7 +55,7 @@
           ]
         }],
         ["OS=='linux'", {
-          "sources": ["native/os/floor_glibc.cc"],
+          "sources": ["native/os/glibc_compat.cc"],
           "ldflags": ["-Wl,--version-script=<(module_root_dir)/native/exports.map"]
         }]
       ]

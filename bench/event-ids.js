@@ -5,8 +5,8 @@
  * Everybody's blocks alternate, and each round gives its own ratios.
  */
 import { createHash, hash, webcrypto } from 'node:crypto';
-import { canonicalJson } from '../dist/lib/chronicle/canonical-json.js';
-import { toEventLine } from '../dist/lib/chronicle/event-id.js';
+import { canonicalJson } from '../dist/lib/event/canonical-json.js';
+import { toEventLine } from '../dist/lib/event/event-id.js';
 import { numbersFromCommandLine } from './support/arguments.js';
 import { eventSource } from './support/events.js';
 import { loadPeer, missingPeers, printMissingPeers } from './support/peer.js';

@@ -1,17 +1,11 @@
 /**
  * holdfast: kernel-held file locks, and a durable NDJSON log that many processes append to.
  */
-export type { FilePath } from './arguments.js';
+
 export { type AtomicData, type WriteFileAtomicOptions, writeFileAtomic } from './atomic/write-file-atomic.js';
-export type { AppendResult } from './chronicle/appender.js';
+export type { FilePath } from './base/arguments.js';
+export { HoldfastError, type HoldfastErrorCode } from './base/errors.js';
 export { type AppendOptions, Chronicle, openChronicle } from './chronicle/chronicle.js';
-export type { CorruptLine, CorruptReason } from './chronicle/corrupt-line.js';
-export type { Damage } from './chronicle/damage.js';
-export type { ChronicleStats, Commit, Distribution } from './chronicle/diagnostics.js';
-export { type FollowOptions, followChronicle } from './chronicle/follow.js';
-export { appendEvent, appendEventWithId, readChronicle, tailChronicle } from './chronicle/functions.js';
-export type { JsonObject } from './chronicle/line.js';
-export type { Entry } from './chronicle/line-batch.js';
 export type {
   ChronicleOptions,
   Dedupe,
@@ -20,9 +14,14 @@ export type {
   ReadOptions,
   Rotate,
 } from './chronicle/options.js';
-export type { ReadRange } from './chronicle/reading.js';
-export { type Repair, type RepairOptions, repairChronicle } from './chronicle/repair.js';
-export type { Schema, SchemaIssue, SchemaResult } from './chronicle/schema.js';
+export type { ChronicleStats, Commit, Distribution } from './chronicle/stats.js';
+export type { AppendResult } from './engines/file/append/appender.js';
+export { type FollowOptions, followChronicle } from './engines/file/follow/follow.js';
+export { appendEvent, appendEventWithId, readChronicle, tailChronicle } from './engines/file/functions.js';
+export type { Entry } from './engines/file/lines/line-batch.js';
+export type { ReadRange } from './engines/file/read/read.js';
+export type { Damage } from './engines/file/upkeep/damage.js';
+export { type Repair, type RepairOptions, repairChronicle } from './engines/file/upkeep/repair.js';
 export {
   type DuplicateId,
   type Progress,
@@ -30,9 +29,11 @@ export {
   type VerifyOptions,
   verifyChronicle,
   type WrongId,
-} from './chronicle/verify.js';
-export type { Where } from './chronicle/where.js';
-export { HoldfastError, type HoldfastErrorCode } from './errors.js';
+} from './engines/file/upkeep/verify.js';
+export type { CorruptLine, CorruptReason } from './event/corrupt-line.js';
+export type { JsonObject } from './event/line.js';
+export type { Schema, SchemaIssue, SchemaResult } from './event/schema.js';
+export type { Where } from './event/where.js';
 export type { WaitOptions } from './lock/acquire.js';
 export { FileLock, type ReleaseOptions } from './lock/file-lock.js';
 export { type LockHolder, lockHolders } from './lock/holders.js';

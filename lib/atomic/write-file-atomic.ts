@@ -11,11 +11,11 @@ import {
   describe,
   type FilePath,
   toNativePath,
-} from '../arguments.js';
+} from '../base/arguments.js';
+import { invalid, refused } from '../base/errors.js';
+import { directoryOf } from '../base/paths.js';
 import type { Durability } from '../chronicle/options.js';
-import { invalid, refused } from '../errors.js';
-import { durabilities } from '../native.js';
-import { directoryOf } from '../paths.js';
+import { durabilities } from '../native/addon.js';
 import { type NewFile, replaceFile } from './replace-file.js';
 
 type Piece = string | Uint8Array;

@@ -3,16 +3,11 @@
  */
 import { realpath } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { checkInteger, checkOptions, describe, type FilePath, toNativePath } from '../arguments.js';
-import { HoldfastError, invalid, refused } from '../errors.js';
-import type { NativePath } from '../native.js';
-import { Appender, type AppendResult } from './appender.js';
-import type { ChronicleStats } from './diagnostics.js';
-import { type EventLine, toEventLine } from './event-id.js';
-import { type FollowOptions, followEntries } from './follow.js';
-import type { JsonObject } from './line.js';
-import type { Entry } from './line-batch.js';
-import { type ChronicleOptions, checkChronicleOptions, type Settings } from './options.js';
+import { checkInteger, checkOptions, describe, type FilePath, toNativePath } from '../base/arguments.js';
+import { HoldfastError, invalid, refused } from '../base/errors.js';
+import { Appender, type AppendResult } from '../engines/file/append/appender.js';
+import { type FollowOptions, followEntries } from '../engines/file/follow/follow.js';
+import type { Entry } from '../engines/file/lines/line-batch.js';
 import {
   findEvent,
   type ReadRange,
@@ -21,10 +16,15 @@ import {
   readEntries,
   readStream,
   readTail,
-} from './reading.js';
-import { type Repair, type RepairOptions, repair } from './repair.js';
-import { refuseToWait, type Schema, validate } from './schema.js';
-import { type Verification, type VerifyOptions, verify } from './verify.js';
+} from '../engines/file/read/read.js';
+import { type Repair, type RepairOptions, repair } from '../engines/file/upkeep/repair.js';
+import { type Verification, type VerifyOptions, verify } from '../engines/file/upkeep/verify.js';
+import { type EventLine, toEventLine } from '../event/event-id.js';
+import type { JsonObject } from '../event/line.js';
+import { refuseToWait, type Schema, validate } from '../event/schema.js';
+import type { NativePath } from '../native/addon.js';
+import { type ChronicleOptions, checkChronicleOptions, type Settings } from './options.js';
+import type { ChronicleStats } from './stats.js';
 
 export interface AppendOptions {
   /**

@@ -8,10 +8,10 @@ import {
   checkOptions,
   checkTimeout,
   describe,
-} from '../arguments.js';
-import { invalid } from '../errors.js';
-import type { CorruptLine } from './corrupt-line.js';
-import { checkSchema, type Schema } from './schema.js';
+} from '../base/arguments.js';
+import { invalid } from '../base/errors.js';
+import type { CorruptLine } from '../event/corrupt-line.js';
+import { checkSchema, type Schema } from '../event/schema.js';
 
 /**
  * What an acknowledged append survives. All of them survive the death of the process at any moment.

@@ -3,11 +3,11 @@
  */
 import { addAbortSignal } from 'node:stream';
 import { Command } from 'commander';
-import type { AppendResult } from '../chronicle/appender.js';
+import { HoldfastError } from '../base/errors.js';
 import { type Chronicle, openChronicle } from '../chronicle/chronicle.js';
-import type { JsonObject } from '../chronicle/line.js';
 import type { Dedupe, Durability } from '../chronicle/options.js';
-import { HoldfastError } from '../errors.js';
+import type { AppendResult } from '../engines/file/append/appender.js';
+import type { JsonObject } from '../event/line.js';
 import { exitCodeHelp, exitCodes } from './exit-codes.js';
 import { type InputLine, inputLines } from './input-lines.js';
 import { untilInterrupted } from './interruption.js';

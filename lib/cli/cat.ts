@@ -2,8 +2,8 @@
  * `holdfast cat FILE`: prints the events of a file.
  */
 import { Command } from 'commander';
-import { toNativePath } from '../arguments.js';
-import { openForReading } from '../chronicle/reader.js';
+import { toNativePath } from '../base/arguments.js';
+import { openForReading } from '../engines/file/lines/open-file.js';
 import { exitCodeHelp } from './exit-codes.js';
 import { wholeNumber } from './options.js';
 import { printRange } from './raw-events.js';

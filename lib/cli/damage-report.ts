@@ -1,8 +1,9 @@
 /**
  * Damage, in words.
  */
-import type { CorruptReason } from '../chronicle/corrupt-line.js';
-import type { Damage } from '../chronicle/damage.js';
+
+import type { Damage } from '../engines/file/upkeep/damage.js';
+import type { CorruptReason } from '../event/corrupt-line.js';
 import { count, counted } from './output.js';
 
 const words: { readonly [reason in CorruptReason]: string } = {

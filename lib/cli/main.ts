@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { HoldfastError } from '../errors.js';
+import { HoldfastError } from '../base/errors.js';
 import { appendCommand } from './append.js';
 import { catCommand } from './cat.js';
 import { exitCodeHelp, exitCodes } from './exit-codes.js';

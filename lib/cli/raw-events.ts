@@ -3,12 +3,12 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { CorruptLine } from '../chronicle/corrupt-line.js';
-import type { Entry } from '../chronicle/line-batch.js';
 import { checkReadOptions, type ReadSettings } from '../chronicle/options.js';
-import { refusing } from '../chronicle/reader.js';
-import { betweenDamage } from '../chronicle/reading.js';
-import { scanForwards } from '../chronicle/scanner.js';
+import type { Entry } from '../engines/file/lines/line-batch.js';
+import { refusing } from '../engines/file/lines/open-file.js';
+import { scanForwards } from '../engines/file/lines/scanner.js';
+import { betweenDamage } from '../engines/file/read/read.js';
+import type { CorruptLine } from '../event/corrupt-line.js';
 import { exitCodes } from './exit-codes.js';
 import { print, say } from './output.js';
 

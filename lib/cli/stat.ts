@@ -3,15 +3,15 @@
  */
 import { realpath, stat } from 'node:fs/promises';
 import { Command } from 'commander';
-import { toNativePath } from '../arguments.js';
-import { idOf } from '../chronicle/event-id.js';
-import { openForReading } from '../chronicle/reader.js';
-import { damagedPathOf } from '../chronicle/repair.js';
-import { rotatedFiles } from '../chronicle/rotated-files.js';
-import { scanBackwards } from '../chronicle/scanner.js';
-import { refused } from '../errors.js';
+import { toNativePath } from '../base/arguments.js';
+import { refused } from '../base/errors.js';
+import { openForReading } from '../engines/file/lines/open-file.js';
+import { rotatedFiles } from '../engines/file/lines/rotated-files.js';
+import { scanBackwards } from '../engines/file/lines/scanner.js';
+import { damagedPathOf } from '../engines/file/upkeep/repair.js';
+import { idOf } from '../event/event-id.js';
 import { type LockHolder, lockHolders } from '../lock/holders.js';
-import type { NativePath } from '../native.js';
+import type { NativePath } from '../native/addon.js';
 import { exitCodeHelp } from './exit-codes.js';
 import { idKeyOption, jsonOption } from './options.js';
 import { count, counted, print, printJson, style, table } from './output.js';

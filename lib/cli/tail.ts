@@ -2,10 +2,10 @@
  * `holdfast tail FILE`: prints the last events of a file, and with -f those that come.
  */
 import { Command } from 'commander';
-import { toNativePath } from '../arguments.js';
-import { followFile } from '../chronicle/follow.js';
-import { offsetOfLast } from '../chronicle/last-events.js';
-import { openForReading } from '../chronicle/reader.js';
+import { toNativePath } from '../base/arguments.js';
+import { followFile } from '../engines/file/follow/follow.js';
+import { offsetOfLast } from '../engines/file/lines/last-events.js';
+import { openForReading } from '../engines/file/lines/open-file.js';
 import { exitCodeHelp } from './exit-codes.js';
 import { wholeNumber } from './options.js';
 import { printEvents, printRange, rawSettings } from './raw-events.js';

@@ -2,7 +2,7 @@
  * `holdfast verify FILE`: looks at every line and every id.
  */
 import { Command } from 'commander';
-import { type Verification, verifyChronicle } from '../chronicle/verify.js';
+import { type Verification, verifyChronicle } from '../engines/file/upkeep/verify.js';
 import { details, named, summary } from './damage-report.js';
 import { exitCodeHelp, exitCodes } from './exit-codes.js';
 import { idKeyOption, jsonOption, timeoutOption } from './options.js';

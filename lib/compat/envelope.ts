@@ -1,10 +1,10 @@
 /**
  * The envelope of an event of @sage/chronicle: what every event says of itself, besides the fields of its type.
  */
-import { describe } from '../arguments.js';
-import { toJson } from '../chronicle/event-id.js';
-import type { JsonObject } from '../chronicle/line.js';
-import { invalid } from '../errors.js';
+import { describe } from '../base/arguments.js';
+import { invalid } from '../base/errors.js';
+import { toJson } from '../event/event-id.js';
+import type { JsonObject } from '../event/line.js';
 
 export interface Actor {
   agent: string;

@@ -1,8 +1,8 @@
 /**
  * How long proper-lockfile's `retries` would go on trying.
  */
-import { checkOptions } from '../arguments.js';
-import { invalid } from '../errors.js';
+import { checkOptions } from '../base/arguments.js';
+import { invalid } from '../base/errors.js';
 
 /** The options of the `retry` package, as proper-lockfile takes them. Times are milliseconds. */
 export interface RetryOptions {

@@ -1,17 +1,17 @@
 /**
  * `holdfast/sage-chronicle`: the functions of @sage/chronicle, on top of holdfast's chronicle.
  */
-import { checkInteger, checkOptions, checkTimeout, describe, toNativePath } from '../arguments.js';
-import type { AppendResult } from '../chronicle/appender.js';
+import { checkInteger, checkOptions, checkTimeout, describe, toNativePath } from '../base/arguments.js';
+import { HoldfastError, invalid, refused } from '../base/errors.js';
 import { openChronicle } from '../chronicle/chronicle.js';
-import { computedId, idOf, idOfJson, toJson } from '../chronicle/event-id.js';
-import * as chronicle from '../chronicle/functions.js';
-import { orMissing } from '../chronicle/functions.js';
-import type { JsonObject } from '../chronicle/line.js';
 import { type ChronicleOptions, checkChronicleOptions } from '../chronicle/options.js';
-import { readEntries } from '../chronicle/reading.js';
-import { rewriteChronicle, type Selection } from '../chronicle/rewrite.js';
-import { HoldfastError, invalid, refused } from '../errors.js';
+import type { AppendResult } from '../engines/file/append/appender.js';
+import * as chronicle from '../engines/file/functions.js';
+import { orMissing } from '../engines/file/functions.js';
+import { readEntries } from '../engines/file/read/read.js';
+import { rewriteChronicle, type Selection } from '../engines/file/upkeep/rewrite.js';
+import { computedId, idOf, idOfJson, toJson } from '../event/event-id.js';
+import type { JsonObject } from '../event/line.js';
 import type { FileLock } from '../lock/file-lock.js';
 import { lock } from '../lock/lock.js';
 import { type ChronicleEventBase, checkEnvelope, checkText } from './envelope.js';

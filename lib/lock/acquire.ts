@@ -1,8 +1,8 @@
 /**
  * Acquiring a lock: at once, or with a wait that ends at its deadline or its abort.
  */
-import { checkOptions, checkSignal, checkTimeout } from '../arguments.js';
-import { type HoldfastError, lockTimeout } from '../errors.js';
+import { checkOptions, checkSignal, checkTimeout } from '../base/arguments.js';
+import { type HoldfastError, lockTimeout } from '../base/errors.js';
 import { channels } from './diagnostics.js';
 import { holdersOf, type LockHolder } from './holders.js';
 import type { LockMode, Target } from './target.js';

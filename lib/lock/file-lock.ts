@@ -1,8 +1,8 @@
 /**
  * A lock that is held.
  */
-import { checkBoolean, checkOptions } from '../arguments.js';
-import { HoldfastError, invalid } from '../errors.js';
+import { checkBoolean, checkOptions } from '../base/arguments.js';
+import { HoldfastError, invalid } from '../base/errors.js';
 import { acquire, checkWait, tryAcquire, type WaitOptions } from './acquire.js';
 import { channels } from './diagnostics.js';
 import type { LockMode, Target } from './target.js';

@@ -3,7 +3,7 @@
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { type FilePath, toNativePath } from '../arguments.js';
+import { type FilePath, toNativePath } from '../base/arguments.js';
 import type { LockMode } from './target.js';
 
 export interface LockHolder {

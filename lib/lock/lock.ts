@@ -1,8 +1,8 @@
 /**
  * Taking locks: at once, with a wait, with a deadline, with an abort.
  */
-import { checkOneOf, checkOptions } from '../arguments.js';
-import { invalid } from '../errors.js';
+import { checkOneOf, checkOptions } from '../base/arguments.js';
+import { invalid } from '../base/errors.js';
 import { acquire, acquireSync, checkWait, tryAcquire, tryAcquireSync, type WaitOptions } from './acquire.js';
 import { FileLock } from './file-lock.js';
 import { type Lockable, type LockMode, Target, type TargetOptions } from './target.js';

@@ -2,9 +2,9 @@
  * What is to be locked, checked: a file by its path or by an open descriptor, and with fcntl a range of its bytes.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { checkBoolean, checkOneOf, describe, type FilePath, toNativePath } from '../arguments.js';
-import { invalid, isNativeError, systemError } from '../errors.js';
-import { lockFlags, type NativeError, type NativeTarget, native } from '../native.js';
+import { checkBoolean, checkOneOf, describe, type FilePath, toNativePath } from '../base/arguments.js';
+import { invalid, isNativeError, systemError } from '../base/errors.js';
+import { lockFlags, type NativeError, type NativeTarget, native } from '../native/addon.js';
 
 /** `'exclusive'`: one holder. `'shared'`: any number of holders, but no exclusive one. */
 export type LockMode = 'exclusive' | 'shared';

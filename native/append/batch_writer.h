@@ -31,9 +31,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "append/known_events.h"
-#include "append/line_id.h"
-#include "append/rotation.h"
+#include "dedupe/id_finder.h"
+#include "dedupe/known_events.h"
+#include "files/rotation.h"
 #include "lock/interrupt.h"
 #include "lock/mechanism.h"
 #include "os/file.h"

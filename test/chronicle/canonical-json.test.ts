@@ -9,8 +9,8 @@ import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { appendEventWithId, openChronicle } from 'holdfast';
 import { describe, expect, it } from 'vitest';
-import { canonicalJson } from '../../dist/lib/chronicle/canonical-json.js';
-import { toEventLine } from '../../dist/lib/chronicle/event-id.js';
+import { canonicalJson } from '../../dist/lib/event/canonical-json.js';
+import { toEventLine } from '../../dist/lib/event/event-id.js';
 import { temporaryDirectory } from '../support/files.js';
 
 /** What the other implementation says: the canonical form, or that there is none. */

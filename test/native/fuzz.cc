@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "append/index_file.h"
-#include "append/known_events.h"
-#include "append/line_id.h"
+#include "dedupe/id_finder.h"
+#include "dedupe/ids_file.h"
+#include "dedupe/known_events.h"
 #include "os/file.h"
 #include "read/line_array.h"
 

@@ -1,0 +1,99 @@
+/**
+ * Checks of arguments that several functions share. Each throws `EVALIDATION` with the name of the field.
+ */
+import { Buffer } from 'node:buffer';
+import { resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { NativePath } from '../native/addon.js';
+import { invalid } from './errors.js';
+
+/** A path as node:fs takes it: a string, the bytes of a path, or a `file:` URL. */
+export type FilePath = string | Buffer | URL;
+
+/** The longest timeout in milliseconds that a number holds exactly. */
+const longest = Number.MAX_SAFE_INTEGER;
+
+/** Makes a path absolute, so that a later `process.chdir()` changes nothing. */
+export function toNativePath(path: FilePath, field: string): NativePath {
+  if (typeof path === 'string') {
+    if (path === '') throw invalid(field, 'is empty');
+    if (path.includes('\0')) throw invalid(field, 'holds a NUL byte');
+    // Not cleaned up where it is absolute: the system takes it as it is, and in `link/../x` it even means another file.
+    return path.startsWith('/') && sep === '/' ? path : resolve(path);
+  }
+  if (Buffer.isBuffer(path)) {
+    if (path.length === 0) throw invalid(field, 'is empty');
+    if (path.includes(0)) throw invalid(field, 'holds a NUL byte');
+    // To Windows a path is text, and node:fs takes the bytes for UTF-8.
+    if (sep === '\\') return toNativePath(path.toString(), field);
+    return path[0] === sep.charCodeAt(0) ? path : Buffer.concat([Buffer.from(process.cwd() + sep), path]);
+  }
+  if (path instanceof URL) {
+    try {
+      return toNativePath(fileURLToPath(path), field);
+    } catch (error) {
+      throw invalid(field, `'${path.href}' is no file URL of this machine`, error);
+    }
+  }
+  throw invalid(field, `expected a string, a Buffer or a file URL, got ${describe(path)}`);
+}
+
+/** Milliseconds: a number from 0 on. `Infinity` is allowed where waiting for ever is. */
+export function checkTimeout(value: unknown, field: string): number {
+  if (typeof value !== 'number' || Number.isNaN(value)) {
+    throw invalid(field, `expected milliseconds, got ${describe(value)}`);
+  }
+  if (value < 0) throw invalid(field, `must not be negative, got ${value}`);
+  return value > longest ? Number.POSITIVE_INFINITY : value;
+}
+
+export function checkInteger(value: unknown, field: string, least: number): number {
+  if (!Number.isSafeInteger(value) || (value as number) < least) {
+    throw invalid(field, `expected a whole number from ${least} on, got ${describe(value)}`);
+  }
+  return value as number;
+}
+
+export function checkBoolean(value: unknown, field: string): boolean {
+  if (typeof value !== 'boolean') throw invalid(field, `expected true or false, got ${describe(value)}`);
+  return value;
+}
+
+export function checkOneOf<Choice extends string>(
+  value: unknown,
+  choices: readonly Choice[],
+  field: string,
+): Choice {
+  if (!choices.includes(value as Choice)) {
+    throw invalid(
+      field,
+      `expected ${choices.map((choice) => `'${choice}'`).join(' or ')}, got ${describe(value)}`,
+    );
+  }
+  return value as Choice;
+}
+
+export function checkSignal(value: unknown, field: string): AbortSignal | undefined {
+  if (value !== undefined && !(value instanceof AbortSignal)) {
+    throw invalid(field, `expected an AbortSignal, got ${describe(value)}`);
+  }
+  return value;
+}
+
+/** `options`, or an empty object where there is none. */
+export function checkOptions<Options extends object>(options: Options | undefined): Partial<Options> {
+  if (options === undefined) return {};
+  if (typeof options !== 'object' || options === null) {
+    throw invalid('options', `expected an object, got ${describe(options)}`);
+  }
+  return options;
+}
+
+/** A value in a few words, for messages. */
+export function describe(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value === 'string') return `'${value.length > 40 ? `${value.slice(0, 40)}…` : value}'`;
+  if (typeof value === 'number' || typeof value === 'boolean' || value === undefined) return String(value);
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}

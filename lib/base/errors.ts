@@ -1,0 +1,136 @@
+/**
+ * Every error code of holdfast, and the one place where errors of the native code are mapped to them.
+ */
+import { constants } from 'node:os';
+import { getSystemErrorMap } from 'node:util';
+import type { LockHolder } from '../lock/holders.js';
+import type { NativeError } from '../native/addon.js';
+
+/**
+ * - `ELOCK_TIMEOUT`: the lock was not free in time. Nothing was written.
+ * - `EVALIDATION`: an argument is wrong; {@link HoldfastError.field} names it. Nothing was written.
+ * - `EIO`: the file system refused something; `cause` is the system's error, with its own code.
+ * - `ECONFLICT`: the file did not end where `ifEnd` said; {@link HoldfastError.end} is where it ends. Nothing was written.
+ * - `ECLOSED`: the chronicle was closed before the call, or the lock is not held.
+ */
+export type HoldfastErrorCode = 'ELOCK_TIMEOUT' | 'EVALIDATION' | 'EIO' | 'ECONFLICT' | 'ECLOSED';
+
+interface Details {
+  cause?: unknown;
+  field?: string;
+  path?: string;
+  outcomeUnknown?: boolean;
+  holders?: readonly LockHolder[];
+  end?: number;
+}
+
+export class HoldfastError extends Error {
+  override readonly name = 'HoldfastError';
+  readonly code: HoldfastErrorCode;
+  /** `EVALIDATION`: the argument or option that is wrong. */
+  readonly field?: string;
+  /** The file that the call was about. */
+  readonly path?: string;
+  /**
+   * `EIO`: true where a sync failed, so that nobody can say whether what was written will last. After an append, open
+   * the chronicle again and send the event again with the same id; a file that was to be replaced, replace again.
+   */
+  readonly outcomeUnknown: boolean;
+
+  /** `ELOCK_TIMEOUT`: who held the lock at the deadline, where that can be known. */
+  readonly holders: readonly LockHolder[];
+
+  /** `ECONFLICT`: where the file ends, in bytes. */
+  readonly end?: number;
+
+  constructor(code: HoldfastErrorCode, message: string, details: Details = {}) {
+    super(`${code}: ${message}`, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    if (details.field !== undefined) this.field = details.field;
+    if (details.path !== undefined) this.path = details.path;
+    if (details.end !== undefined) this.end = details.end;
+    this.outcomeUnknown = details.outcomeUnknown ?? false;
+    this.holders = details.holders ?? [];
+  }
+}
+
+/** `field` did not hold what it must hold. */
+export function invalid(field: string, problem: string, cause?: unknown): HoldfastError {
+  return new HoldfastError('EVALIDATION', `${field}: ${problem}`, { field, cause });
+}
+
+export function lockTimeout(
+  path: string,
+  mode: string,
+  waited: number,
+  holders: readonly LockHolder[],
+): HoldfastError {
+  const message = `waited ${Math.round(waited)} ms for the ${mode} lock on '${path}'${describeHolders(holders)}`;
+  return new HoldfastError('ELOCK_TIMEOUT', message, { path, holders });
+}
+
+/** The system's error as node:fs would throw it: `code`, `errno`, `syscall`, `path`. */
+export function systemError(error: NativeError, path: string): NodeJS.ErrnoException {
+  const code = codeOf(error.errno);
+  // By name, because on Windows libuv has numbers of its own. For a few, such as `ENOLCK`, it has none.
+  const known = [...getSystemErrorMap()].find(([, [name]]) => name === code);
+  const [errno, [, text]] = known ?? [-error.errno, [code, error.text]];
+  const made: NodeJS.ErrnoException = new Error(`${code}: ${text}, ${error.syscall} '${path}'`);
+  return Object.assign(made, { errno, code, syscall: error.syscall, path });
+}
+
+/** The name of a system error. Where one number has two names (EAGAIN, EWOULDBLOCK), the first is libuv's. */
+function codeOf(errno: number): string {
+  const found = Object.entries(constants.errno).find(([, number]) => number === errno);
+  return found?.[0] ?? `E${errno}`;
+}
+
+/** What the file system refused, as `EIO` with the system's error as its cause. */
+export function refused(cause: Error, path: string): HoldfastError {
+  return new HoldfastError('EIO', cause.message, { cause, path });
+}
+
+/** A path that names no regular file: a directory, a FIFO, a device. */
+export function irregular(stats: { isDirectory(): boolean }, path: string): NodeJS.ErrnoException {
+  const { EISDIR, EINVAL } = constants.errno;
+  const error = stats.isDirectory()
+    ? { errno: EISDIR, syscall: 'open', text: 'illegal operation on a directory' }
+    : { errno: EINVAL, syscall: 'open', text: 'not a regular file' };
+  return systemError(error, path);
+}
+
+/** The file had been written to since its caller looked. */
+export function conflict(path: string, expected: number, end: number): HoldfastError {
+  return new HoldfastError('ECONFLICT', `'${path}' ends at ${end}, not at ${expected}`, { path, end });
+}
+
+/** A write was made whose sync failed, so nobody can say whether it will last. */
+export function outcomeUnknown(cause: Error, path: string): HoldfastError {
+  const message = `outcome unknown, reopen '${path}' and send the events again with the same ids: ${cause.message}`;
+  return new HoldfastError('EIO', message, { cause, path, outcomeUnknown: true });
+}
+
+/** A file was replaced, but the sync of its directory failed: after a power loss the old one may be there again. */
+export function replacementUnsynced(cause: Error, path: string): HoldfastError {
+  const message = `outcome unknown, '${path}' was replaced, but that may not last: ${cause.message}`;
+  return new HoldfastError('EIO', message, { cause, path, outcomeUnknown: true });
+}
+
+/** After an unknown outcome: nothing more is written, for a later sync that succeeds would prove nothing. */
+export function poisoned(cause: Error, path: string): HoldfastError {
+  const message = `not written, '${path}' must be opened again, because the outcome of a write is unknown: ${cause.message}`;
+  return new HoldfastError('EIO', message, { cause, path });
+}
+
+export function isNativeError(error: unknown): error is Error & NativeError {
+  return error instanceof Error && 'errno' in error && 'syscall' in error;
+}
+
+/** For the end of a message: who holds it, if that is known. */
+function describeHolders(holders: readonly LockHolder[]): string {
+  if (holders.length === 0) return '';
+  const described = holders.map(({ pid, command, mode }) =>
+    pid === process.pid ? `this very process (${pid}, ${mode})` : `process ${pid} (${mode}): ${command}`,
+  );
+  return `, held by ${described.join('; ')}`;
+}

@@ -1,0 +1,50 @@
+/**
+ * Paths as the system has them: on POSIX a name is bytes, and need not be UTF-8.
+ */
+import { readlink } from 'node:fs/promises';
+import { constants } from 'node:os';
+import { isAbsolute, sep } from 'node:path';
+import type { NativePath } from '../native/addon.js';
+import { systemError } from './errors.js';
+
+/** The directory of an absolute path, with its separator. */
+export function directoryOf(path: NativePath): Buffer {
+  const bytes = Buffer.from(path);
+  return bytes.subarray(0, bytes.lastIndexOf(sep) + 1);
+}
+
+/** The last part of an absolute path. */
+export function baseOf(path: NativePath): Buffer {
+  const bytes = Buffer.from(path);
+  return bytes.subarray(bytes.lastIndexOf(sep) + 1);
+}
+
+/** A path beside another one: its name with something behind it. */
+export function withSuffix(path: NativePath, suffix: string): NativePath {
+  return typeof path === 'string' ? path + suffix : Buffer.concat([path, Buffer.from(suffix)]);
+}
+
+/**
+ * What a path names in the end, where its last part is a symbolic link, whether that exists or not; else the path as it
+ * is. Links among its directories stay.
+ */
+export async function followLinks(path: NativePath): Promise<NativePath> {
+  let at = path;
+  // As many as Linux follows (path_resolution(7)).
+  for (let links = 0; links < 40; links++) {
+    let link: Buffer;
+    try {
+      link = await readlink(at, { encoding: 'buffer' });
+    } catch {
+      return at; // no link; or nothing that can be looked at, as whoever opens it will find
+    }
+    at = isAbsolute(link.toString()) ? link : Buffer.concat([directoryOf(at), link]);
+  }
+  throw systemError(tooManyLinks, path.toString());
+}
+
+const tooManyLinks = {
+  errno: constants.errno.ELOOP,
+  syscall: 'open',
+  text: 'too many symbolic links encountered',
+};

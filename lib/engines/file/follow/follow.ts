@@ -1,0 +1,395 @@
+/**
+ * Following a chronicle: its events as they are there, and then as they come, across rotation, replacement and
+ * truncation of the file. Takes no lock, except for a moment on a file that the path has ceased to name.
+ */
+import type { BigIntStats } from 'node:fs';
+import { type FileHandle, stat } from 'node:fs/promises';
+import {
+  checkInteger,
+  checkOptions,
+  checkSignal,
+  type FilePath,
+  toNativePath,
+} from '../../../base/arguments.js';
+import { refused } from '../../../base/errors.js';
+import { directoryOf } from '../../../base/paths.js';
+import { checkReadOptions, type ReadOptions, type ReadSettings } from '../../../chronicle/options.js';
+import { reportCorruptLine } from '../../../event/corrupt-line.js';
+import type { JsonObject } from '../../../event/line.js';
+import { checkWhere, type Selection, type Where } from '../../../event/where.js';
+import { lock } from '../../../lock/lock.js';
+import type { NativePath } from '../../../native/addon.js';
+import { offsetOfLast } from '../lines/last-events.js';
+import type { Entry } from '../lines/line-batch.js';
+import { openForReading, refusing } from '../lines/open-file.js';
+import { rotatedFiles } from '../lines/rotated-files.js';
+import { scanBackwards, scanForwards } from '../lines/scanner.js';
+import { betweenDamage } from '../read/read.js';
+import { Sieve } from '../read/read-filter.js';
+import { ChangeWatcher } from './change-watcher.js';
+
+export interface FollowOptions {
+  /**
+   * Only events whose line begins at this offset or behind it, or `'end'`: only what is appended from now on, and a
+   * last line that is not finished yet. An offset behind the end of the file is that of a file which was truncated or
+   * rotated since, and means the beginning. Default: 0.
+   */
+  from?: number | 'end';
+  /** Only events whose own properties have these values: `{ type: 'order' }`. Default: all. */
+  where?: Where;
+  /** Ends the iteration. */
+  signal?: AbortSignal;
+}
+
+const newline = 0x0a;
+/** As many bytes before a place tell whether the file was truncated there and written anew. */
+const markBytes = 96;
+/** So many places are remembered to which a truncated file is compared. */
+const mostMarks = 128;
+/** Milliseconds that writers of a replaced file are given to finish. */
+const lastWriteTimeout = 2000;
+
+/** Follows a file that need not be open, or exist yet; see {@link Chronicle.follow}. */
+export function followChronicle<T extends object = JsonObject>(
+  path: FilePath,
+  options?: FollowOptions & ReadOptions,
+): AsyncGenerator<Entry<T>, void, undefined> {
+  return followEntries<T>(toNativePath(path, 'path'), checkReadOptions(options), options);
+}
+
+/**
+ * The iteration ends when the signal is aborted, and, also while it waits, on `return()`.
+ */
+export function followEntries<T extends object>(
+  path: NativePath,
+  settings: ReadSettings,
+  options: FollowOptions | undefined,
+): AsyncGenerator<Entry<T>, void, undefined> {
+  const stop = new AbortController();
+  const entries = entriesUntil<T>(stop, path, settings, options);
+  // A generator that waits answers no return() before it has waited; so the wait is ended first.
+  const end = async <R>(finish: () => Promise<R>) => {
+    stop.abort();
+    return finish();
+  };
+  return {
+    next: () => entries.next(),
+    return: (value) => end(() => entries.return(value)),
+    throw: (error) => end(() => entries.throw(error)),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    [Symbol.asyncDispose]: () => end(async () => void (await entries.return())),
+  };
+}
+
+/** Events that stand in one file, in its order. */
+export interface FollowedEntries {
+  readonly entries: Entry<JsonObject>[];
+  /** Open until the next ones are asked for. */
+  readonly file: FileHandle;
+}
+
+/** Where following begins: at an offset, at the end, or with the last so many events. */
+export type Start = number | 'end' | { readonly last: number };
+
+/** As {@link followEntries}, for those who want the bytes. */
+export async function* followFile(
+  path: NativePath,
+  settings: ReadSettings,
+  start: Start,
+  stopped: AbortSignal,
+  selection?: Selection,
+): AsyncGenerator<FollowedEntries, void, undefined> {
+  const follower = new Follower(path, settings, stopped, selection);
+  try {
+    yield* follower.batches(start);
+  } finally {
+    await follower.close();
+  }
+}
+
+async function* entriesUntil<T extends object>(
+  stop: AbortController,
+  path: NativePath,
+  settings: ReadSettings,
+  options: FollowOptions | undefined,
+): AsyncGenerator<Entry<T>, void, undefined> {
+  const { from = 0, where, signal } = checkOptions(options);
+  if (from !== 'end') checkInteger(from, 'from', 0);
+  const selection = where === undefined ? undefined : checkWhere(where);
+  checkSignal(signal, 'signal');
+  const abort = () => stop.abort();
+  signal?.addEventListener('abort', abort);
+  if (signal?.aborted) stop.abort();
+  try {
+    for await (const { entries } of followFile(path, settings, from, stop.signal, selection)) {
+      for (const entry of entries) {
+        if (stop.signal.aborted) return;
+        yield entry as Entry<T>;
+      }
+    }
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
+/** A file that is being read, and how far. */
+interface OpenFile {
+  readonly file: FileHandle;
+  readonly id: string;
+  readonly size: number;
+  /** Where the next line begins. */
+  at: number;
+  /** The bytes before that, and those before places where earlier lines ended. */
+  readonly marks: Mark[];
+}
+
+interface Mark {
+  readonly end: number;
+  readonly bytes: Buffer;
+}
+
+class Follower {
+  readonly #path: NativePath;
+  readonly #settings: ReadSettings;
+  readonly #sieve: Sieve;
+  readonly #stopped: AbortSignal;
+  readonly #watcher: ChangeWatcher;
+  readonly #opened = new Set<FileHandle>();
+  /** The file that the path named when it was last looked at. */
+  #current: OpenFile | undefined;
+  /** The last rotated file that need not be read any more. */
+  #lastRotated: Buffer = Buffer.alloc(0);
+
+  constructor(
+    path: NativePath,
+    settings: ReadSettings,
+    stopped: AbortSignal,
+    selection: Selection | undefined,
+  ) {
+    this.#path = path;
+    this.#settings = settings;
+    this.#sieve = new Sieve(settings, selection);
+    this.#stopped = stopped;
+    this.#watcher = new ChangeWatcher(stopped);
+  }
+
+  async close(): Promise<void> {
+    this.#watcher.close();
+    await Promise.all([...this.#opened].map((file) => file.close()));
+  }
+
+  async *batches(start: Start): AsyncGenerator<FollowedEntries> {
+    this.#lastRotated = (await rotatedFiles(this.#path)).at(-1) ?? this.#lastRotated;
+    this.#current = await this.#openFile(this.#path);
+    if (this.#current) await this.#refusing(begin(this.#current, start, this.#settings.maxLineBytes));
+    while (!this.#stopped.aborted) {
+      const file = this.#current;
+      if (file) {
+        // Watched before it is read, so that nothing comes unseen between.
+        this.#watcher.watch(this.#path, file.id);
+        yield* this.#read(file, true);
+        if (await this.#isNamed(file)) {
+          if (await this.#isSame(file)) await this.#watcher.change();
+          continue;
+        }
+        await this.#lastWrite(file);
+        yield* this.#read(file, false);
+      } else {
+        this.#watcher.watch(directoryOf(this.#path), 'directory');
+      }
+      yield* this.#goOn(file);
+      if (!file && !this.#current) await this.#watcher.change();
+    }
+  }
+
+  /** Reads the rotated files that came behind `file`, and makes the one current that the path names now, if any. */
+  async *#goOn(file: OpenFile | undefined): AsyncGenerator<FollowedEntries> {
+    const current = await this.#openFile(this.#path);
+    // Listed when that is open, so that all that came before it is in the list.
+    const names = (await rotatedFiles(this.#path)).filter((name) => name.compare(this.#lastRotated) > 0);
+    const ids = await Promise.all(names.map((name) => this.#idOf(name)));
+    const own = file ? ids.lastIndexOf(file.id) : -1;
+    const end = current && ids.includes(current.id) ? ids.indexOf(current.id) : ids.length;
+    const between = names.slice(own + 1, end);
+    for (const name of between) {
+      const rotated = await this.#openFile(name);
+      // Removed already, because only so many are kept.
+      if (!rotated) continue;
+      yield* this.#read(rotated, false);
+      await this.#closeFile(rotated);
+    }
+    this.#lastRotated = names[end - 1] ?? this.#lastRotated;
+    if (file) {
+      if (current && own === -1 && between.length === 0) {
+        const at = await this.#continuation(file, current);
+        setPlace(current, at, await this.#refusing(bytesBefore(current.file, at)));
+      }
+      await this.#closeFile(file);
+    }
+    this.#current = current;
+  }
+
+  async *#read(file: OpenFile, leaveUnfinished: boolean): AsyncGenerator<FollowedEntries> {
+    const { maxLineBytes, onCorrupt } = this.#settings;
+    const { filter } = this.#sieve;
+    for (let same = false; !same; ) {
+      await this.#goBack(file);
+      same = true;
+      const range = { from: file.at, to: Number.MAX_SAFE_INTEGER, maxLineBytes, leaveUnfinished, filter };
+      for await (const batch of refusing(scanForwards(file.file, range), this.#path)) {
+        // After the batch was read: in a file that was truncated meanwhile, no line need begin where it began.
+        same = await this.#isSame(file);
+        if (!same) break;
+        for (const part of betweenDamage(await this.#sieve.sift(batch, false), false)) {
+          if (Array.isArray(part)) yield { entries: part, file: file.file };
+          else reportCorruptLine({ path: this.#path.toString(), ...part }, onCorrupt);
+        }
+        setPlace(file, batch.end, batch.mark);
+        if (this.#stopped.aborted) return;
+      }
+    }
+  }
+
+  /** False where the file was truncated before the place where reading goes on, whatever was written since. */
+  async #isSame({ file, at, marks }: OpenFile): Promise<boolean> {
+    const mark = marks.at(-1)?.bytes ?? Buffer.alloc(0);
+    const now = await this.#refusing(bytesAt(file, at - mark.length, mark.length));
+    if (!now.equals(mark)) return false;
+    return mark.length > 0 || (await this.#refusing(file.stat())).size >= at;
+  }
+
+  /**
+   * To the last place up to which the file is as it was: a little back where a writer has cut a failed write off
+   * (C6), to the beginning where somebody has emptied the file.
+   */
+  async #goBack(file: OpenFile): Promise<void> {
+    while (!(await this.#isSame(file))) {
+      file.marks.pop();
+      file.at = file.marks.at(-1)?.end ?? 0;
+    }
+  }
+
+  /**
+   * Where the events go on in a file that took the place of `old`: behind the same lines, where it begins with all that
+   * are not corrupt, as repair() leaves it; at its beginning, where it is another file.
+   */
+  async #continuation(old: OpenFile, current: OpenFile): Promise<number> {
+    const { maxLineBytes } = this.#settings;
+    const range = { from: 0, to: Number.MAX_SAFE_INTEGER, maxLineBytes };
+    let at = 0;
+    for await (const { begin, end, others } of refusing(scanForwards(old.file, range), this.#path)) {
+      let from = begin;
+      for (const { offset, length } of [
+        ...others.filter(({ kind }) => kind === 'corrupt'),
+        { offset: end, length: 0 },
+      ]) {
+        const same = offset - from;
+        const [before, now] = await this.#refusing(
+          Promise.all([bytesAt(old.file, from, same), bytesAt(current.file, at, same)]),
+        );
+        if (!before.equals(now)) return 0;
+        at += same;
+        from = offset + length;
+      }
+    }
+    return at;
+  }
+
+  /** Lets a writer finish that had taken the lock while the path still named this file; none will write after it. */
+  async #lastWrite({ file }: OpenFile): Promise<void> {
+    try {
+      const options = { mode: 'shared', timeout: lastWriteTimeout, signal: this.#stopped } as const;
+      await (await lock(file, options)).release();
+    } catch {
+      // Held by somebody else for longer than a write takes, or not to be had on this file system.
+    }
+  }
+
+  async #isNamed({ id }: OpenFile): Promise<boolean> {
+    return (await this.#idOf(this.#path)) === id;
+  }
+
+  async #idOf(path: NativePath): Promise<string | undefined> {
+    try {
+      return idFrom(await stat(path, { bigint: true }));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw refused(error as Error, path.toString());
+    }
+  }
+
+  async #openFile(path: NativePath): Promise<OpenFile | undefined> {
+    let file: FileHandle;
+    try {
+      file = await openForReading(path);
+    } catch (error) {
+      if (((error as Error).cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+    this.#opened.add(file);
+    const stats = await this.#refusing(file.stat({ bigint: true }));
+    return { file, id: idFrom(stats), size: Number(stats.size), at: 0, marks: [] };
+  }
+
+  async #closeFile({ file }: OpenFile): Promise<void> {
+    this.#opened.delete(file);
+    await file.close();
+  }
+
+  async #refusing<T>(call: Promise<T>): Promise<T> {
+    try {
+      return await call;
+    } catch (error) {
+      throw refused(error as Error, this.#path.toString());
+    }
+  }
+}
+
+function idFrom({ dev, ino }: BigIntStats): string {
+  return `${dev}:${ino}`;
+}
+
+function setPlace(open: OpenFile, end: number, bytes: Buffer): void {
+  open.at = end;
+  open.marks.push({ end, bytes });
+  if (open.marks.length > mostMarks) open.marks.shift();
+}
+
+/** Sets the place where reading begins. */
+async function begin(open: OpenFile, start: Start, maxLineBytes: number): Promise<void> {
+  let at = start;
+  if (typeof at !== 'number') {
+    const end = await endOfLines(open, maxLineBytes);
+    at = at === 'end' ? end : await offsetOfLast(open.file, end, at.last, maxLineBytes);
+  }
+  if (at <= open.size) setPlace(open, at, await bytesBefore(open.file, at));
+}
+
+/** Where the last line ends that has a newline: one that is not finished is one that comes. */
+async function endOfLines({ file, size }: OpenFile, maxLineBytes: number): Promise<number> {
+  const [last] = await bytesAt(file, size - 1, Math.min(size, 1));
+  if (size === 0 || last === newline) return size;
+  for await (const { entries, others } of scanBackwards(file, { from: 0, to: size, maxLineBytes })) {
+    return Math.max(entries[0]?.offset ?? 0, others[0]?.offset ?? 0);
+  }
+  return 0;
+}
+
+function bytesBefore(file: FileHandle, end: number): Promise<Buffer> {
+  const length = Math.min(end, markBytes);
+  return bytesAt(file, end - length, length);
+}
+
+/** Fewer than `length` only where the file ends before. */
+async function bytesAt(file: FileHandle, offset: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(length);
+  let filled = 0;
+  while (filled < length) {
+    const { bytesRead } = await file.read(buffer, filled, length - filled, offset + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return buffer.subarray(0, filled);
+}

@@ -1,0 +1,242 @@
+/**
+ * Rewriting a chronicle without some of its lines, while others append to it.
+ *
+ * Complete lines never change (C3), so nearly all of the file is copied without the lock. What is certainly there to
+ * stay is known only under the lock, because a writer cuts a failed write back (C6): so the lock is taken for a moment
+ * to see how far the file goes, and again for the last part and for the replacement itself. Writers that wait for the
+ * lock meanwhile find that the path names another file, and go on there.
+ */
+import { type FileHandle, stat } from 'node:fs/promises';
+import { replaceFile } from '../../../atomic/replace-file.js';
+import { HoldfastError, refused } from '../../../base/errors.js';
+import type { Durability } from '../../../chronicle/options.js';
+import type { JsonObject } from '../../../event/line.js';
+import type { FileLock } from '../../../lock/file-lock.js';
+import { lock } from '../../../lock/lock.js';
+import type { NativePath } from '../../../native/addon.js';
+import type { Entry, LineBatch, OtherLine } from '../lines/line-batch.js';
+import { openForReading, refusing } from '../lines/open-file.js';
+import { scanForwards } from '../lines/scanner.js';
+
+export interface RewriteSettings {
+  /** In milliseconds; the lock is waited for a few times. */
+  readonly lockTimeout: number;
+  readonly durability: Durability;
+  readonly maxLineBytes: number;
+  /** Ends the work before the replacement; the file stays as it is. */
+  readonly signal?: AbortSignal | undefined;
+  /** Bytes of the file that are done, of how many. The file is gone through twice: for a look, and to copy it. */
+  readonly onProgress?: ((phase: 'look' | 'copy', done: number, total: number) => void) | undefined;
+}
+
+/** Which lines stay. */
+export interface Selection {
+  /** Asked once for each event, in the order of the file. Default: it stays, byte for byte, as every line that stays. */
+  keepsEvent?(entry: Entry<JsonObject>): boolean;
+  /** Asked once for each line that is no event, in the order of the file. Default: it stays. */
+  keepsOther?(line: OtherLine): boolean;
+  /** Called before the first line is dropped for good, and without the lock. */
+  prepare?(): Promise<void>;
+  /** Gets the bytes of the lines that do not stay, in their order; a long line comes in several pieces. */
+  drop?(bytes: Uint8Array): Promise<void>;
+  /** Called under the lock, when all is copied and before the file is replaced. */
+  finish?(): Promise<void>;
+}
+
+/** As much may be left to be copied under the lock. */
+const leftForLock = 1024 * 1024;
+const copiedAtOnce = 1024 * 1024;
+/** As many of the last bytes tell whether the file was truncated and written anew. */
+const markBytes = 96;
+
+/** Thrown where the path names another file than before, or its beginning has changed: begin again. */
+const changed = Symbol('the file was replaced or truncated');
+
+/**
+ * Replaces the file by one without the lines that are not kept. False where all of them are: then nothing is written.
+ * The new file is durable when this resolves, with the mode and owner of the old one; no line that others append
+ * meanwhile is lost. Offsets of lines behind one that was dropped change.
+ *
+ * @param begin makes a selection for each time that the file is gone through
+ * @throws `ELOCK_TIMEOUT`, `EIO`, the reason of an abort; nothing is replaced then, unless `outcomeUnknown` is set
+ */
+export async function rewriteChronicle(
+  path: NativePath,
+  settings: RewriteSettings,
+  begin: () => Selection,
+): Promise<boolean> {
+  for (;;) {
+    const file = await openForReading(path);
+    const rewriting = new Rewriting(path, file, settings);
+    try {
+      if (!(await rewriting.isNeeded(begin()))) return false;
+      await rewriting.replace(begin());
+      return true;
+    } catch (error) {
+      if (error !== changed) throw error;
+    } finally {
+      await rewriting.unlock();
+      await file.close();
+    }
+  }
+}
+
+class Rewriting {
+  readonly #path: NativePath;
+  readonly #file: FileHandle;
+  readonly #settings: RewriteSettings;
+  #lock: FileLock | undefined;
+  /** The end of the file as it was last seen under the lock, and the bytes before it. */
+  #end = 0;
+  #mark: Buffer = Buffer.alloc(0);
+
+  constructor(path: NativePath, file: FileHandle, settings: RewriteSettings) {
+    this.#path = path;
+    this.#file = file;
+    this.#settings = settings;
+  }
+
+  async unlock(): Promise<void> {
+    await this.#lock?.release();
+    this.#lock = undefined;
+  }
+
+  /** Whether the selection drops a line. */
+  async isNeeded(selection: Selection): Promise<boolean> {
+    for await (const { keep } of this.#ranges('look', selection)) {
+      if (!keep) return true;
+    }
+    return false;
+  }
+
+  async replace(selection: Selection): Promise<void> {
+    const { durability, signal } = this.#settings;
+    await this.unlock();
+    await selection.prepare?.();
+    await replaceFile(this.#path, { mode: 0o600, durability, signal }, async (output) => {
+      const write = (bytes: Uint8Array) => output.write(bytes);
+      const drop = async (bytes: Uint8Array) => selection.drop?.(bytes);
+      for await (const { from, to, keep } of this.#ranges('copy', selection, () => output.sync())) {
+        await this.#copy(from, to, keep ? write : drop);
+      }
+      await selection.finish?.();
+    });
+  }
+
+  /**
+   * The file in ranges of lines that are kept and that are not. When the last one is taken, all of the file is there,
+   * and the lock is held.
+   */
+  async *#ranges(
+    phase: 'look' | 'copy',
+    selection: Selection,
+    beforeLock?: () => Promise<void>,
+  ): AsyncGenerator<{ from: number; to: number; keep: boolean }> {
+    const { maxLineBytes, signal, onProgress } = this.#settings;
+    let at = 0;
+    for (let last = false, leftBefore = Number.POSITIVE_INFINITY; !last; ) {
+      if (at > 0) await beforeLock?.();
+      await this.#settle();
+      const end = this.#end;
+      const left = end - at;
+      // Where it does not become less (a line without end, writers that are faster than this), they have to wait.
+      last = left <= leftForLock || left >= leftBefore;
+      leftBefore = left;
+      if (!last) await this.unlock();
+      // A last line without newline may still be healed, or cut back, until nobody else can write.
+      const range = { from: at, to: end, maxLineBytes, leaveUnfinished: !last };
+      for await (const scanned of refusing(scanForwards(this.#file, range), this.#path)) {
+        signal?.throwIfAborted();
+        const batch = upTo(end, scanned);
+        for (const [from, to] of dropped(batch, selection)) {
+          if (from > at) yield { from: at, to: from, keep: true };
+          yield { from, to, keep: false };
+          at = to;
+        }
+        if (batch.end > at) yield { from: at, to: batch.end, keep: true };
+        at = batch.end;
+        onProgress?.(phase, at, end);
+      }
+    }
+    if (at !== this.#end) throw changed;
+  }
+
+  /** Takes the lock, where it is not held yet, and sees how far the file goes. */
+  async #settle(): Promise<void> {
+    if (this.#lock) return;
+    const { lockTimeout: timeout, signal } = this.#settings;
+    try {
+      this.#lock = await lock(this.#path, { timeout, create: false, ...(signal && { signal }) });
+    } catch (error) {
+      if (error instanceof HoldfastError || signal?.aborted) throw error;
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw changed;
+      throw refused(error as Error, this.#path.toString());
+    }
+    // The lock is on the file that the path names now. Is that the one which is open here?
+    const named = await this.#refusing(stat(this.#path, { bigint: true }));
+    const { dev, ino, size } = await this.#refusing(this.#file.stat({ bigint: true }));
+    if (dev !== named.dev || ino !== named.ino) throw changed;
+    const end = Number(size);
+    const mark = this.#mark;
+    if (end < this.#end || !(await this.#read(this.#end - mark.length, mark.length)).equals(mark))
+      throw changed;
+    const marked = Math.min(end, markBytes);
+    this.#mark = await this.#read(end - marked, marked);
+    this.#end = end;
+  }
+
+  async #copy(from: number, to: number, write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
+    for (let at = from; at < to; ) {
+      this.#settings.signal?.throwIfAborted();
+      const bytes = await this.#read(at, Math.min(copiedAtOnce, to - at));
+      await write(bytes);
+      at += bytes.length;
+    }
+  }
+
+  /** Exactly so many bytes. */
+  async #read(offset: number, length: number): Promise<Buffer> {
+    const buffer = Buffer.allocUnsafe(length);
+    for (let filled = 0; filled < length; ) {
+      const { bytesRead } = await this.#refusing(
+        this.#file.read(buffer, filled, length - filled, offset + filled),
+      );
+      if (bytesRead === 0) throw changed;
+      filled += bytesRead;
+    }
+    return buffer;
+  }
+
+  async #refusing<T>(call: Promise<T>): Promise<T> {
+    try {
+      return await call;
+    } catch (error) {
+      throw refused(error as Error, this.#path.toString());
+    }
+  }
+}
+
+/** The lines that do not stay, as ranges in the order of the file; those that touch are one. */
+function dropped({ entries, others }: LineBatch, selection: Selection): [number, number][] {
+  const lines = [
+    ...entries.filter((entry) => selection.keepsEvent?.(entry) === false),
+    ...others.filter((line) => selection.keepsOther?.(line) === false),
+  ].sort((a, b) => a.offset - b.offset);
+  const ranges: [number, number][] = [];
+  for (const { offset, length } of lines) {
+    const last = ranges.at(-1);
+    if (last?.[1] === offset) last[1] += length;
+    else ranges.push([offset, offset + length]);
+  }
+  return ranges;
+}
+
+/** Without a line that goes on behind `end`: it has come, or has become longer, since the end was seen. */
+function upTo(end: number, batch: LineBatch): LineBatch {
+  if (batch.end <= end) return batch;
+  const endOf = (line: { offset: number; length: number } | undefined) =>
+    line ? line.offset + line.length : batch.begin;
+  const entries = batch.entries.filter((entry) => endOf(entry) <= end);
+  const others = batch.others.filter((line) => endOf(line) <= end);
+  return { ...batch, entries, others, end: Math.max(endOf(entries.at(-1)), endOf(others.at(-1))) };
+}

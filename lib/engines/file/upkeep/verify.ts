@@ -1,0 +1,218 @@
+/**
+ * Verifying a chronicle: every line looked at, every byte counted, nothing changed.
+ */
+import type { FileHandle } from 'node:fs/promises';
+import {
+  checkBoolean,
+  checkOptions,
+  checkSignal,
+  describe,
+  type FilePath,
+  toNativePath,
+} from '../../../base/arguments.js';
+import { HoldfastError, invalid, refused } from '../../../base/errors.js';
+import { type ChronicleOptions, checkChronicleOptions, type Settings } from '../../../chronicle/options.js';
+import { computedId, idOf, looksComputed } from '../../../event/event-id.js';
+import type { JsonObject } from '../../../event/line.js';
+import { lock } from '../../../lock/lock.js';
+import type { NativePath } from '../../../native/addon.js';
+import type { LineBatch } from '../lines/line-batch.js';
+import { openForReading, refusing } from '../lines/open-file.js';
+import { scanForwards } from '../lines/scanner.js';
+import { type Damage, DamageCount, mostListed } from './damage.js';
+import { FirstPlaces } from './first-offsets.js';
+
+/** How far work on a large file has come. */
+export interface Progress {
+  /** In bytes. */
+  readonly done: number;
+  /** In bytes. */
+  readonly total: number;
+}
+
+export interface VerifyOptions {
+  /** Look at the ids too, which takes most of the time. Default: true. */
+  ids?: boolean;
+  /** Called again and again; what it throws ends the work. */
+  onProgress?: (progress: Progress) => void;
+  /** Ends the work; the call then rejects with `signal.reason`. */
+  signal?: AbortSignal;
+}
+
+/** What an event's id and its place have to do with those of another event. */
+export interface DuplicateId {
+  readonly eventId: string;
+  /** Where the event stands, in bytes. */
+  readonly offset: number;
+  /** Where the first event with this id stands, in bytes. */
+  readonly firstOffset: number;
+}
+
+export interface WrongId {
+  readonly eventId: string;
+  /** Where the event stands, in bytes. */
+  readonly offset: number;
+  /** The id that the event should have; undefined where it has no canonical JSON. */
+  readonly computed: string | undefined;
+}
+
+export interface Verification {
+  /** The absolute path of the file. */
+  readonly path: string;
+  /** True where no line is corrupt and no id is wrong. Duplicates are no damage: options may have allowed them. */
+  readonly intact: boolean;
+  /** The size of the file: of all lines, with their newlines. */
+  readonly bytes: number;
+  /** All lines: events, blank lines and corrupt lines. */
+  readonly lines: number;
+  readonly events: number;
+  readonly blank: number;
+  readonly corrupt: Damage;
+  /** Events whose id an earlier event has. */
+  readonly duplicates: { readonly count: number; readonly first: readonly DuplicateId[] };
+  /**
+   * Events whose id looks like a computed one (64 lowercase hexadecimal digits) and is not that of the event: it was
+   * changed after it was written, or the id is the SHA-256 of something else.
+   */
+  readonly wrongIds: { readonly count: number; readonly first: readonly WrongId[] };
+}
+
+/** Looks at every line of a file that need not be open; see {@link Chronicle.verify}. */
+export async function verifyChronicle(
+  path: FilePath,
+  options?: VerifyOptions & Pick<ChronicleOptions, 'idKey' | 'lockTimeout' | 'maxLineBytes'>,
+): Promise<Verification> {
+  return verify(toNativePath(path, 'path'), checkChronicleOptions(options), options);
+}
+
+export async function verify(
+  path: NativePath,
+  settings: Settings,
+  options: VerifyOptions | undefined,
+): Promise<Verification> {
+  const { ids = true, onProgress, signal } = checkOptions(options);
+  checkBoolean(ids, 'ids');
+  checkSignal(signal, 'signal');
+  checkProgress(onProgress);
+  signal?.throwIfAborted();
+  const file = await openForReading(path);
+  try {
+    const total = await settledSize(file, path, settings, signal);
+    const lines = new LineCount(path, ids ? settings.idKey : undefined);
+    const range = { from: 0, to: total, maxLineBytes: settings.maxLineBytes };
+    for await (const batch of refusing(scanForwards(file, range), path)) {
+      signal?.throwIfAborted();
+      lines.add(batch);
+      onProgress?.({ done: Math.min(lines.bytes, total), total });
+    }
+    return lines.report();
+  } finally {
+    await file.close();
+  }
+}
+
+export function checkProgress(onProgress: unknown): void {
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw invalid('onProgress', `expected a function, got ${describe(onProgress)}`);
+  }
+}
+
+/**
+ * The size of the file. Where its last line has no newline, somebody may be writing it: then the size is that under
+ * the lock, so that a line is only called torn that nobody will complete.
+ */
+async function settledSize(
+  file: FileHandle,
+  path: NativePath,
+  settings: Settings,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const { size } = await file.stat();
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, Math.max(0, size - 1));
+  if (size === 0 || buffer[0] === 0x0a) return size;
+  try {
+    const held = await lock(path, {
+      mode: 'shared',
+      timeout: settings.lockTimeout,
+      create: false,
+      ...(signal && { signal }),
+    });
+    try {
+      return (await file.stat()).size;
+    } finally {
+      await held.release();
+    }
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    // Held for longer than we wait, or gone meanwhile: what is there is looked at as it is.
+    const { code } = error as NodeJS.ErrnoException;
+    if ((error instanceof HoldfastError && code === 'ELOCK_TIMEOUT') || code === 'ENOENT') return size;
+    throw refused(error as Error, path.toString());
+  }
+}
+
+class LineCount {
+  readonly #path: string;
+  readonly #idKey: string | undefined;
+  readonly #damage = new DamageCount();
+  readonly #places = new FirstPlaces();
+  readonly #duplicates = { count: 0, first: [] as DuplicateId[] };
+  readonly #wrongIds = { count: 0, first: [] as WrongId[] };
+  #events = 0;
+  #blank = 0;
+  bytes = 0;
+
+  /** Without `idKey`, ids are not looked at. */
+  constructor(path: NativePath, idKey: string | undefined) {
+    this.#path = path.toString();
+    this.#idKey = idKey;
+  }
+
+  add({ entries, others, end }: LineBatch): void {
+    this.bytes = end;
+    this.#events += entries.length;
+    if (this.#idKey !== undefined) {
+      for (const { event, offset } of entries) this.#checkId(event, this.#idKey, offset);
+    }
+    for (const line of others) {
+      if (line.kind === 'blank') this.#blank++;
+      else
+        this.#damage.add({ path: this.#path, offset: line.offset, length: line.length, reason: line.reason });
+    }
+  }
+
+  #checkId(event: JsonObject, idKey: string, offset: number): void {
+    const eventId = idOf(event, idKey);
+    if (eventId === undefined) return;
+    const isComputed = looksComputed(eventId);
+    const firstOffset = this.#places.add(eventId, isComputed, offset);
+    if (firstOffset !== undefined) {
+      this.#duplicates.count++;
+      list(this.#duplicates.first, { eventId, offset, firstOffset });
+    }
+    if (!isComputed) return;
+    const computed = computedId(event, idKey);
+    if (computed === eventId) return;
+    this.#wrongIds.count++;
+    list(this.#wrongIds.first, { eventId, offset, computed });
+  }
+
+  report(): Verification {
+    const { lines: corrupt } = this.#damage;
+    return {
+      path: this.#path,
+      intact: corrupt === 0 && this.#wrongIds.count === 0,
+      bytes: this.bytes,
+      lines: this.#events + this.#blank + corrupt,
+      events: this.#events,
+      blank: this.#blank,
+      corrupt: this.#damage,
+      duplicates: this.#duplicates,
+      wrongIds: this.#wrongIds,
+    };
+  }
+}
+
+function list<T>(listed: T[], value: T): void {
+  if (listed.length < mostListed) listed.push(value);
+}

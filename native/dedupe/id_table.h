@@ -1,0 +1,70 @@
+// A map from fingerprints to places in a file, in little memory: at most 24 bytes for each, also while it
+// grows.
+//
+// Entries are packed into 14 bytes (64 bits of fingerprint, 48 of place) in open addressing with linear
+// probing. The table is split into parts by the fingerprint's first bits; each part grows on its own and by a
+// quarter only, so that never much more than what is needed is allocated.
+#ifndef HOLDFAST_DEDUPE_ID_TABLE_H_
+#define HOLDFAST_DEDUPE_ID_TABLE_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "dedupe/id_finder.h"
+
+namespace holdfast::append {
+
+class IdTable {
+ public:
+  // Places are smaller than this.
+  static constexpr uint64_t kPlaces = uint64_t{1} << 48;
+
+  std::optional<uint64_t> Find(Fingerprint id) const;
+  // Asks for the memory that the others look at. Who asks for that of several ids first waits for it once,
+  // and not once for each.
+  void Prefetch(Fingerprint id) const;
+  // Adds the id, or gives it another place.
+  void Put(Fingerprint id, uint64_t place);
+  void Erase(Fingerprint id);
+  // Makes room for so many more, spread evenly as fingerprints are.
+  void Reserve(size_t more);
+  void Clear();
+
+  size_t size() const { return size_; }
+  // In bytes.
+  size_t memory() const { return sizeof *this + entry_bytes_; }
+
+ private:
+  static constexpr size_t kEntryBytes = 14;
+  static constexpr int kPartBits = 8;
+
+  struct Part {
+    std::vector<unsigned char> bytes;
+    size_t capacity = 0;
+    size_t size = 0;
+
+    Fingerprint id(size_t slot) const;  // 0: the slot is free
+    uint64_t place(size_t slot) const;
+    void Set(size_t slot, Fingerprint id, uint64_t place);
+    size_t Home(Fingerprint id) const;
+    // The slot that holds the id, or the free one where it would be put.
+    size_t Slot(Fingerprint id) const;
+    void Grow(size_t new_capacity);
+  };
+
+  void Grow(Part* part, size_t capacity);
+
+  const Part& PartOf(Fingerprint id) const { return parts_[id >> (64 - kPartBits)]; }
+  Part& PartOf(Fingerprint id) { return parts_[id >> (64 - kPartBits)]; }
+
+  std::array<Part, size_t{1} << kPartBits> parts_;
+  size_t size_ = 0;
+  size_t entry_bytes_ = 0;
+};
+
+}  // namespace holdfast::append
+
+#endif  // HOLDFAST_DEDUPE_ID_TABLE_H_
