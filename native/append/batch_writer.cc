@@ -20,14 +20,14 @@ namespace {
 constexpr auto kLongestHold = std::chrono::milliseconds(50);
 
 // More than this is not looked at under the lock.
-constexpr uint64_t kMostUnderLock = uint64_t{1} << 20;
+constexpr uint64_t kMaxUnderLock = uint64_t{1} << 20;
 
 // A group takes no further batch once it has so many bytes.
-constexpr size_t kMostGroupBytes = size_t{4} << 20;
+constexpr size_t kMaxGroupBytes = size_t{4} << 20;
 
 // How often a file is looked at afresh for one commit, because it is truncated again and again while it is
 // read.
-constexpr int kMostLooks = 8;
+constexpr int kMaxLooks = 8;
 
 // "Not judged yet", as a number of events.
 constexpr uint64_t kNever = UINT64_MAX;
@@ -37,7 +37,7 @@ constexpr uint64_t kNever = UINT64_MAX;
 constexpr auto kLookOut = std::chrono::microseconds(100);
 
 // After so many times in vain, appends come too seldom: then it looks out only now and then.
-constexpr unsigned kMostInVain = 16;
+constexpr unsigned kMaxInVain = 16;
 
 // How long the thread stays when there is nothing to do.
 constexpr auto kLinger = std::chrono::seconds(1);
@@ -51,8 +51,9 @@ std::chrono::nanoseconds Since(lock::Clock::time_point began) {
 BatchWriter::BatchWriter(Options options, std::function<void()> ready)
     : options_(std::move(options)),
       ready_(std::move(ready)),
-      line_id_(options_.id_key),
-      known_(options_.path, line_id_, options_.window, options_.most_line_bytes, options_.rotation.is_on()) {}
+      id_finder_(options_.id_key),
+      known_(options_.path, id_finder_, options_.window, options_.max_line_bytes, options_.rotation.is_on()) {
+}
 
 void BatchWriter::Open() {
   std::unique_lock guard(mutex_);
@@ -124,7 +125,7 @@ void BatchWriter::Close(bool tell) {
   replied_.notify_all();
   if (running_) {
     wake_.notify_one();
-  } else if (file_.is_open() && known_.index().window() == IdIndex::kAll) {
+  } else if (file_.is_open() && known_.recent_ids().window() == dedupe::RecentIds::kAll) {
     // What is left to be saved is not saved on the caller's thread.
     running_ = !os::RunOnHelperThread([self = shared_from_this()] { self->Run(); });
   }
@@ -184,7 +185,7 @@ void BatchWriter::Run() {
 
 // Waits without sleeping, and lets everybody else run who wants to.
 void BatchWriter::LookOut(std::unique_lock<std::mutex>& guard) {
-  if (in_vain_ >= kMostInVain && in_vain_++ % kMostInVain != 0) return;
+  if (in_vain_ >= kMaxInVain && in_vain_++ % kMaxInVain != 0) return;
   looking_out_ = true;
   called_ = false;
   guard.unlock();
@@ -199,9 +200,9 @@ void BatchWriter::LookOut(std::unique_lock<std::mutex>& guard) {
 void BatchWriter::TakeGroup(Group* group) {
   size_t lines = 0, bytes = 0;
   const size_t most =
-      options_.rotation.most_bytes == 0
-          ? kMostGroupBytes
-          : static_cast<size_t>(std::min<uint64_t>(kMostGroupBytes, options_.rotation.most_bytes));
+      options_.rotation.max_bytes == 0
+          ? kMaxGroupBytes
+          : static_cast<size_t>(std::min<uint64_t>(kMaxGroupBytes, options_.rotation.max_bytes));
   while (!batches_.empty()) {
     Batch& batch = batches_.front();
     if (group->batches > 0 && bytes + batch.data.size() > most) break;
@@ -269,8 +270,8 @@ Reply BatchWriter::CommitHere(Group* group) {
   if (known_.is_on()) {
     size_t ahead = 0;
     for (Line& line : group->lines) {
-      line.id = line_id_.Find(line.text);
-      line.fingerprint = line_id_.FingerprintOf(line.id);
+      line.id = id_finder_.Find(line.text);
+      line.fingerprint = id_finder_.FingerprintOf(line.id);
       known_.Prefetch(line.fingerprint, ahead++);
     }
   }
@@ -287,13 +288,14 @@ Reply BatchWriter::CommitHere(Group* group) {
       // there.
       if (known_.is_on() && file_.is_open() && !file_.Size(&size)) {
         const bool grown = size != known_.end();
-        if (!grown || (known_.IsOf(file_, file_id_, size) && !known_.TakeUp(file_, size, false))) {
+        if (!grown || (known_.IsOf(file_, file_id_, size) &&
+                       !known_.CatchUp(file_, size, dedupe::Tail::kLeaveUnfinished))) {
           const std::vector<size_t> unsure = Judge(group, size);
           if (!unsure.empty()) {
             if (os::Error error = Ask(unsure, group)) return fail(error);
             continue;
           }
-          judged = known_.index().count();
+          judged = known_.recent_ids().count();
         }
       }
       const os::Error error = LockCurrentFile(&reply);
@@ -305,7 +307,7 @@ Reply BatchWriter::CommitHere(Group* group) {
     if (known_.is_on()) {
       const bool is_known = known_.IsOf(file_, file_id_, size);
       // A long tail without newline stays long however often it is looked at: then it is, under the lock.
-      if (!is_known || (size - known_.end() > kMostUnderLock && looks < kMostLooks)) {
+      if (!is_known || (size - known_.end() > kMaxUnderLock && looks < kMaxLooks)) {
         looks++;
         Unlock();
         if (!is_known) {
@@ -313,16 +315,16 @@ Reply BatchWriter::CommitHere(Group* group) {
           judged = kNever;
           group->copies.clear();
         }
-        const os::Error error =
-            is_known ? known_.TakeUp(file_, size, false) : known_.Load(file_, file_id_, size);
+        const os::Error error = is_known ? known_.CatchUp(file_, size, dedupe::Tail::kLeaveUnfinished)
+                                         : known_.Load(file_, file_id_, size);
         // EIO may mean that the file was truncated while it was read; the next look shows it as it is now.
-        if (error && (error.number != EIO || looks >= kMostLooks)) return fail(error);
+        if (error && (error.number != EIO || looks >= kMaxLooks)) return fail(error);
         continue;
       }
-      if (os::Error error = known_.TakeUp(file_, size, true)) return fail(error);
+      if (os::Error error = known_.CatchUp(file_, size, dedupe::Tail::kIncludeUnfinished)) return fail(error);
     }
     // What was judged before the lock was taken still holds if nobody has written since.
-    if (judged != known_.index().count() || !group->conditions.empty()) {
+    if (judged != known_.recent_ids().count() || !group->conditions.empty()) {
       const std::vector<size_t> unsure = Judge(group, size);
       if (!unsure.empty()) {
         if (os::Error error = Ask(unsure, group)) return fail(error);
@@ -359,8 +361,8 @@ Reply BatchWriter::CommitHere(Group* group) {
   }
   reply.status = Status::kCommitted;
   if (known_.is_on()) {
-    reply.known_ids = known_.index().ids();
-    reply.known_memory = known_.index().memory();
+    reply.known_ids = known_.recent_ids().ids();
+    reply.known_bytes = known_.recent_ids().memory();
   }
   return reply;
 }
@@ -405,18 +407,18 @@ os::Error BatchWriter::LockCurrentFile(Reply* reply) {
 }
 
 // Decides what becomes of each line, as far as it can, and answers with those that may be copies of an event
-// at the place `copy`. The file ends at `size`.
+// at the position `copy`. The file ends at `size`.
 std::vector<size_t> BatchWriter::Judge(Group* group, uint64_t size) {
   std::vector<size_t> unsure;
-  std::unordered_map<Fingerprint, size_t>
+  std::unordered_map<dedupe::Fingerprint, size_t>
       in_group;                 // the last new line with this id, as an index of `numbers`
   std::vector<size_t> numbers;  // of the new lines
   group->new_lines = 0;
   group->new_bytes = 0;
   group->conflicts.clear();
-  const size_t window = known_.index().window();
+  const size_t window = known_.recent_ids().window();
   if (window != 0) in_group.reserve(group->lines.size());
-  std::unordered_set<Fingerprint> asked;
+  std::unordered_set<dedupe::Fingerprint> asked;
 
   auto condition = group->conditions.begin();
   enum { kUnchecked, kMet, kFailed } state = kUnchecked;
@@ -428,21 +430,21 @@ std::vector<size_t> BatchWriter::Judge(Group* group, uint64_t size) {
     Line& line = group->lines[i];
     line.fate = Line::kNew;
     if (window != 0 && line.fingerprint != 0) {
-      const auto place = known_.Find(line.fingerprint, group->new_lines);
+      const auto position = known_.Find(line.fingerprint, group->new_lines);
       const auto copy = group->copies.find(line.fingerprint);
-      if (place && copy != group->copies.end() && copy->second == place) {
+      if (position && copy != group->copies.end() && copy->second == position) {
         line.fate = Line::kCopyInFile;
-        line.copy = *place;
-      } else if (place) {
+        line.copy = *position;
+      } else if (position) {
         // One question for each id is enough: the others of the group are judged when it is answered.
         if (asked.insert(line.fingerprint).second) {
           unsure.push_back(i);
-          line.copy = *place;
+          line.copy = *position;
         }
       } else if (const auto found = in_group.find(line.fingerprint);
                  found != in_group.end() && group->new_lines - found->second <= window) {
         const size_t number = numbers[found->second];
-        if (LineId::Equal(group->lines[number].id, line.id)) {
+        if (dedupe::IdFinder::Equal(group->lines[number].id, line.id)) {
           line.fate = Line::kCopyInGroup;
           line.copy = number;
         }
@@ -474,9 +476,9 @@ os::Error BatchWriter::Ask(const std::vector<size_t>& unsure, Group* group) {
   reply.status = Status::kAsk;
   reply.file = file_id_;
   for (const size_t i : unsure) {
-    const uint64_t place = group->lines[i].copy;
-    Question question{i, known_.Locate(place).offset, {}};
-    if (os::Error error = known_.ReadLine(file_, place, &question.text)) return error;
+    const dedupe::Position position = group->lines[i].copy;
+    Question question{i, known_.Locate(position).offset, {}};
+    if (os::Error error = known_.ReadLine(file_, position, &question.text)) return error;
     reply.questions.push_back(std::move(question));
   }
   Send(std::move(reply));
@@ -512,11 +514,11 @@ bool BatchWriter::IsClosing() {
 
 os::Error BatchWriter::RotateHere() {
   known_.Save(file_);
-  os::Error error = Rotate(options_.path);
+  os::Error error = files::Rotate(options_.path);
   Unlock();
   file_.Close();
   // What is too old is removed by whoever rotates next, if not by us.
-  if (!error) RemoveOldFiles(options_.path, options_.rotation.keep);
+  if (!error) files::RemoveOldFiles(options_.path, options_.rotation.keep);
   return error;
 }
 
@@ -567,7 +569,7 @@ os::Error BatchWriter::Write(const Group& group, uint64_t size, Reply* reply) {
   return {};
 }
 
-// Tells what became of the lines that were not written, while places still mean what they meant to Judge.
+// Tells what became of the lines that were not written, while positions still mean what they meant to Judge.
 void BatchWriter::Report(const Group& group, Reply* reply) {
   reply->conflicts = group.conflicts;
   if (group.new_lines == group.lines.size()) return;
@@ -580,7 +582,7 @@ void BatchWriter::Report(const Group& group, Reply* reply) {
     if (line.fate == Line::kCopyInGroup) {
       reply->duplicates.push_back({i, offsets[static_cast<size_t>(line.copy)], {}});
     } else if (line.fate == Line::kCopyInFile) {
-      Location location = known_.Locate(line.copy);
+      dedupe::Location location = known_.Locate(line.copy);
       reply->duplicates.push_back({i, location.offset, std::move(location.rotated)});
     }
   }
@@ -593,7 +595,7 @@ os::Error BatchWriter::OpenRotated(const Group& group, std::vector<os::File>* ou
   std::set<std::string> paths;
   for (const Line& line : group.lines) {
     if (line.fate != Line::kCopyInFile) continue;
-    const Location location = known_.Locate(line.copy);
+    const dedupe::Location location = known_.Locate(line.copy);
     if (!location.rotated.empty()) paths.insert(location.rotated);
   }
   for (const std::string& path : paths) {

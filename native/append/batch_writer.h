@@ -45,9 +45,10 @@ struct Options {
   std::chrono::milliseconds lock_timeout{2000};
   os::Durability durability = os::Durability::kData;
   std::string id_key;
-  size_t window = 0;  // how many of the last events are remembered; 0: no deduplication, IdIndex::kAll
-  uint64_t most_line_bytes = 0;
-  Rotation rotation;
+  size_t window =
+      0;  // how many of the last events are remembered; 0: no deduplication, dedupe::RecentIds::kAll
+  uint64_t max_line_bytes = 0;
+  files::Rotation rotation;
 };
 
 // Lines that are written only if the file ends at `end` then.
@@ -100,7 +101,7 @@ struct Reply {
   bool healed = false;
   bool rotated = false;
   size_t known_ids = 0;                // how many are remembered
-  size_t known_memory = 0;             // in bytes
+  size_t known_bytes = 0;              // in bytes
   std::chrono::nanoseconds waited{0};  // for the lock
   std::chrono::nanoseconds synced{0};  // how long the sync took; 0: there was none
   std::vector<Question> questions;
@@ -133,10 +134,10 @@ class BatchWriter : public std::enable_shared_from_this<BatchWriter> {
   struct Line {
     std::string_view text;  // without newline
     std::string_view id;
-    Fingerprint fingerprint = 0;
+    dedupe::Fingerprint fingerprint = 0;
     // What becomes of it.
     enum Fate { kNew, kCopyInFile, kCopyInGroup, kRefused } fate = kNew;
-    uint64_t copy = 0;  // the place, or the index of the line
+    uint64_t copy = 0;  // the position, or the index of the line
   };
 
   struct Group {
@@ -145,8 +146,8 @@ class BatchWriter : public std::enable_shared_from_this<BatchWriter> {
     std::vector<Line> lines;
     std::vector<Condition> conditions;
     std::vector<size_t> conflicts;
-    // The places of events that JavaScript has seen to have these ids.
-    std::unordered_map<Fingerprint, uint64_t> copies;
+    // The positions of events that JavaScript has seen to have these ids.
+    std::unordered_map<dedupe::Fingerprint, dedupe::Position> copies;
     size_t new_lines = 0;
     size_t new_bytes = 0;
   };
@@ -174,7 +175,7 @@ class BatchWriter : public std::enable_shared_from_this<BatchWriter> {
 
   const Options options_;
   const std::function<void()> ready_;
-  const LineId line_id_;
+  const dedupe::IdFinder id_finder_;
 
   std::mutex mutex_;
   std::condition_variable wake_;     // the thread, for batches, answers and the end
@@ -199,7 +200,7 @@ class BatchWriter : public std::enable_shared_from_this<BatchWriter> {
   bool poisoned_ = false;
   bool writing_ = false;  // lines of the group may be in the file
   uint64_t synced_end_ = 0;
-  KnownEvents known_;
+  dedupe::KnownEvents known_;
 };
 
 }  // namespace holdfast::append

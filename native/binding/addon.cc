@@ -361,11 +361,11 @@ class Addon : public Napi::Addon<Addon> {
   Napi::Value LineArray(const Napi::CallbackInfo& info) {
     const auto lines = info[0].As<Napi::Buffer<char>>();
     const std::string separator = info[1].As<Napi::String>();
-    const double most_line_bytes = info[2].As<Napi::Number>().DoubleValue();
+    const double max_line_bytes = info[2].As<Napi::Number>().DoubleValue();
     auto ends = info[3].As<Napi::Uint32Array>();
     const std::string_view text =
         line_array_.Make({lines.Data(), lines.Length()}, separator,
-                         std::isinf(most_line_bytes) ? UINT64_MAX : static_cast<uint64_t>(most_line_bytes),
+                         std::isinf(max_line_bytes) ? UINT64_MAX : static_cast<uint64_t>(max_line_bytes),
                          ends.Data(), ends.ElementLength());
     if (text.empty()) return info.Env().Undefined();
     napi_value array = nullptr;
@@ -445,9 +445,9 @@ class Writer : public Napi::ObjectWrap<Writer> {
     options.durability = static_cast<os::Durability>(number("durability").Int32Value());
     options.id_key = given.Get("idKey").As<Napi::String>().Utf8Value();
     options.window = static_cast<size_t>(bound("window"));
-    options.most_line_bytes = bound("maxLineBytes");
-    options.rotation.most_bytes = bound("rotateBytes");
-    options.rotation.most_age = std::chrono::milliseconds(number("rotateAge").Int64Value());
+    options.max_line_bytes = bound("maxLineBytes");
+    options.rotation.max_bytes = bound("rotateBytes");
+    options.rotation.max_age = std::chrono::milliseconds(number("rotateAge").Int64Value());
     options.rotation.keep = static_cast<size_t>(bound("keep"));
     // A property, which the garbage collector sees: a reference would keep this object alive for ever.
     info.This().As<Napi::Object>().Set("settle", info[2]);
@@ -572,8 +572,8 @@ class Writer : public Napi::ObjectWrap<Writer> {
                  number(static_cast<double>(reply.end)), number(static_cast<double>(reply.waited.count())),
                  number(static_cast<double>(reply.synced.count())),
                  number((reply.healed ? 1 : 0) + (reply.rotated ? 2 : 0)),
-                 number(static_cast<double>(reply.known_ids)),
-                 number(static_cast<double>(reply.known_memory)), Details(env, reply)});
+                 number(static_cast<double>(reply.known_ids)), number(static_cast<double>(reply.known_bytes)),
+                 Details(env, reply)});
   }
 
   // What is there only sometimes.

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <string_view>
 
-namespace holdfast::append {
+namespace holdfast::dedupe {
 
 // MurmurHash64A, by Austin Appleby, who placed it in the public domain.
 inline uint64_t Hash(std::string_view text) {
@@ -30,6 +30,6 @@ inline uint64_t Hash(std::string_view text) {
   return hash ^ hash >> kShift;
 }
 
-}  // namespace holdfast::append
+}  // namespace holdfast::dedupe
 
 #endif  // HOLDFAST_DEDUPE_HASH_H_

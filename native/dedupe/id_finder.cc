@@ -5,7 +5,7 @@
 
 #include "dedupe/hash.h"
 
-namespace holdfast::append {
+namespace holdfast::dedupe {
 namespace {
 
 bool IsSpace(char sign) {
@@ -113,19 +113,19 @@ bool HasEscape(std::string_view text) {
 
 }  // namespace
 
-LineId::LineId(std::string key) : key_(std::move(key)) {
+IdFinder::IdFinder(std::string key) : key_(std::move(key)) {
   for (const char sign : key_) {
     if (static_cast<unsigned char>(sign) < 0x20 || sign == '"' || sign == '\\') return;
   }
   quoted_ = '"' + key_ + '"';
 }
 
-bool LineId::IsEvent(std::string_view line) {
+bool IdFinder::IsEvent(std::string_view line) {
   line = Trim(line);
   return line.size() >= 2 && line.front() == '{' && line.back() == '}';
 }
 
-std::string_view LineId::Find(std::string_view line) const {
+std::string_view IdFinder::Find(std::string_view line) const {
   line = Trim(line);
   // Most lines end with their id, because holdfast puts a computed id there: …,"key":"id"} without any
   // escape. In a valid line these signs can only be the last property of the object itself: what stands
@@ -147,7 +147,7 @@ std::string_view LineId::Find(std::string_view line) const {
 
 // Goes through the line from string to string, and keeps count of how deep it is. Of a property that stands
 // there twice the last one counts, as JSON.parse has it.
-std::string_view LineId::Walk(std::string_view line) const {
+std::string_view IdFinder::Walk(std::string_view line) const {
   std::string_view found;
   int depth = 0;
   bool is_key = false;  // the next string at depth 1 is a name
@@ -196,23 +196,23 @@ std::string_view LineId::Walk(std::string_view line) const {
   return found;
 }
 
-bool LineId::IsKey(std::string_view name) const {
+bool IdFinder::IsKey(std::string_view name) const {
   return HasEscape(name) ? Unescape(name) == key_ : name == key_;
 }
 
-Fingerprint LineId::FingerprintOf(std::string_view id) const {
+Fingerprint IdFinder::FingerprintOf(std::string_view id) const {
   if (id.empty()) return 0;
   const Fingerprint hash = HasEscape(id) ? Hash(Unescape(id)) : Hash(id);
   return hash == 0 ? 1 : hash;
 }
 
-uint64_t LineId::key_hash() const {
+uint64_t IdFinder::key_hash() const {
   return Hash(key_);
 }
 
-bool LineId::Equal(std::string_view one, std::string_view other) {
+bool IdFinder::Equal(std::string_view one, std::string_view other) {
   const auto plain = [](std::string_view id) { return HasEscape(id) ? Unescape(id) : std::string(id); };
   return one == other || plain(one) == plain(other);
 }
 
-}  // namespace holdfast::append
+}  // namespace holdfast::dedupe

@@ -9,15 +9,15 @@
 #include <string>
 #include <string_view>
 
-namespace holdfast::append {
+namespace holdfast::dedupe {
 
 // What stands for an id: 64 bits of it. Zero stands for "no id".
 using Fingerprint = uint64_t;
 
-class LineId {
+class IdFinder {
  public:
   // `key` is the property that holds an event's id, in UTF-8.
-  explicit LineId(std::string key);
+  explicit IdFinder(std::string key);
 
   // True for a line that looks like an event: an object from its first sign to its last.
   static bool IsEvent(std::string_view line);
@@ -42,6 +42,6 @@ class LineId {
   std::string quoted_;  // as JSON.stringify writes it where nothing has to be escaped; else empty
 };
 
-}  // namespace holdfast::append
+}  // namespace holdfast::dedupe
 
 #endif  // HOLDFAST_DEDUPE_ID_FINDER_H_

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace holdfast::append {
+namespace holdfast::dedupe {
 namespace {
 
 constexpr size_t kFirstCapacity = 8;
@@ -19,15 +19,15 @@ Fingerprint IdTable::Part::id(size_t slot) const {
   return id;
 }
 
-uint64_t IdTable::Part::place(size_t slot) const {
-  uint64_t place = 0;
-  std::memcpy(&place, &bytes[slot * kEntryBytes + sizeof(Fingerprint)], kEntryBytes - sizeof(Fingerprint));
-  return place;
+uint64_t IdTable::Part::value(size_t slot) const {
+  uint64_t value = 0;
+  std::memcpy(&value, &bytes[slot * kEntryBytes + sizeof(Fingerprint)], kEntryBytes - sizeof(Fingerprint));
+  return value;
 }
 
-void IdTable::Part::Set(size_t slot, Fingerprint id, uint64_t place) {
+void IdTable::Part::Set(size_t slot, Fingerprint id, uint64_t value) {
   std::memcpy(&bytes[slot * kEntryBytes], &id, sizeof id);
-  std::memcpy(&bytes[slot * kEntryBytes + sizeof id], &place, kEntryBytes - sizeof id);
+  std::memcpy(&bytes[slot * kEntryBytes + sizeof id], &value, kEntryBytes - sizeof id);
 }
 
 // The first bits chose the part; the bits behind them, as a fraction, choose the slot.
@@ -51,7 +51,7 @@ void IdTable::Part::Grow(size_t new_capacity) {
   larger.size = size;
   for (size_t slot = 0; slot < capacity; slot++) {
     const Fingerprint moved = id(slot);
-    if (moved != 0) larger.Set(larger.Slot(moved), moved, place(slot));
+    if (moved != 0) larger.Set(larger.Slot(moved), moved, value(slot));
   }
   *this = std::move(larger);
 }
@@ -61,7 +61,7 @@ std::optional<uint64_t> IdTable::Find(Fingerprint id) const {
   if (part.size == 0) return std::nullopt;
   const size_t slot = part.Slot(id);
   if (part.id(slot) == 0) return std::nullopt;
-  return part.place(slot);
+  return part.value(slot);
 }
 
 void IdTable::Prefetch([[maybe_unused]] Fingerprint id) const {
@@ -71,7 +71,7 @@ void IdTable::Prefetch([[maybe_unused]] Fingerprint id) const {
 #endif
 }
 
-void IdTable::Put(Fingerprint id, uint64_t place) {
+void IdTable::Put(Fingerprint id, uint64_t value) {
   Part& part = PartOf(id);
   if ((part.size + 1) * kFullDenominator > part.capacity * kFullNumerator) {
     Grow(&part, std::max(kFirstCapacity, part.capacity + (part.capacity + 3) / 4));
@@ -81,7 +81,7 @@ void IdTable::Put(Fingerprint id, uint64_t place) {
     part.size++;
     size_++;
   }
-  part.Set(slot, id, place);
+  part.Set(slot, id, value);
 }
 
 // Without marks for what was deleted: entries behind the hole that may stand in it move up (Knuth, volume
@@ -99,7 +99,7 @@ void IdTable::Erase(Fingerprint id) {
     const size_t home = part.Home(moved);
     const bool may_move = hole <= slot ? (home <= hole || home > slot) : (home <= hole && home > slot);
     if (!may_move) continue;
-    part.Set(hole, moved, part.place(slot));
+    part.Set(hole, moved, part.value(slot));
     hole = slot;
   }
   part.Set(hole, 0, 0);
@@ -127,4 +127,4 @@ void IdTable::Grow(Part* part, size_t capacity) {
   entry_bytes_ += part->bytes.size();
 }
 
-}  // namespace holdfast::append
+}  // namespace holdfast::dedupe

@@ -1,7 +1,7 @@
-// A map from fingerprints to places in a file, in little memory: at most 24 bytes for each, also while it
-// grows.
+// A map from fingerprints to values (positions, or numbers of events) in little memory: at most 24 bytes for
+// each, also while it grows.
 //
-// Entries are packed into 14 bytes (64 bits of fingerprint, 48 of place) in open addressing with linear
+// Entries are packed into 14 bytes (64 bits of fingerprint, 48 of value) in open addressing with linear
 // probing. The table is split into parts by the fingerprint's first bits; each part grows on its own and by a
 // quarter only, so that never much more than what is needed is allocated.
 #ifndef HOLDFAST_DEDUPE_ID_TABLE_H_
@@ -15,19 +15,19 @@
 
 #include "dedupe/id_finder.h"
 
-namespace holdfast::append {
+namespace holdfast::dedupe {
 
 class IdTable {
  public:
-  // Places are smaller than this.
-  static constexpr uint64_t kPlaces = uint64_t{1} << 48;
+  // The largest value that an entry holds.
+  static constexpr uint64_t kMaxValue = (uint64_t{1} << 48) - 1;
 
   std::optional<uint64_t> Find(Fingerprint id) const;
   // Asks for the memory that the others look at. Who asks for that of several ids first waits for it once,
   // and not once for each.
   void Prefetch(Fingerprint id) const;
-  // Adds the id, or gives it another place.
-  void Put(Fingerprint id, uint64_t place);
+  // Adds the id, or gives it another value.
+  void Put(Fingerprint id, uint64_t value);
   void Erase(Fingerprint id);
   // Makes room for so many more, spread evenly as fingerprints are.
   void Reserve(size_t more);
@@ -47,8 +47,8 @@ class IdTable {
     size_t size = 0;
 
     Fingerprint id(size_t slot) const;  // 0: the slot is free
-    uint64_t place(size_t slot) const;
-    void Set(size_t slot, Fingerprint id, uint64_t place);
+    uint64_t value(size_t slot) const;
+    void Set(size_t slot, Fingerprint id, uint64_t value);
     size_t Home(Fingerprint id) const;
     // The slot that holds the id, or the free one where it would be put.
     size_t Slot(Fingerprint id) const;
@@ -65,6 +65,6 @@ class IdTable {
   size_t entry_bytes_ = 0;
 };
 
-}  // namespace holdfast::append
+}  // namespace holdfast::dedupe
 
 #endif  // HOLDFAST_DEDUPE_ID_TABLE_H_

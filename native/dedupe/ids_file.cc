@@ -8,17 +8,17 @@
 #include "dedupe/hash.h"
 #include "lock/mechanism.h"
 
-namespace holdfast::append {
+namespace holdfast::dedupe {
 namespace {
 
 constexpr uint64_t kHeaderMagic = 0x3173646974736668;  // "hfstids1"
 constexpr uint64_t kChunkMagic = 0x6b6e756863736469;   // "idschunk"
-constexpr size_t kMostRecords = 65'536;
+constexpr size_t kMaxRecords = 65'536;
 constexpr uint64_t kFirstMarkBytes = 256;
 constexpr uint64_t kLastMarkBytes = 4096;
 
 // The shortest line of an event with an id, {"k":"i"} with its newline.
-constexpr uint64_t kLeastLineBytes = 10;
+constexpr uint64_t kMinLineBytes = 10;
 
 struct Header {
   uint64_t magic, key_hash, device, inode, checksum;
@@ -53,8 +53,8 @@ bool MarkOf(const os::File& chronicle, uint64_t end, uint64_t* mark) {
 
 }  // namespace
 
-uint64_t IndexFile::Load(std::string path, uint64_t key_hash, const os::File& chronicle, const os::FileId& id,
-                         uint64_t size, const std::function<void(size_t)>& reserve, const Found& found) {
+uint64_t IdsFile::Load(std::string path, uint64_t key_hash, const os::File& chronicle, const os::FileId& id,
+                       uint64_t size, const std::function<void(size_t)>& reserve, const Found& found) {
   path_ = std::move(path);
   key_hash_ = key_hash;
   chronicle_id_ = id;
@@ -65,21 +65,21 @@ uint64_t IndexFile::Load(std::string path, uint64_t key_hash, const os::File& ch
   uint64_t length = 0;
   // There are no more of them than there can be events, whatever the file of ids says.
   if (!file.Size(&length)) {
-    reserve(static_cast<size_t>(std::min(length / sizeof(Record), size / kLeastLineBytes)));
+    reserve(static_cast<size_t>(std::min(length / sizeof(Record), size / kMinLineBytes)));
   }
   bytes_ = sizeof(Header);
   ReadChunks(file, chronicle, found);
   return end_;
 }
 
-bool IndexFile::HasHeader(const os::File& file) const {
+bool IdsFile::HasHeader(const os::File& file) const {
   Header header;
   if (file.ReadAt(0, reinterpret_cast<char*>(&header), sizeof header)) return false;
   return header.magic == kHeaderMagic && header.checksum == ChecksumOf(header) &&
          header.key_hash == key_hash_ && os::FileId{header.device, header.inode} == chronicle_id_;
 }
 
-void IndexFile::ReadChunks(const os::File& file, const os::File& chronicle, const Found& found) {
+void IdsFile::ReadChunks(const os::File& file, const os::File& chronicle, const Found& found) {
   uint64_t length = 0, size = 0;
   if (file.Size(&length) || chronicle.Size(&size)) return;
   std::vector<Record> records;
@@ -87,7 +87,7 @@ void IndexFile::ReadChunks(const os::File& file, const os::File& chronicle, cons
     Chunk chunk;
     if (file.ReadAt(bytes_, reinterpret_cast<char*>(&chunk), sizeof chunk)) return;
     if (chunk.magic != kChunkMagic || chunk.from != end_ || chunk.to <= chunk.from || chunk.to > size) return;
-    if (chunk.count > kMostRecords || length - bytes_ - sizeof chunk < chunk.count * sizeof(Record)) return;
+    if (chunk.count > kMaxRecords || length - bytes_ - sizeof chunk < chunk.count * sizeof(Record)) return;
     records.resize(static_cast<size_t>(chunk.count));
     const size_t record_bytes = records.size() * sizeof(Record);
     if (file.ReadAt(bytes_ + sizeof chunk, reinterpret_cast<char*>(records.data()), record_bytes)) return;
@@ -100,11 +100,11 @@ void IndexFile::ReadChunks(const os::File& file, const os::File& chronicle, cons
   }
 }
 
-void IndexFile::Add(const os::File& chronicle, Fingerprint id, uint64_t offset) {
+void IdsFile::Add(const os::File& chronicle, Fingerprint id, uint64_t offset) {
   if (path_.empty()) return;
-  if (collected_.size() >= kMostRecords) Save(chronicle, offset);
+  if (collected_.size() >= kMaxRecords) Save(chronicle, offset);
   // What cannot be saved now is saved later; but not kept in memory without bound.
-  if (collected_.size() >= 2 * kMostRecords) {
+  if (collected_.size() >= 2 * kMaxRecords) {
     path_.clear();
     collected_.clear();
     return;
@@ -112,7 +112,7 @@ void IndexFile::Add(const os::File& chronicle, Fingerprint id, uint64_t offset) 
   collected_.push_back({id, offset});
 }
 
-void IndexFile::Save(const os::File& chronicle, uint64_t end) {
+void IdsFile::Save(const os::File& chronicle, uint64_t end) {
   if (path_.empty() || end <= end_ || collected_.empty()) return;
   os::File file;
   if (os::File::OpenBeside(path_, chronicle, true, &file)) return;
@@ -127,7 +127,7 @@ void IndexFile::Save(const os::File& chronicle, uint64_t end) {
     size_t at = 0;
     while (end > end_) {
       // Each as large as a reader takes, and each with an end of its own.
-      const size_t count = std::min(collected_.size() - at, kMostRecords);
+      const size_t count = std::min(collected_.size() - at, kMaxRecords);
       const uint64_t to = at + count == collected_.size() ? end : collected_[at + count].offset;
       Chunk chunk{kChunkMagic, end_, to, 0, count, 0};
       if (!MarkOf(chronicle, to, &chunk.mark)) break;
@@ -151,7 +151,7 @@ void IndexFile::Save(const os::File& chronicle, uint64_t end) {
 
 // Makes the file ready for more chunks behind those that are known; false where what is known does not go on
 // there.
-bool IndexFile::Begin(const os::File& file) {
+bool IdsFile::Begin(const os::File& file) {
   if (HasHeader(file)) {
     uint64_t length = 0;
     if (bytes_ == 0) bytes_ = sizeof(Header);
@@ -164,4 +164,4 @@ bool IndexFile::Begin(const os::File& file) {
   return !file.Truncate(0) && !file.Append("", 0, reinterpret_cast<const char*>(&header), sizeof header);
 }
 
-}  // namespace holdfast::append
+}  // namespace holdfast::dedupe

@@ -22,9 +22,9 @@
 #include "dedupe/id_finder.h"
 #include "os/file.h"
 
-namespace holdfast::append {
+namespace holdfast::dedupe {
 
-class IndexFile {
+class IdsFile {
  public:
   struct Record {
     Fingerprint id;
@@ -58,6 +58,6 @@ class IndexFile {
   std::vector<Record> collected_;
 };
 
-}  // namespace holdfast::append
+}  // namespace holdfast::dedupe
 
 #endif  // HOLDFAST_DEDUPE_IDS_FILE_H_

@@ -14,25 +14,24 @@
 
 #include "dedupe/id_finder.h"
 #include "dedupe/ids_file.h"
+#include "dedupe/position.h"
 #include "dedupe/recent_ids.h"
 #include "os/file.h"
 
-namespace holdfast::append {
+namespace holdfast::dedupe {
 
-// Where an event stands: in the file itself, or in a rotated one.
-struct Location {
-  uint64_t offset = 0;
-  std::string rotated;  // its path; empty: in the file itself
-};
+// What becomes of a last line that has no newline yet: another process may still be writing it.
+enum class Tail { kLeaveUnfinished, kIncludeUnfinished };
 
 class KnownEvents {
  public:
-  // `line_id` must outlive this. With `rotated`, the events before those of the file are those of its rotated
-  // files.
-  KnownEvents(std::string path, const LineId& line_id, size_t window, uint64_t most_line_bytes, bool rotated);
+  // `id_finder` must outlive this. With `rotated`, the events before those of the file are those of its
+  // rotated files.
+  KnownEvents(std::string path, const IdFinder& id_finder, size_t window, uint64_t max_line_bytes,
+              bool rotated);
 
-  bool is_on() const { return index_.window() != 0; }
-  const IdIndex& index() const { return index_; }
+  bool is_on() const { return recent_ids_.window() != 0; }
+  const RecentIds& recent_ids() const { return recent_ids_; }
   // How far the file was looked at.
   uint64_t end() const { return end_; }
 
@@ -42,9 +41,8 @@ class KnownEvents {
   // Looks at the file afresh, up to `size`.
   os::Error Load(const os::File& file, const os::FileId& id, uint64_t size);
 
-  // Looks at what was written behind end(), up to `size`; a line that has no newline yet is left, unless
-  // `whole`. The file must be the one that IsOf was asked for.
-  os::Error TakeUp(const os::File& file, uint64_t size, bool whole);
+  // Reads what was written after end(), up to `size`. The file must be the one that IsOf was asked for.
+  os::Error CatchUp(const os::File& file, uint64_t size, Tail tail);
 
   // A line, with its newline, was written at `offset`; `end` is behind the last one.
   void AddWritten(const os::File& file, Fingerprint id, uint64_t offset) { Add(file, id, offset); }
@@ -52,16 +50,16 @@ class KnownEvents {
   // The byte before end().
   char last() const { return mark_.empty() ? '\n' : mark_.back(); }
 
-  void Prefetch(Fingerprint id, size_t ahead) const { index_.Prefetch(id, ahead); }
-  std::optional<uint64_t> Find(Fingerprint id, size_t ahead) const { return index_.Find(id, ahead); }
+  void Prefetch(Fingerprint id, size_t ahead) const { recent_ids_.Prefetch(id, ahead); }
+  std::optional<Position> Find(Fingerprint id, size_t ahead) const { return recent_ids_.Find(id, ahead); }
 
-  // What stands at this place is no event with this id: takes the next one that may be, if there is any.
+  // What stands at this position is no event with this id: takes the next one that may be, if there is any.
   // Reads the file up to there; rare enough, for it takes a damaged line that has the id of an event, or a
   // rotated file that is gone.
-  os::Error Reject(const os::File& file, Fingerprint id, uint64_t place);
-  Location Locate(uint64_t place) const;
+  os::Error Reject(const os::File& file, Fingerprint id, Position position);
+  Location Locate(Position position) const;
   // The line that stands there, without its newline; empty where it is not there any more, or is too long.
-  os::Error ReadLine(const os::File& file, uint64_t place, std::string* line) const;
+  os::Error ReadLine(const os::File& file, Position position, std::string* line) const;
 
   // Nothing is known any more; the file has to be looked at afresh.
   void Forget() { file_ = {}; }
@@ -72,35 +70,34 @@ class KnownEvents {
  private:
   struct RotatedFile {
     std::string path;
-    uint64_t first_place;
+    Position first_position;
     uint64_t size;
   };
 
-  os::Error LoadFile(const os::File& file, std::string index_path, uint64_t from, uint64_t size, bool whole);
-  // Takes up the lines from `from` to `to`, and says where the last one ends that has a newline; with
-  // `whole`, the last one need not have one.
-  os::Error Scan(const os::File& file, uint64_t from, uint64_t to, bool whole, uint64_t* end);
+  os::Error LoadFile(const os::File& file, std::string ids_path, uint64_t from, uint64_t size, Tail tail);
+  // Adds the lines from `from` to `to`. `end` is where the last one ends, an unfinished one as `tail` says.
+  os::Error Scan(const os::File& file, uint64_t from, uint64_t to, Tail tail, uint64_t* end);
   void Add(const os::File& file, Fingerprint id, uint64_t offset);
   os::Error Mark(const os::File& file, uint64_t end);
 
   const std::string path_;
-  const LineId& line_id_;
-  const uint64_t most_line_bytes_;
+  const IdFinder& id_finder_;
+  const uint64_t max_line_bytes_;
   const bool with_rotated_;
-  IdIndex index_;
-  IndexFile index_file_;
+  RecentIds recent_ids_;
+  IdsFile ids_file_;
 
   os::FileId file_;
   uint64_t end_ = 0;
-  // The place of the file's first byte.
-  uint64_t first_place_ = 0;
+  // The position of the file's first byte.
+  Position first_position_ = 0;
   std::vector<RotatedFile> rotated_;
-  // The bytes before end_. If the file was truncated and has grown again beyond that place (logrotate's
+  // The bytes before end_. If the file was truncated and has grown again beyond that position (logrotate's
   // copytruncate), neither its identity nor its size tells; these bytes do.
   std::string mark_;
   std::string buffer_;
 };
 
-}  // namespace holdfast::append
+}  // namespace holdfast::dedupe
 
 #endif  // HOLDFAST_DEDUPE_KNOWN_EVENTS_H_

@@ -1,7 +1,7 @@
 // Which ids the last events of a chronicle have, and where those events stand.
 //
-// Places go on across rotation: an event's place is its offset plus the sizes of the rotated files that the
-// index knows (see batch_writer.cc).
+// Positions go on across rotation: an event's position is its offset plus the sizes of the rotated files that
+// the index knows (see position.h).
 #ifndef HOLDFAST_DEDUPE_RECENT_IDS_H_
 #define HOLDFAST_DEDUPE_RECENT_IDS_H_
 
@@ -11,28 +11,29 @@
 #include <vector>
 
 #include "dedupe/id_table.h"
+#include "dedupe/position.h"
 
-namespace holdfast::append {
+namespace holdfast::dedupe {
 
-class IdIndex {
+class RecentIds {
  public:
   static constexpr size_t kAll = SIZE_MAX;
 
   // Remembers the ids of the last `window` events.
-  explicit IdIndex(size_t window) : window_(window) {}
+  explicit RecentIds(size_t window) : window_(window) {}
 
   size_t window() const { return window_; }
 
-  // Takes up the next event; `id` 0 is one without id. Of an id that is known the first place is kept, and
+  // Takes up the next event; `id` 0 is one without id. Of an id that is known the first position is kept, and
   // the answer is false.
-  bool Add(Fingerprint id, uint64_t place);
+  bool Add(Fingerprint id, Position position);
 
-  // The id, which is known, is found at this place from now on, or is not known any more.
-  void Replace(Fingerprint id, std::optional<uint64_t> place);
+  // The id, which is known, is found at this position from now on, or is not known any more.
+  void Replace(Fingerprint id, std::optional<Position> position);
 
   // Where the first event with this id stands that will be among the last `window` when `ahead` more events
   // have been added.
-  std::optional<uint64_t> Find(Fingerprint id, size_t ahead) const;
+  std::optional<Position> Find(Fingerprint id, size_t ahead) const;
 
   // Asks for the memory that Find and Add will look at when `ahead` more events have been added; see IdTable.
   void Prefetch(Fingerprint id, size_t ahead) const;
@@ -49,17 +50,17 @@ class IdIndex {
  private:
   struct Event {
     Fingerprint id;
-    uint64_t place;
+    Position position;
   };
 
   const size_t window_;
-  // kAll: where the first event with the id stands. Else the number of the last one, whose place is in the
+  // kAll: where the first event with the id stands. Else the number of the last one, whose position is in the
   // ring.
   IdTable table_;
   std::vector<Event> ring_;
   uint64_t count_ = 0;
 };
 
-}  // namespace holdfast::append
+}  // namespace holdfast::dedupe
 
 #endif  // HOLDFAST_DEDUPE_RECENT_IDS_H_

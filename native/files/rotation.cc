@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
-namespace holdfast::append {
+namespace holdfast::files {
 namespace {
 
 using Milliseconds = std::chrono::milliseconds;
@@ -78,9 +78,9 @@ Milliseconds Now() {
 
 bool Rotation::IsDue(const os::File& file, uint64_t size, uint64_t more) const {
   if (size == 0) return false;
-  if (most_bytes != 0 && size + more > most_bytes) return true;
+  if (max_bytes != 0 && size + more > max_bytes) return true;
   Milliseconds born{0};
-  return most_age.count() != 0 && !file.Born(&born) && Now() - born >= most_age;
+  return max_age.count() != 0 && !file.Born(&born) && Now() - born >= max_age;
 }
 
 os::Error RotatedFiles(const std::string& path, std::vector<std::string>* out) {
@@ -114,7 +114,7 @@ os::Error Rotate(const std::string& path) {
     name = path + '.' + StampOf(time);
   if (os::Error error = os::Rename(path, name)) return error;
   // Only a cache: if this fails, it is made again.
-  os::Rename(IndexPath(path), IndexPath(name));
+  os::Rename(IdsPath(path), IdsPath(name));
   return {};
 }
 
@@ -125,13 +125,13 @@ os::Error RemoveOldFiles(const std::string& path, size_t keep) {
     // ENOENT: another process removes the same ones.
     const os::Error error = os::Remove(rotated[i]);
     if (error && error.number != ENOENT) return error;
-    os::Remove(IndexPath(rotated[i]));
+    os::Remove(IdsPath(rotated[i]));
   }
   return {};
 }
 
-std::string IndexPath(const std::string& path) {
+std::string IdsPath(const std::string& path) {
   return path + ".ids";
 }
 
-}  // namespace holdfast::append
+}  // namespace holdfast::files

@@ -14,14 +14,14 @@
 
 #include "os/file.h"
 
-namespace holdfast::append {
+namespace holdfast::files {
 
 struct Rotation {
-  uint64_t most_bytes = 0;                // 0: no bound
-  std::chrono::milliseconds most_age{0};  // 0: no bound
-  size_t keep = SIZE_MAX;                 // how many rotated files are kept
+  uint64_t max_bytes = 0;                // 0: no bound
+  std::chrono::milliseconds max_age{0};  // 0: no bound
+  size_t keep = SIZE_MAX;                // how many rotated files are kept
 
-  bool is_on() const { return most_bytes != 0 || most_age.count() != 0; }
+  bool is_on() const { return max_bytes != 0 || max_age.count() != 0; }
 
   // True where `more` bytes must not go into this file any more, which has `size`. An empty file is never
   // rotated.
@@ -38,9 +38,9 @@ os::Error Rotate(const std::string& path);
 // Removes the oldest rotated files beyond `keep`.
 os::Error RemoveOldFiles(const std::string& path, size_t keep);
 
-// The file beside a chronicle's file that remembers its ids; see index_file.h.
-std::string IndexPath(const std::string& path);
+// The file beside a chronicle's file that remembers its ids; see ids_file.h.
+std::string IdsPath(const std::string& path);
 
-}  // namespace holdfast::append
+}  // namespace holdfast::files
 
 #endif  // HOLDFAST_FILES_ROTATION_H_

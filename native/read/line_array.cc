@@ -28,17 +28,17 @@ bool IsBlank(std::string_view text) {
 
 }  // namespace
 
-std::string_view LineArray::Make(std::string_view lines, std::string_view separator, uint64_t most_line_bytes,
-                                 uint32_t* ends, size_t most_lines) {
+std::string_view LineArray::Make(std::string_view lines, std::string_view separator, uint64_t max_line_bytes,
+                                 uint32_t* ends, size_t max_lines) {
   if (lines.empty() || lines.back() != '\n') return {};
   // A line takes one byte at least, and with it come the separator and two commas.
-  const size_t most = lines.size() + most_lines * (1 + separator.size() + 2) + 2;
+  const size_t most = lines.size() + max_lines * (1 + separator.size() + 2) + 2;
   if (text_.size() < most) text_.resize(most);
   char* to = text_.data();
   *to++ = '[';
   size_t count = 0;
   for (std::string_view rest = lines; !rest.empty(); count++) {
-    if (count == most_lines) return {};
+    if (count == max_lines) return {};
     const std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(line.size() + 1);
     if (count > 0) {
@@ -46,7 +46,7 @@ std::string_view LineArray::Make(std::string_view lines, std::string_view separa
       to = Copy(to, separator);
       *to++ = ',';
     }
-    const bool is_plain = line.size() <= most_line_bytes && !IsBlank(line) && IsAscii(line);
+    const bool is_plain = line.size() <= max_line_bytes && !IsBlank(line) && IsAscii(line);
     to = Copy(to, is_plain ? line : "0");
     ends[count] = static_cast<uint32_t>(lines.size() - rest.size() - 1);
   }

@@ -17,11 +17,11 @@ namespace holdfast::read {
 
 class LineArray {
  public:
-  // `[line,separator,line,separator,line]`, valid until the next call, and of each line the place of its
-  // newline as `ends`. 0 stands for a line that is blank, longer than `most_line_bytes`, or not in ASCII.
-  // Empty where `lines` does not end in a newline, or holds more than `most_lines`.
-  std::string_view Make(std::string_view lines, std::string_view separator, uint64_t most_line_bytes,
-                        uint32_t* ends, size_t most_lines);
+  // `[line,separator,line,separator,line]`, valid until the next call, and of each line the offset of its
+  // newline as `ends`. 0 stands for a line that is blank, longer than `max_line_bytes`, or not in ASCII.
+  // Empty where `lines` does not end in a newline, or holds more than `max_lines`.
+  std::string_view Make(std::string_view lines, std::string_view separator, uint64_t max_line_bytes,
+                        uint32_t* ends, size_t max_lines);
 
  private:
   std::string text_;

@@ -28,12 +28,12 @@ void Require(bool holds) {
 
 // What is found is a part of the line, and an id is equal to itself.
 void FindId(std::string_view line) {
-  static const append::LineId line_id("eventId");
-  append::LineId::IsEvent(line);
-  const std::string_view id = line_id.Find(line);
+  static const dedupe::IdFinder id_finder("eventId");
+  dedupe::IdFinder::IsEvent(line);
+  const std::string_view id = id_finder.Find(line);
   Require(id.empty() || (id.data() >= line.data() && id.data() + id.size() <= line.data() + line.size()));
-  Require(append::LineId::Equal(id, id));
-  Require((line_id.FingerprintOf(id) == 0) == id.empty());
+  Require(dedupe::IdFinder::Equal(id, id));
+  Require((id_finder.FingerprintOf(id) == 0) == id.empty());
 }
 
 void WriteFile(const char* path, std::string_view bytes, size_t at = 0) {
@@ -48,12 +48,12 @@ void Load(size_t size) {
   os::File file;
   os::FileId id;
   Require(!os::File::OpenForAppend("chronicle", &file) && !file.Id(&id));
-  const append::LineId line_id("eventId");
-  append::KnownEvents known("chronicle", line_id, append::IdIndex::kAll, 1 << 20, false);
+  const dedupe::IdFinder id_finder("eventId");
+  dedupe::KnownEvents known("chronicle", id_finder, dedupe::RecentIds::kAll, 1 << 20, false);
   const os::Error error = known.Load(file, id, size);
   if (error) return;
   Require(known.end() <= size);
-  Require(!known.TakeUp(file, size, true));
+  Require(!known.CatchUp(file, size, dedupe::Tail::kIncludeUnfinished));
   std::string line;
   static_cast<void>(known.ReadLine(file, size / 2, &line));
   known.Save(file);
@@ -69,11 +69,11 @@ void LoadIds(std::string_view chronicle, size_t at, std::string_view damage) {
 }
 
 // Every newline is found, and nothing is written that is not there.
-void MakeLineArray(std::string_view lines, uint64_t most_line_bytes) {
+void MakeLineArray(std::string_view lines, uint64_t max_line_bytes) {
   static read::LineArray line_array;
   constexpr std::string_view kSeparator = "123456789";
   std::vector<uint32_t> ends(16);
-  const std::string_view text = line_array.Make(lines, kSeparator, most_line_bytes, ends.data(), ends.size());
+  const std::string_view text = line_array.Make(lines, kSeparator, max_line_bytes, ends.data(), ends.size());
   const auto count = static_cast<size_t>(std::count(lines.begin(), lines.end(), '\n'));
   Require(text.empty() == (count == 0 || lines.back() != '\n' || count > ends.size()));
   if (text.empty()) return;
@@ -83,7 +83,7 @@ void MakeLineArray(std::string_view lines, uint64_t most_line_bytes) {
     Require(lines[ends[i]] == '\n');
     const std::string_view line = lines.substr(begin, ends[i] - begin);
     const bool is_there =
-        line.size() <= most_line_bytes && line.find_first_not_of(" \t\r") != line.npos &&
+        line.size() <= max_line_bytes && line.find_first_not_of(" \t\r") != line.npos &&
         std::all_of(line.begin(), line.end(), [](char c) { return (static_cast<unsigned>(c) & 0x80) == 0; });
     Require(text.substr(at, is_there ? line.size() : 1) == (is_there ? line : "0"));
     at += is_there ? line.size() : 1;

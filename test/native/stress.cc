@@ -194,8 +194,8 @@ void Run(const std::string& directory, int rounds, unsigned pairs) {
   options.path = directory + "/chronicle";
   options.lock_timeout = kLong;
   options.id_key = "eventId";
-  options.window = append::IdIndex::kAll;
-  options.most_line_bytes = 1 << 20;
+  options.window = dedupe::RecentIds::kAll;
+  options.max_line_bytes = 1 << 20;
   Ledger ledger;
   for (unsigned seed = 1; seed <= pairs; seed++) {
     threads.emplace_back([&, seed] { LockAtRandom(directory, seed, rounds, &holders); });
