@@ -4,13 +4,12 @@
 
 export { type AtomicData, type WriteFileAtomicOptions, writeFileAtomic } from './atomic/write-file-atomic.js';
 export type { FilePath } from './base/arguments.js';
+export type { Durability } from './base/durability.js';
 export { HoldfastError, type HoldfastErrorCode } from './base/errors.js';
 export { type AppendOptions, Chronicle, openChronicle } from './chronicle/chronicle.js';
 export type {
   ChronicleOptions,
   Dedupe,
-  Durability,
-  OnCorrupt,
   ReadOptions,
   Rotate,
 } from './chronicle/options.js';
@@ -30,7 +29,7 @@ export {
   verifyChronicle,
   type WrongId,
 } from './engines/file/upkeep/verify.js';
-export type { CorruptLine, CorruptReason } from './event/corrupt-line.js';
+export type { CorruptLine, CorruptReason, OnCorrupt } from './event/corrupt-line.js';
 export type { JsonObject } from './event/line.js';
 export type { Schema, SchemaIssue, SchemaResult } from './event/schema.js';
 export type { Where } from './event/where.js';

@@ -5,9 +5,9 @@
 import { randomBytes } from 'node:crypto';
 import { constants, type Stats, unlinkSync } from 'node:fs';
 import { type FileHandle, open, stat, unlink } from 'node:fs/promises';
+import type { Durability } from '../base/durability.js';
 import { irregular, refused, replacementUnsynced } from '../base/errors.js';
 import { baseOf, directoryOf, followLinks } from '../base/paths.js';
-import type { Durability } from '../chronicle/options.js';
 import type { NativePath } from '../native/addon.js';
 import { replaceName, syncDirectory, syncFile } from './sync.js';
 

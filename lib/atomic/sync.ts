@@ -3,8 +3,8 @@
  * knows no F_FULLFSYNC) that take no thread of libuv's pool for as long as a disk takes; and renaming over an open file.
  */
 import type { FileHandle } from 'node:fs/promises';
+import type { Durability } from '../base/durability.js';
 import { isNativeError, systemError } from '../base/errors.js';
-import type { Durability } from '../chronicle/options.js';
 import { durabilities, type NativeError, type NativePath, native } from '../native/addon.js';
 
 /** Makes what was written to `file` durable. Rejects with the system's error; `path` is for its message. */

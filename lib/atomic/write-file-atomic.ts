@@ -12,9 +12,9 @@ import {
   type FilePath,
   toNativePath,
 } from '../base/arguments.js';
+import type { Durability } from '../base/durability.js';
 import { invalid, refused } from '../base/errors.js';
 import { directoryOf } from '../base/paths.js';
-import type { Durability } from '../chronicle/options.js';
 import { durabilities } from '../native/addon.js';
 import { type NewFile, replaceFile } from './replace-file.js';
 

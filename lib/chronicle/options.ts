@@ -9,17 +9,10 @@ import {
   checkTimeout,
   describe,
 } from '../base/arguments.js';
+import type { Durability } from '../base/durability.js';
 import { invalid } from '../base/errors.js';
-import type { CorruptLine } from '../event/corrupt-line.js';
+import type { OnCorrupt } from '../event/corrupt-line.js';
 import { checkSchema, type Schema } from '../event/schema.js';
-
-/**
- * What an acknowledged append survives. All of them survive the death of the process at any moment.
- * - `'data'`: a crash of the system and a power loss (fdatasync). On macOS fsync, which stops at the drive's cache.
- * - `'full'`: as `'data'`, through the drive's cache on macOS too (F_FULLFSYNC).
- * - `'none'`: neither; the system writes when it likes.
- */
-export type Durability = 'data' | 'full' | 'none';
 
 /**
  * Which events count as already written:
@@ -48,9 +41,6 @@ export interface Rotate {
   /** How many rotated files are kept; older ones are removed. Default: all. */
   keep?: number;
 }
-
-/** What to do with a line that is no event: warn (`process.emitWarning`), skip it, throw it, or call a function. */
-export type OnCorrupt = 'warn' | 'skip' | 'throw' | ((line: CorruptLine) => void);
 
 export interface ReadOptions {
   /** Default: `'warn'`. */

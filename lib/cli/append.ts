@@ -3,9 +3,10 @@
  */
 import { addAbortSignal } from 'node:stream';
 import { Command } from 'commander';
+import type { Durability } from '../base/durability.js';
 import { HoldfastError } from '../base/errors.js';
 import { type Chronicle, openChronicle } from '../chronicle/chronicle.js';
-import type { Dedupe, Durability } from '../chronicle/options.js';
+import type { Dedupe } from '../chronicle/options.js';
 import type { AppendResult } from '../engines/file/append/appender.js';
 import type { JsonObject } from '../event/line.js';
 import { exitCodeHelp, exitCodes } from './exit-codes.js';

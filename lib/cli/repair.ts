@@ -3,7 +3,7 @@
  */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import type { Durability } from '../chronicle/options.js';
+import type { Durability } from '../base/durability.js';
 import { type Repair, repairChronicle } from '../engines/file/upkeep/repair.js';
 import { details, summary } from './damage-report.js';
 import { exitCodeHelp } from './exit-codes.js';

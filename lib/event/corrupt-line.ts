@@ -2,7 +2,6 @@
  * Lines of a chronicle that are no event, and what becomes of them.
  */
 import { HoldfastError } from '../base/errors.js';
-import type { OnCorrupt } from '../chronicle/options.js';
 
 /**
  * - `'torn'`: the last line; it has no newline, and is not whole. A writer may be about to complete it.
@@ -23,6 +22,9 @@ export interface CorruptLine {
   readonly length: number;
   readonly reason: CorruptReason;
 }
+
+/** What to do with a line that is no event: warn (`process.emitWarning`), skip it, throw it, or call a function. */
+export type OnCorrupt = 'warn' | 'skip' | 'throw' | ((line: CorruptLine) => void);
 
 export function reportCorruptLine(line: CorruptLine, onCorrupt: OnCorrupt): void {
   if (onCorrupt === 'skip') return;

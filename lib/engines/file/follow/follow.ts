@@ -21,7 +21,7 @@ import { lock } from '../../../lock/lock.js';
 import type { NativePath } from '../../../native/addon.js';
 import { offsetOfLast } from '../lines/last-events.js';
 import type { Entry } from '../lines/line-batch.js';
-import { openForReading, refusing } from '../lines/open-file.js';
+import { openForReading, withIoErrors } from '../lines/open-file.js';
 import { rotatedFiles } from '../lines/rotated-files.js';
 import { scanBackwards, scanForwards } from '../lines/scanner.js';
 import { betweenDamage } from '../read/read.js';
@@ -238,7 +238,7 @@ class Follower {
       await this.#goBack(file);
       same = true;
       const range = { from: file.at, to: Number.MAX_SAFE_INTEGER, maxLineBytes, leaveUnfinished, filter };
-      for await (const batch of refusing(scanForwards(file.file, range), this.#path)) {
+      for await (const batch of withIoErrors(scanForwards(file.file, range), this.#path)) {
         // After the batch was read: in a file that was truncated meanwhile, no line need begin where it began.
         same = await this.#isSame(file);
         if (!same) break;
@@ -246,7 +246,7 @@ class Follower {
           if (Array.isArray(part)) yield { entries: part, file: file.file };
           else reportCorruptLine({ path: this.#path.toString(), ...part }, onCorrupt);
         }
-        setPlace(file, batch.end, batch.mark);
+        setPlace(file, batch.end, batch.mark.bytes);
         if (this.#stopped.aborted) return;
       }
     }
@@ -279,7 +279,7 @@ class Follower {
     const { maxLineBytes } = this.#settings;
     const range = { from: 0, to: Number.MAX_SAFE_INTEGER, maxLineBytes };
     let at = 0;
-    for await (const { begin, end, others } of refusing(scanForwards(old.file, range), this.#path)) {
+    for await (const { begin, end, others } of withIoErrors(scanForwards(old.file, range), this.#path)) {
       let from = begin;
       for (const { offset, length } of [
         ...others.filter(({ kind }) => kind === 'corrupt'),

@@ -7,6 +7,7 @@ import type { CorruptReason } from '../../../event/corrupt-line.js';
 import { isObject, type JsonObject, parseLine } from '../../../event/line.js';
 import { native } from '../../../native/addon.js';
 import type { LineFilter } from './line-filter.js';
+import { type Mark, markOf } from './mark.js';
 
 /** An event, and where it stands in the file. Reading goes on behind it at `offset + length`. */
 export interface Entry<T> {
@@ -36,12 +37,11 @@ export interface LineBatch {
   readonly begin: number;
   /** Where the first byte stands that is no more of them. */
   readonly end: number;
-  /** The last bytes of them, but a few: where these stand no more before `end`, the file has been truncated. */
-  readonly mark: Buffer;
+  /** At their end: tells later whether the file still has them. */
+  readonly mark: Mark;
 }
 
 const newline = 0x0a;
-const markBytes = 96;
 /** A string of more than 128 KiB gets pages of its own in V8's heap, which costs more than to parse it. */
 const textBytes = 64 * 1024;
 /** What stands between the lines that are parsed together; see native/read/line_array.h. */
@@ -60,8 +60,8 @@ export function parseLines(
   maxLineBytes: number,
   filter?: LineFilter,
 ): LineBatch {
-  const mark = Buffer.from(bytes.subarray(-markBytes));
-  const batch: LineBatch = { entries: [], others: [], begin: offset, end: offset + bytes.length, mark };
+  const end = offset + bytes.length;
+  const batch: LineBatch = { entries: [], others: [], begin: offset, end, mark: markOf(bytes, end) };
   for (let begin = 0; begin < bytes.length; ) {
     const end = endOfLinesWithin(bytes, begin, textBytes);
     const text = bytes.subarray(begin, end);
@@ -85,7 +85,8 @@ export function endOfLinesWithin(bytes: Buffer, begin: number, most: number): nu
 /** A line that is too long to be kept. */
 export function longLine(offset: number, length: number): LineBatch {
   const other: OtherLine = { kind: 'corrupt', reason: 'long', offset, length };
-  return { entries: [], others: [other], begin: offset, end: offset + length, mark: Buffer.alloc(0) };
+  const end = offset + length;
+  return { entries: [], others: [other], begin: offset, end, mark: { end, bytes: Buffer.alloc(0) } };
 }
 
 /** The same lines, the last one first. */

@@ -9,6 +9,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { endOfLinesWithin, type LineBatch, longLine, parseLines, reversed } from './line-batch.js';
 import type { LineFilter } from './line-filter.js';
+import { readAt } from './open-file.js';
 
 export interface ScanOptions {
   /** Only lines that begin at this offset or behind it. */
@@ -158,17 +159,6 @@ class ChunkReader {
     if (this.#buffer.length < this.length) this.#buffer = Buffer.allocUnsafeSlow(this.length);
     return readAt(this.#file, offset, this.#buffer.subarray(0, this.length));
   }
-}
-
-/** Fills `buffer` with what stands at `offset`; returns a part of it only where the file ends before. */
-async function readAt(file: FileHandle, offset: number, buffer: Buffer): Promise<Buffer> {
-  let filled = 0;
-  while (filled < buffer.length) {
-    const { bytesRead } = await file.read(buffer, filled, buffer.length - filled, offset + filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
-  }
-  return buffer.subarray(0, filled);
 }
 
 /** The one line from `begin` to `end`, or undefined where the file holds it no more. */

@@ -9,7 +9,7 @@ import { reportCorruptLine } from '../../../event/corrupt-line.js';
 import { checkWhere, type Where } from '../../../event/where.js';
 import type { NativePath } from '../../../native/addon.js';
 import type { Entry, LineBatch } from '../lines/line-batch.js';
-import { openForReading, refusing } from '../lines/open-file.js';
+import { openForReading, withIoErrors } from '../lines/open-file.js';
 import { scanBackwards, scanForwards } from '../lines/scanner.js';
 import { OneByOne } from './one-by-one.js';
 import { Sieve } from './read-filter.js';
@@ -52,7 +52,10 @@ export async function* readBatches<T extends object>(
     const { maxLineBytes, onCorrupt } = settings;
     const sieve = new Sieve(settings, selection);
     let left = limit;
-    for await (const batch of refusing(scan(file, { from, to, maxLineBytes, filter: sieve.filter }), path)) {
+    for await (const batch of withIoErrors(
+      scan(file, { from, to, maxLineBytes, filter: sieve.filter }),
+      path,
+    )) {
       const sifted = await sieve.sift(batch, reverse);
       for (const part of betweenDamage(sifted, reverse)) {
         if (!Array.isArray(part)) {

@@ -8,14 +8,14 @@
  */
 import { type FileHandle, stat } from 'node:fs/promises';
 import { replaceFile } from '../../../atomic/replace-file.js';
+import type { Durability } from '../../../base/durability.js';
 import { HoldfastError, refused } from '../../../base/errors.js';
-import type { Durability } from '../../../chronicle/options.js';
 import type { JsonObject } from '../../../event/line.js';
 import type { FileLock } from '../../../lock/file-lock.js';
 import { lock } from '../../../lock/lock.js';
 import type { NativePath } from '../../../native/addon.js';
 import type { Entry, LineBatch, OtherLine } from '../lines/line-batch.js';
-import { openForReading, refusing } from '../lines/open-file.js';
+import { openForReading, withIoErrors } from '../lines/open-file.js';
 import { scanForwards } from '../lines/scanner.js';
 
 export interface RewriteSettings {
@@ -145,7 +145,7 @@ class Rewriting {
       if (!last) await this.unlock();
       // A last line without newline may still be healed, or cut back, until nobody else can write.
       const range = { from: at, to: end, maxLineBytes, leaveUnfinished: !last };
-      for await (const scanned of refusing(scanForwards(this.#file, range), this.#path)) {
+      for await (const scanned of withIoErrors(scanForwards(this.#file, range), this.#path)) {
         signal?.throwIfAborted();
         const batch = upTo(end, scanned);
         for (const [from, to] of dropped(batch, selection)) {

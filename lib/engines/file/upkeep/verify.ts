@@ -17,7 +17,7 @@ import type { JsonObject } from '../../../event/line.js';
 import { lock } from '../../../lock/lock.js';
 import type { NativePath } from '../../../native/addon.js';
 import type { LineBatch } from '../lines/line-batch.js';
-import { openForReading, refusing } from '../lines/open-file.js';
+import { openForReading, withIoErrors } from '../lines/open-file.js';
 import { scanForwards } from '../lines/scanner.js';
 import { type Damage, DamageCount, mostListed } from './damage.js';
 import { FirstPlaces } from './first-offsets.js';
@@ -100,7 +100,7 @@ export async function verify(
     const total = await settledSize(file, path, settings, signal);
     const lines = new LineCount(path, ids ? settings.idKey : undefined);
     const range = { from: 0, to: total, maxLineBytes: settings.maxLineBytes };
-    for await (const batch of refusing(scanForwards(file, range), path)) {
+    for await (const batch of withIoErrors(scanForwards(file, range), path)) {
       signal?.throwIfAborted();
       lines.add(batch);
       onProgress?.({ done: Math.min(lines.bytes, total), total });
