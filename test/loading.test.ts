@@ -1,5 +1,6 @@
 /** The package loads by import and by require(), which give the same functions. */
 import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
@@ -33,4 +34,32 @@ it('twice in one process is one library: a lock taken through one excludes the o
     encoding: 'utf8',
   });
   expect(output).toBe('true null\n');
+});
+
+it('two copies in one process recognise the errors of each other', () => {
+  const copy = join(temporaryDirectory(), 'node_modules', 'holdfast');
+  mkdirSync(copy, { recursive: true });
+  for (const name of ['package.json', 'dist/lib'])
+    cpSync(join(root, name), join(copy, name), { recursive: true });
+  for (const name of ['build', 'prebuilds', 'node_modules']) symlinkSync(join(root, name), join(copy, name));
+  const code = `
+    const [one, other] = await Promise.all([import('holdfast'), import(process.argv[1])]);
+    const errorOf = ({ lockSync }) => { try { lockSync(''); } catch (error) { return error; } };
+    class Derived extends one.HoldfastError {}
+    console.log(
+      one.HoldfastError === other.HoldfastError,
+      errorOf(one) instanceof other.HoldfastError,
+      errorOf(other) instanceof one.HoldfastError,
+      new Derived('EIO', '') instanceof other.HoldfastError,
+      errorOf(one) instanceof Derived,
+      new Derived('EIO', '') instanceof Derived,
+      new Error() instanceof one.HoldfastError,
+      Object.keys(errorOf(one)).includes('holdfast.error'),
+    );`;
+  const output = execFileSync(
+    process.execPath,
+    ['--input-type=module', '-e', code, join(copy, 'dist/lib/index.js')],
+    { cwd: root, encoding: 'utf8' },
+  );
+  expect(output).toBe('false true true true false true false false\n');
 });

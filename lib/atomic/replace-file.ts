@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { constants, type Stats, unlinkSync } from 'node:fs';
 import { type FileHandle, open, stat, unlink } from 'node:fs/promises';
 import type { Durability } from '../base/durability.js';
-import { irregular, refused, replacementUnsynced } from '../base/errors.js';
+import { irregular, isMissing, replacementUnsynced, withIoErrors } from '../base/errors.js';
 import { baseOf, directoryOf, followLinks } from '../base/paths.js';
 import type { NativePath } from '../native/addon.js';
 import { replaceName, syncDirectory, syncFile } from './sync.js';
@@ -41,31 +41,28 @@ export async function replaceFile(
   { mode, durability, signal }: Replacement,
   fill: (file: NewFile) => Promise<void>,
 ): Promise<void> {
-  const refusing = <T>(call: Promise<T>) =>
-    call.catch((error: Error) => {
-      throw refused(error, path.toString());
-    });
-  const target = await refusing(followLinks(path));
-  const old = await refusing(statOf(target));
+  const io = <T>(call: Promise<T>) => withIoErrors(call, path);
+  const target = await io(followLinks(path));
+  const old = await io(statOf(target));
   const temporary = temporaryName(target);
   signal?.throwIfAborted();
   // Exclusive, and never through a link: in a directory that others can write to, nobody can plant this file. Until
   // it has its owner, nobody else can open it.
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
-  const file = await refusing(open(temporary, flags, old ? 0o600 : mode));
+  const file = await io(open(temporary, flags, old ? 0o600 : mode));
   removeAtExit(temporary);
   try {
     try {
-      if (old) await refusing(keepOwnerAndMode(file, old));
-      const sync = () => refusing(syncFile(file, durability, path));
-      await fill({ write: (bytes) => refusing(file.writeFile(bytes)), sync });
+      if (old) await io(keepOwnerAndMode(file, old));
+      const sync = () => io(syncFile(file, durability, path));
+      await fill({ write: (bytes) => io(file.writeFile(bytes)), sync });
       signal?.throwIfAborted();
       await sync();
     } finally {
-      await refusing(file.close());
+      await io(file.close());
     }
     signal?.throwIfAborted();
-    await refusing(replaceName(temporary, target));
+    await io(replaceName(temporary, target));
   } catch (error) {
     await unlink(temporary).catch(() => {});
     throw error;
@@ -87,7 +84,7 @@ async function statOf(path: NativePath): Promise<Stats | undefined> {
   try {
     stats = await stat(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
   if (stats.isFile()) return stats;

@@ -13,7 +13,7 @@ import {
   toNativePath,
 } from '../base/arguments.js';
 import type { Durability } from '../base/durability.js';
-import { invalid, refused } from '../base/errors.js';
+import { invalid, withIoErrors } from '../base/errors.js';
 import { directoryOf } from '../base/paths.js';
 import { durabilities } from '../native/addon.js';
 import { type NewFile, replaceFile } from './replace-file.js';
@@ -76,9 +76,7 @@ export async function writeFileAtomic(
     await before?.catch(() => {});
     signal?.throwIfAborted();
     if (parents) {
-      await mkdir(directoryOf(nativePath), { recursive: true }).catch((error: Error) => {
-        throw refused(error, nativePath.toString());
-      });
+      await withIoErrors(mkdir(directoryOf(nativePath), { recursive: true }), nativePath);
     }
     await replaceFile(nativePath, replacement, (file) => writePieces(pieces, file));
   })();

@@ -9,7 +9,7 @@ import type { NativeError } from '../native/addon.js';
 /**
  * - `ELOCK_TIMEOUT`: the lock was not free in time. Nothing was written.
  * - `EVALIDATION`: an argument is wrong; {@link HoldfastError.field} names it. Nothing was written.
- * - `EIO`: the file system refused something; `cause` is the system's error, with its own code.
+ * - `EIO`: the file system failed a call; `cause` is the system's error, with its own code.
  * - `ECONFLICT`: the file did not end where `ifEnd` said; {@link HoldfastError.end} is where it ends. Nothing was written.
  * - `ECLOSED`: the chronicle was closed before the call, or the lock is not held.
  */
@@ -24,7 +24,26 @@ interface Details {
   end?: number;
 }
 
+/** The same symbol in every copy of the package. */
+const brand = Symbol.for('holdfast.error');
+
+/**
+ * `instanceof` recognises the errors of every copy of the package that is loaded: one process may hold two versions,
+ * and a test runner may load the same version twice.
+ */
 export class HoldfastError extends Error {
+  static {
+    Object.defineProperty(HoldfastError.prototype, brand, { value: true });
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    // A class that extends this one recognises its own instances only.
+    // biome-ignore lint/complexity/noThisInStatic: the class on the right of `instanceof`, which may be a derived one
+    const derived = this === HoldfastError ? undefined : this;
+    if (derived) return Function.prototype[Symbol.hasInstance].call(derived, value);
+    return typeof value === 'object' && value !== null && brand in value;
+  }
+
   override readonly name = 'HoldfastError';
   readonly code: HoldfastErrorCode;
   /** `EVALIDATION`: the argument or option that is wrong. */
@@ -85,9 +104,36 @@ function codeOf(errno: number): string {
   return found?.[0] ?? `E${errno}`;
 }
 
-/** What the file system refused, as `EIO` with the system's error as its cause. */
-export function refused(cause: Error, path: string): HoldfastError {
-  return new HoldfastError('EIO', cause.message, { cause, path });
+/** A failure of the file system, as `EIO` with the system's error as its cause. */
+export function ioError(cause: unknown, path: string | Buffer): HoldfastError {
+  return new HoldfastError('EIO', (cause as Error).message, { cause, path: path.toString() });
+}
+
+/** What `call` resolves to; if it rejects with an error of the system, rejects with {@link ioError}. */
+export async function withIoErrors<T>(call: Promise<T>, path: string | Buffer): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    throw error instanceof HoldfastError ? error : ioError(error, path);
+  }
+}
+
+/** As {@link withIoErrors}, for what is read piece by piece. */
+export async function* eachWithIoErrors<T>(
+  pieces: AsyncIterable<T>,
+  path: string | Buffer,
+): AsyncGenerator<T> {
+  try {
+    yield* pieces;
+  } catch (error) {
+    throw error instanceof HoldfastError ? error : ioError(error, path);
+  }
+}
+
+/** True for the error of a file or directory that does not exist: the system's own, or the `EIO` that it caused. */
+export function isMissing(error: unknown): boolean {
+  const system = error instanceof HoldfastError ? error.cause : error;
+  return (system as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
 }
 
 /** A path that names no regular file: a directory, a FIFO, a device. */

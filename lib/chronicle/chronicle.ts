@@ -4,7 +4,7 @@
 import { realpath } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { checkInteger, checkOptions, describe, type FilePath, toNativePath } from '../base/arguments.js';
-import { HoldfastError, invalid, refused } from '../base/errors.js';
+import { HoldfastError, invalid, ioError, isMissing } from '../base/errors.js';
 import { Appender, type AppendResult } from '../engines/file/append/appender.js';
 import { type FollowOptions, followEntries } from '../engines/file/follow/follow.js';
 import type { Entry } from '../engines/file/lines/line-batch.js';
@@ -21,7 +21,7 @@ import { type Repair, type RepairOptions, repair } from '../engines/file/upkeep/
 import { type Verification, type VerifyOptions, verify } from '../engines/file/upkeep/verify.js';
 import { type EventLine, toEventLine } from '../event/event-id.js';
 import type { JsonObject } from '../event/line.js';
-import { refuseToWait, type Schema, validate } from '../event/schema.js';
+import { assertSynchronous, type Schema, validate } from '../event/schema.js';
 import type { NativePath } from '../native/addon.js';
 import { type ChronicleOptions, checkChronicleOptions, type Settings } from './options.js';
 import type { ChronicleStats } from './stats.js';
@@ -74,8 +74,8 @@ async function realPath(path: NativePath): Promise<NativePath | undefined> {
     const bytes = await realpath(path, { encoding: 'buffer' });
     return typeof path === 'string' ? bytes.toString() : bytes;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw refused(error as Error, path.toString());
+    if (isMissing(error)) return undefined;
+    throw ioError(error, path);
   }
 }
 
@@ -144,7 +144,7 @@ export class Chronicle<T extends object = JsonObject> {
     const line = this.#toLine(event, 'event');
     const ifEnd = this.#checkIfEnd(options);
     this.#checkOpen();
-    refuseToWait(line);
+    assertSynchronous(line);
     return this.#appender.appendSync(line, ifEnd);
   }
 

@@ -89,7 +89,7 @@ async function run(file: string, options: Options): Promise<void> {
     await chronicle.close();
     if (options.verbose) input.say();
   }
-  if (input.refused > 0) process.exitCode = exitCodes.failed;
+  if (input.rejected > 0) process.exitCode = exitCodes.failed;
 }
 
 class Input {
@@ -97,7 +97,7 @@ class Input {
   readonly #json: boolean;
   #appended = 0;
   #duplicates = 0;
-  refused = 0;
+  rejected = 0;
 
   constructor(chronicle: Chronicle, json: boolean) {
     this.#chronicle = chronicle;
@@ -115,8 +115,8 @@ class Input {
       results = await this.#chronicle.appendMany(events.map(({ event }) => event));
     } catch (error) {
       if (error instanceof HoldfastError && error.code === 'EVALIDATION') {
-        if (lines.length === 1) return this.#refuse(lines[0]?.number ?? 0, error);
-        // One that is refused takes the others of its batch with it, so nothing is written yet.
+        if (lines.length === 1) return this.#reject(lines[0]?.number ?? 0, error);
+        // An invalid one takes the others of its batch with it, so nothing is written yet.
         for (const line of lines) await this.append([line]);
         return;
       }
@@ -125,14 +125,14 @@ class Input {
       throw error;
     }
     for (const { number, event } of parsed) {
-      if (event instanceof Error) await this.#refuse(number, event);
+      if (event instanceof Error) await this.#reject(number, event);
       else if (event) await this.#acknowledge(number, results.shift() as AppendResult);
     }
   }
 
   say(): void {
-    const refused = this.refused === 0 ? '' : `, ${counted(this.refused, 'line')} refused`;
-    say(`${counted(this.#appended, 'event')} appended, ${counted(this.#duplicates, 'duplicate')}${refused}`);
+    const rejected = this.rejected === 0 ? '' : `, ${counted(this.rejected, 'line')} refused`;
+    say(`${counted(this.#appended, 'event')} appended, ${counted(this.#duplicates, 'duplicate')}${rejected}`);
   }
 
   async #acknowledge(line: number, result: AppendResult): Promise<void> {
@@ -141,8 +141,8 @@ class Input {
     if (this.#json) await printJson({ line, ...result });
   }
 
-  async #refuse(line: number, { message }: Error): Promise<void> {
-    this.refused++;
+  async #reject(line: number, { message }: Error): Promise<void> {
+    this.rejected++;
     const error = message.replace('events[0]', 'event');
     say(`line ${line}: ${error}`);
     if (this.#json) await printJson({ line, error });

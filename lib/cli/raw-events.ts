@@ -3,9 +3,9 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { eachWithIoErrors } from '../base/errors.js';
 import { checkReadOptions, type ReadSettings } from '../chronicle/options.js';
 import type { Entry } from '../engines/file/lines/line-batch.js';
-import { withIoErrors } from '../engines/file/lines/open-file.js';
 import { scanForwards } from '../engines/file/lines/scanner.js';
 import { betweenDamage } from '../engines/file/read/read.js';
 import type { CorruptLine } from '../event/corrupt-line.js';
@@ -56,7 +56,7 @@ export async function printRange(
 ): Promise<void> {
   const scanned = scanForwards(file, { ...range, maxLineBytes: rawSettings.maxLineBytes });
   let left = limit;
-  for await (const batch of withIoErrors(scanned, path)) {
+  for await (const batch of eachWithIoErrors(scanned, path)) {
     for (const part of betweenDamage(batch, false)) {
       if (!Array.isArray(part)) {
         reportDamage({ path: resolve(path), ...part });

@@ -4,7 +4,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { Command } from 'commander';
 import { toNativePath } from '../base/arguments.js';
-import { refused } from '../base/errors.js';
+import { ioError, isMissing } from '../base/errors.js';
 import { openForReading } from '../engines/file/lines/open-file.js';
 import { rotatedFiles } from '../engines/file/lines/rotated-files.js';
 import { scanBackwards } from '../engines/file/lines/scanner.js';
@@ -90,7 +90,7 @@ async function factsOf(path: NativePath, idKey: string): Promise<FileFacts> {
     }
     return facts;
   } catch (error) {
-    throw refused(error as Error, path.toString());
+    throw ioError(error, path);
   } finally {
     await file.close();
   }
@@ -101,7 +101,7 @@ async function sizeOf(path: NativePath): Promise<number> {
   try {
     return (await stat(path)).size;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    if (isMissing(error)) return 0;
     throw error;
   }
 }

@@ -9,7 +9,7 @@ import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkOptions, type FilePath, toNativePath } from '../base/arguments.js';
-import { HoldfastError, invalid } from '../base/errors.js';
+import { HoldfastError, invalid, isMissing } from '../base/errors.js';
 import type { FileLock } from '../lock/file-lock.js';
 import { lock as acquire, tryLock, tryLockSync } from '../lock/lock.js';
 import { lookAt, removeStale, staleAfter } from './old-style-lock.js';
@@ -164,7 +164,7 @@ function isLocked(path: string, stale: number | undefined): boolean {
     held?.releaseSync();
     return held === null;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    if (isMissing(error)) return false;
     if (isOldStyleLock(error)) return lookAt(path, staleAfter(stale)) === 'fresh';
     throw error;
   }

@@ -2,7 +2,7 @@
  * `holdfast/sage-chronicle`: the functions of @sage/chronicle, on top of holdfast's chronicle.
  */
 import { checkInteger, checkOptions, checkTimeout, describe, toNativePath } from '../base/arguments.js';
-import { HoldfastError, invalid, refused } from '../base/errors.js';
+import { HoldfastError, invalid, ioError, isMissing } from '../base/errors.js';
 import { openChronicle } from '../chronicle/chronicle.js';
 import { type ChronicleOptions, checkChronicleOptions } from '../chronicle/options.js';
 import type { AppendResult } from '../engines/file/append/appender.js';
@@ -208,7 +208,7 @@ export async function acquireLock(
       return await lock(path, { timeout, create: false });
     } catch (error) {
       if (error instanceof HoldfastError) throw error;
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw refused(error as Error, path);
+      if (!isMissing(error)) throw ioError(error, path);
     }
     // The file and its directories are made as by the first append (C9).
     await (await openChronicle(path)).close();

@@ -44,28 +44,28 @@ export function checkSchema(schema: unknown): Schema | undefined {
 export function validate(text: string, field: string, schema: Schema): Promise<void> | undefined {
   const result = schema['~standard'].validate(JSON.parse(text));
   if (!isPromise(result)) {
-    refuse(result, field);
+    assertValid(result, field);
     return undefined;
   }
-  const validation = result.then((settled) => refuse(settled, field));
+  const validation = result.then((settled) => assertValid(settled, field));
   validation.catch(() => {}); // whoever appends the event sees it
   return validation;
 }
 
-/** For those who block. */
-export function refuseToWait({ validation }: { readonly validation?: Promise<void> }): void {
+/** For appendSync: throws if the validator answered with a promise. */
+export function assertSynchronous({ validation }: { readonly validation?: Promise<void> }): void {
   if (validation)
     throw invalid('schema', 'its validator answers with a promise, which appendSync cannot wait for');
 }
 
-/** For each event, whether the schema refuses it. */
-export async function refuses(events: readonly object[], schema: Schema): Promise<boolean[]> {
+/** For each event, whether it fails the schema. */
+export async function areInvalid(events: readonly object[], schema: Schema): Promise<boolean[]> {
   const results = events.map((event) => schema['~standard'].validate(event));
   const settled = results.some(isPromise) ? await Promise.all(results) : (results as SchemaResult[]);
   return settled.map(({ issues }) => issues !== undefined);
 }
 
-function refuse({ issues }: SchemaResult, field: string): void {
+function assertValid({ issues }: SchemaResult, field: string): void {
   if (issues === undefined) return;
   const [first] = issues;
   const path = (first?.path ?? []).map((segment) =>

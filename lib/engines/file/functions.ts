@@ -3,6 +3,7 @@
  * open chronicle, and so one batch; it is closed when nobody has used it for a while.
  */
 import { checkOptions, type FilePath, toNativePath } from '../../base/arguments.js';
+import { isMissing } from '../../base/errors.js';
 import { type Chronicle, openChronicle, toLine } from '../../chronicle/chronicle.js';
 import {
   type ChronicleOptions,
@@ -78,8 +79,7 @@ export async function orMissing<T>(read: () => Promise<T>): Promise<T | undefine
   try {
     return await read();
   } catch (error) {
-    const { cause } = error as { cause?: NodeJS.ErrnoException };
-    if (cause?.code === 'ENOENT') return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }

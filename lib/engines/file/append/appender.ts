@@ -6,10 +6,10 @@
 import {
   conflict,
   HoldfastError,
+  ioError,
   lockTimeout,
   outcomeUnknown,
   poisoned,
-  refused,
   systemError,
 } from '../../../base/errors.js';
 import type { Settings } from '../../../chronicle/options.js';
@@ -292,7 +292,7 @@ export class Appender {
       return;
     }
     if (this.#opened) {
-      this.#opened(details?.error && this.#refused(details));
+      this.#opened(details?.error && this.#ioError(details));
       this.#opened = undefined;
       return;
     }
@@ -403,7 +403,7 @@ export class Appender {
       return lockTimeout(this.#name, 'exclusive', waited / 1e6, holders);
     }
     if (status === writerStatus.poisoned && this.#broken) return this.#broken;
-    if (status !== writerStatus.unknown) return this.#refused(details);
+    if (status !== writerStatus.unknown) return this.#ioError(details);
     this.#broken ??= poisoned(this.#systemError(details), this.#name);
     return outcomeUnknown(this.#systemError(details), this.#name);
   }
@@ -415,8 +415,8 @@ export class Appender {
     );
   }
 
-  #refused(details: WriterDetails | undefined): HoldfastError {
-    return refused(this.#systemError(details), this.#name);
+  #ioError(details: WriterDetails | undefined): HoldfastError {
+    return ioError(this.#systemError(details), this.#name);
   }
 }
 

@@ -11,7 +11,7 @@ import {
   type FilePath,
   toNativePath,
 } from '../../../base/arguments.js';
-import { refused } from '../../../base/errors.js';
+import { eachWithIoErrors, ioError, isMissing, withIoErrors } from '../../../base/errors.js';
 import { directoryOf } from '../../../base/paths.js';
 import { checkReadOptions, type ReadOptions, type ReadSettings } from '../../../chronicle/options.js';
 import { reportCorruptLine } from '../../../event/corrupt-line.js';
@@ -21,7 +21,7 @@ import { lock } from '../../../lock/lock.js';
 import type { NativePath } from '../../../native/addon.js';
 import { offsetOfLast } from '../lines/last-events.js';
 import type { Entry } from '../lines/line-batch.js';
-import { openForReading, withIoErrors } from '../lines/open-file.js';
+import { openForReading } from '../lines/open-file.js';
 import { rotatedFiles } from '../lines/rotated-files.js';
 import { scanBackwards, scanForwards } from '../lines/scanner.js';
 import { betweenDamage } from '../read/read.js';
@@ -183,7 +183,7 @@ class Follower {
   async *batches(start: Start): AsyncGenerator<FollowedEntries> {
     this.#lastRotated = (await rotatedFiles(this.#path)).at(-1) ?? this.#lastRotated;
     this.#current = await this.#openFile(this.#path);
-    if (this.#current) await this.#refusing(begin(this.#current, start, this.#settings.maxLineBytes));
+    if (this.#current) await this.#withIoErrors(begin(this.#current, start, this.#settings.maxLineBytes));
     while (!this.#stopped.aborted) {
       const file = this.#current;
       if (file) {
@@ -224,7 +224,7 @@ class Follower {
     if (file) {
       if (current && own === -1 && between.length === 0) {
         const at = await this.#continuation(file, current);
-        setPlace(current, at, await this.#refusing(bytesBefore(current.file, at)));
+        setPlace(current, at, await this.#withIoErrors(bytesBefore(current.file, at)));
       }
       await this.#closeFile(file);
     }
@@ -238,7 +238,7 @@ class Follower {
       await this.#goBack(file);
       same = true;
       const range = { from: file.at, to: Number.MAX_SAFE_INTEGER, maxLineBytes, leaveUnfinished, filter };
-      for await (const batch of withIoErrors(scanForwards(file.file, range), this.#path)) {
+      for await (const batch of eachWithIoErrors(scanForwards(file.file, range), this.#path)) {
         // After the batch was read: in a file that was truncated meanwhile, no line need begin where it began.
         same = await this.#isSame(file);
         if (!same) break;
@@ -255,9 +255,9 @@ class Follower {
   /** False where the file was truncated before the place where reading goes on, whatever was written since. */
   async #isSame({ file, at, marks }: OpenFile): Promise<boolean> {
     const mark = marks.at(-1)?.bytes ?? Buffer.alloc(0);
-    const now = await this.#refusing(bytesAt(file, at - mark.length, mark.length));
+    const now = await this.#withIoErrors(bytesAt(file, at - mark.length, mark.length));
     if (!now.equals(mark)) return false;
-    return mark.length > 0 || (await this.#refusing(file.stat())).size >= at;
+    return mark.length > 0 || (await this.#withIoErrors(file.stat())).size >= at;
   }
 
   /**
@@ -279,14 +279,14 @@ class Follower {
     const { maxLineBytes } = this.#settings;
     const range = { from: 0, to: Number.MAX_SAFE_INTEGER, maxLineBytes };
     let at = 0;
-    for await (const { begin, end, others } of withIoErrors(scanForwards(old.file, range), this.#path)) {
+    for await (const { begin, end, others } of eachWithIoErrors(scanForwards(old.file, range), this.#path)) {
       let from = begin;
       for (const { offset, length } of [
         ...others.filter(({ kind }) => kind === 'corrupt'),
         { offset: end, length: 0 },
       ]) {
         const same = offset - from;
-        const [before, now] = await this.#refusing(
+        const [before, now] = await this.#withIoErrors(
           Promise.all([bytesAt(old.file, from, same), bytesAt(current.file, at, same)]),
         );
         if (!before.equals(now)) return 0;
@@ -315,8 +315,8 @@ class Follower {
     try {
       return idFrom(await stat(path, { bigint: true }));
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw refused(error as Error, path.toString());
+      if (isMissing(error)) return undefined;
+      throw ioError(error, path);
     }
   }
 
@@ -325,11 +325,11 @@ class Follower {
     try {
       file = await openForReading(path);
     } catch (error) {
-      if (((error as Error).cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      if (isMissing(error)) return undefined;
       throw error;
     }
     this.#opened.add(file);
-    const stats = await this.#refusing(file.stat({ bigint: true }));
+    const stats = await this.#withIoErrors(file.stat({ bigint: true }));
     return { file, id: idFrom(stats), size: Number(stats.size), at: 0, marks: [] };
   }
 
@@ -338,12 +338,8 @@ class Follower {
     await file.close();
   }
 
-  async #refusing<T>(call: Promise<T>): Promise<T> {
-    try {
-      return await call;
-    } catch (error) {
-      throw refused(error as Error, this.#path.toString());
-    }
+  #withIoErrors<T>(call: Promise<T>): Promise<T> {
+    return withIoErrors(call, this.#path);
   }
 }
 

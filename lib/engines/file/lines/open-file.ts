@@ -1,8 +1,8 @@
 /**
- * Opening a file for reading, reading exact ranges of it, and the errors of the file system meanwhile.
+ * Opening a file for reading, and reading exact ranges of it.
  */
 import { constants, type FileHandle, open } from 'node:fs/promises';
-import { irregular, refused } from '../../../base/errors.js';
+import { ioError, irregular } from '../../../base/errors.js';
 import type { NativePath } from '../../../native/addon.js';
 
 /** Opens a file for reading. Refuses anything but a regular file, as appending does. The caller closes it. */
@@ -17,7 +17,7 @@ export async function openForReading(path: NativePath): Promise<FileHandle> {
     return file;
   } catch (error) {
     await file?.close().catch(() => {}); // the first error is the one to report
-    throw refused(error as Error, name);
+    throw ioError(error, name);
   }
 }
 
@@ -33,13 +33,4 @@ export async function readAt(file: FileHandle, offset: number, buffer: Buffer): 
     filled += bytesRead;
   }
   return buffer.subarray(0, filled);
-}
-
-/** The same lines; an error of the file system while they are read (a bad sector) becomes `EIO`. */
-export async function* withIoErrors<T>(lines: AsyncGenerator<T>, path: NativePath): AsyncGenerator<T> {
-  try {
-    yield* lines;
-  } catch (error) {
-    throw refused(error as Error, path.toString());
-  }
 }

@@ -3,7 +3,7 @@
  * `orders.ndjson.20261124T215247.123Z`. Their names sort in order of time. Nobody writes to them any more.
  */
 import { readdir } from 'node:fs/promises';
-import { refused } from '../../../base/errors.js';
+import { ioError, isMissing } from '../../../base/errors.js';
 import { baseOf, directoryOf, followLinks } from '../../../base/paths.js';
 import type { NativePath } from '../../../native/addon.js';
 
@@ -18,8 +18,8 @@ export async function rotatedFiles(path: NativePath): Promise<Buffer[]> {
   try {
     names = await readdir(directory, { encoding: 'buffer' });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw refused(error as Error, path.toString());
+    if (isMissing(error)) return [];
+    throw ioError(error, path);
   }
   return names
     .filter(

@@ -4,7 +4,7 @@
  */
 
 import type { ReadSettings } from '../../../chronicle/options.js';
-import { refuses, type Schema } from '../../../event/schema.js';
+import { areInvalid, type Schema } from '../../../event/schema.js';
 import type { Selection } from '../../../event/where.js';
 import type { Entry, LineBatch, OtherLine } from '../lines/line-batch.js';
 import { LineFilter } from '../lines/line-filter.js';
@@ -33,15 +33,15 @@ export class Sieve {
   }
 
   async #validate(batch: LineBatch, schema: Schema, reverse: boolean): Promise<LineBatch> {
-    const refused = await refuses(
+    const invalid = await areInvalid(
       batch.entries.map(({ event }) => event),
       schema,
     );
-    const failed = batch.entries.filter((_, index) => refused[index]);
+    const failed = batch.entries.filter((_, index) => invalid[index]);
     if (failed.length === 0) return batch;
     const others = [...batch.others, ...failed.map(toCorrupt)];
     others.sort((a, b) => (reverse ? b.offset - a.offset : a.offset - b.offset));
-    return { ...batch, entries: batch.entries.filter((_, index) => !refused[index]), others };
+    return { ...batch, entries: batch.entries.filter((_, index) => !invalid[index]), others };
   }
 }
 

@@ -3,13 +3,13 @@
  */
 import { Readable } from 'node:stream';
 import { checkBoolean, checkInteger, checkOptions, describe } from '../../../base/arguments.js';
-import { invalid } from '../../../base/errors.js';
+import { eachWithIoErrors, invalid } from '../../../base/errors.js';
 import type { ReadSettings } from '../../../chronicle/options.js';
 import { reportCorruptLine } from '../../../event/corrupt-line.js';
 import { checkWhere, type Where } from '../../../event/where.js';
 import type { NativePath } from '../../../native/addon.js';
 import type { Entry, LineBatch } from '../lines/line-batch.js';
-import { openForReading, withIoErrors } from '../lines/open-file.js';
+import { openForReading } from '../lines/open-file.js';
 import { scanBackwards, scanForwards } from '../lines/scanner.js';
 import { OneByOne } from './one-by-one.js';
 import { Sieve } from './read-filter.js';
@@ -52,7 +52,7 @@ export async function* readBatches<T extends object>(
     const { maxLineBytes, onCorrupt } = settings;
     const sieve = new Sieve(settings, selection);
     let left = limit;
-    for await (const batch of withIoErrors(
+    for await (const batch of eachWithIoErrors(
       scan(file, { from, to, maxLineBytes, filter: sieve.filter }),
       path,
     )) {

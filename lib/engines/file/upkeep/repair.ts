@@ -7,7 +7,7 @@ import { constants as osConstants } from 'node:os';
 import { keepOwnerAndMode } from '../../../atomic/replace-file.js';
 import { syncDirectory, syncFile } from '../../../atomic/sync.js';
 import { checkOptions, checkSignal, type FilePath, toNativePath } from '../../../base/arguments.js';
-import { HoldfastError, irregular, refused, systemError } from '../../../base/errors.js';
+import { HoldfastError, ioError, irregular, systemError, withIoErrors } from '../../../base/errors.js';
 import { followLinks, withSuffix } from '../../../base/paths.js';
 import { type ChronicleOptions, checkChronicleOptions, type Settings } from '../../../chronicle/options.js';
 import type { FileLock } from '../../../lock/file-lock.js';
@@ -137,7 +137,7 @@ class DamagedFile {
       await held?.release();
       await file?.close();
       if (error instanceof HoldfastError || signal?.aborted) throw error;
-      throw refused(error as Error, path.toString());
+      throw ioError(error, path);
     }
   }
 
@@ -150,7 +150,7 @@ class DamagedFile {
   }
 
   async append(bytes: Uint8Array): Promise<void> {
-    await this.#refusing(this.#file.writeFile(bytes));
+    await this.#withIoErrors(this.#file.writeFile(bytes));
     this.#lastByte = bytes.at(-1) ?? this.#lastByte;
   }
 
@@ -158,29 +158,25 @@ class DamagedFile {
   async finish(durability: Settings['durability']): Promise<void> {
     // A torn tail: what a later repair appends must begin a line of its own.
     if (this.#lastByte !== newline) await this.append(Buffer.from('\n'));
-    await this.#refusing(syncFile(this.#file, durability, this.#nativePath));
-    if (durability !== 'none') await this.#refusing(syncDirectory(this.#nativePath, this.#start === 0));
+    await this.#withIoErrors(syncFile(this.#file, durability, this.#nativePath));
+    if (durability !== 'none') await this.#withIoErrors(syncDirectory(this.#nativePath, this.#start === 0));
   }
 
   /** Takes back what was appended. */
   async undo(): Promise<void> {
-    await this.#refusing(this.#file.truncate(this.#start));
+    await this.#withIoErrors(this.#file.truncate(this.#start));
     this.#lastByte = newline;
   }
 
   /** A file with nothing in it is removed. */
   async close(): Promise<void> {
-    const { size } = await this.#refusing(this.#file.stat());
+    const { size } = await this.#withIoErrors(this.#file.stat());
     await this.#lock.release({ remove: size === 0 });
     await this.#file.close();
   }
 
-  async #refusing<T>(call: Promise<T>): Promise<T> {
-    try {
-      return await call;
-    } catch (error) {
-      throw refused(error as Error, this.path);
-    }
+  #withIoErrors<T>(call: Promise<T>): Promise<T> {
+    return withIoErrors(call, this.path);
   }
 }
 

@@ -9,13 +9,13 @@
 import { type FileHandle, stat } from 'node:fs/promises';
 import { replaceFile } from '../../../atomic/replace-file.js';
 import type { Durability } from '../../../base/durability.js';
-import { HoldfastError, refused } from '../../../base/errors.js';
+import { eachWithIoErrors, HoldfastError, ioError, isMissing, withIoErrors } from '../../../base/errors.js';
 import type { JsonObject } from '../../../event/line.js';
 import type { FileLock } from '../../../lock/file-lock.js';
 import { lock } from '../../../lock/lock.js';
 import type { NativePath } from '../../../native/addon.js';
 import type { Entry, LineBatch, OtherLine } from '../lines/line-batch.js';
-import { openForReading, withIoErrors } from '../lines/open-file.js';
+import { openForReading } from '../lines/open-file.js';
 import { scanForwards } from '../lines/scanner.js';
 
 export interface RewriteSettings {
@@ -145,7 +145,7 @@ class Rewriting {
       if (!last) await this.unlock();
       // A last line without newline may still be healed, or cut back, until nobody else can write.
       const range = { from: at, to: end, maxLineBytes, leaveUnfinished: !last };
-      for await (const scanned of withIoErrors(scanForwards(this.#file, range), this.#path)) {
+      for await (const scanned of eachWithIoErrors(scanForwards(this.#file, range), this.#path)) {
         signal?.throwIfAborted();
         const batch = upTo(end, scanned);
         for (const [from, to] of dropped(batch, selection)) {
@@ -169,12 +169,12 @@ class Rewriting {
       this.#lock = await lock(this.#path, { timeout, create: false, ...(signal && { signal }) });
     } catch (error) {
       if (error instanceof HoldfastError || signal?.aborted) throw error;
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw changed;
-      throw refused(error as Error, this.#path.toString());
+      if (isMissing(error)) throw changed;
+      throw ioError(error, this.#path);
     }
     // The lock is on the file that the path names now. Is that the one which is open here?
-    const named = await this.#refusing(stat(this.#path, { bigint: true }));
-    const { dev, ino, size } = await this.#refusing(this.#file.stat({ bigint: true }));
+    const named = await this.#withIoErrors(stat(this.#path, { bigint: true }));
+    const { dev, ino, size } = await this.#withIoErrors(this.#file.stat({ bigint: true }));
     if (dev !== named.dev || ino !== named.ino) throw changed;
     const end = Number(size);
     const mark = this.#mark;
@@ -198,7 +198,7 @@ class Rewriting {
   async #read(offset: number, length: number): Promise<Buffer> {
     const buffer = Buffer.allocUnsafe(length);
     for (let filled = 0; filled < length; ) {
-      const { bytesRead } = await this.#refusing(
+      const { bytesRead } = await this.#withIoErrors(
         this.#file.read(buffer, filled, length - filled, offset + filled),
       );
       if (bytesRead === 0) throw changed;
@@ -207,12 +207,8 @@ class Rewriting {
     return buffer;
   }
 
-  async #refusing<T>(call: Promise<T>): Promise<T> {
-    try {
-      return await call;
-    } catch (error) {
-      throw refused(error as Error, this.#path.toString());
-    }
+  #withIoErrors<T>(call: Promise<T>): Promise<T> {
+    return withIoErrors(call, this.#path);
   }
 }
 

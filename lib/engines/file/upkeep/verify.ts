@@ -10,14 +10,14 @@ import {
   type FilePath,
   toNativePath,
 } from '../../../base/arguments.js';
-import { HoldfastError, invalid, refused } from '../../../base/errors.js';
+import { eachWithIoErrors, HoldfastError, invalid, ioError, isMissing } from '../../../base/errors.js';
 import { type ChronicleOptions, checkChronicleOptions, type Settings } from '../../../chronicle/options.js';
 import { computedId, idOf, looksComputed } from '../../../event/event-id.js';
 import type { JsonObject } from '../../../event/line.js';
 import { lock } from '../../../lock/lock.js';
 import type { NativePath } from '../../../native/addon.js';
 import type { LineBatch } from '../lines/line-batch.js';
-import { openForReading, withIoErrors } from '../lines/open-file.js';
+import { openForReading } from '../lines/open-file.js';
 import { scanForwards } from '../lines/scanner.js';
 import { type Damage, DamageCount, mostListed } from './damage.js';
 import { FirstPlaces } from './first-offsets.js';
@@ -100,7 +100,7 @@ export async function verify(
     const total = await settledSize(file, path, settings, signal);
     const lines = new LineCount(path, ids ? settings.idKey : undefined);
     const range = { from: 0, to: total, maxLineBytes: settings.maxLineBytes };
-    for await (const batch of withIoErrors(scanForwards(file, range), path)) {
+    for await (const batch of eachWithIoErrors(scanForwards(file, range), path)) {
       signal?.throwIfAborted();
       lines.add(batch);
       onProgress?.({ done: Math.min(lines.bytes, total), total });
@@ -145,9 +145,8 @@ async function settledSize(
   } catch (error) {
     if (signal?.aborted) throw error;
     // Held for longer than we wait, or gone meanwhile: what is there is looked at as it is.
-    const { code } = error as NodeJS.ErrnoException;
-    if ((error instanceof HoldfastError && code === 'ELOCK_TIMEOUT') || code === 'ENOENT') return size;
-    throw refused(error as Error, path.toString());
+    if ((error instanceof HoldfastError && error.code === 'ELOCK_TIMEOUT') || isMissing(error)) return size;
+    throw ioError(error, path);
   }
 }
 
