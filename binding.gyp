@@ -13,6 +13,7 @@
         "native/files/rotation.cc",
         "native/lock/held_lock.cc",
         "native/lock/idle_files.cc",
+        "native/lock/named_file.cc",
         "native/lock/wait_queue.cc",
         "native/os/thread_pool.cc",
         "native/read/line_array.cc"

@@ -9,7 +9,8 @@
 #include <unordered_set>
 #include <utility>
 
-#include "lock/held_lock.h"
+#include "lock/named_file.h"
+#include "os/clock.h"
 #include "os/thread_pool.h"
 
 namespace holdfast::append {
@@ -42,8 +43,8 @@ constexpr unsigned kMaxInVain = 16;
 // How long the thread stays when there is nothing to do.
 constexpr auto kLinger = std::chrono::seconds(1);
 
-std::chrono::nanoseconds Since(lock::Clock::time_point began) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(lock::Clock::now() - began);
+std::chrono::nanoseconds Since(os::Clock::time_point began) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(os::Clock::now() - began);
 }
 
 }  // namespace
@@ -189,8 +190,8 @@ void BatchWriter::LookOut(std::unique_lock<std::mutex>& guard) {
   looking_out_ = true;
   called_ = false;
   guard.unlock();
-  const auto until = lock::Clock::now() + kLookOut;
-  while (!called_ && lock::Clock::now() < until) std::this_thread::yield();
+  const auto until = os::Clock::now() + kLookOut;
+  while (!called_ && os::Clock::now() < until) std::this_thread::yield();
   guard.lock();
   looking_out_ = false;
   in_vain_ = HasWork() ? 0 : in_vain_ + 1;
@@ -246,8 +247,7 @@ Reply BatchWriter::FailedForMemory() {
 Reply BatchWriter::OpenHere() {
   Reply reply;
   if (!file_.is_open()) {
-    reply.error = os::File::OpenForAppend(options_.path, &file_);
-    if (!reply.error) reply.error = file_.Id(&file_id_);
+    reply.error = lock::OpenForAppend(options_.path, &file_, &file_id_);
   }
   reply.status = reply.error ? Status::kFailed : Status::kCommitted;
   reply.file = file_id_;
@@ -370,12 +370,11 @@ Reply BatchWriter::CommitHere(Group* group) {
 // Locks the file that the path names, opening (and creating) it where the one that is open is not it any
 // more.
 os::Error BatchWriter::LockCurrentFile(Reply* reply) {
-  const auto began = lock::Clock::now();
+  const auto began = os::Clock::now();
   const auto waited_before = reply->waited;
   for (;;) {
     if (!file_.is_open()) {
-      if (os::Error error = os::File::OpenForAppend(options_.path, &file_)) return error;
-      if (os::Error error = file_.Id(&file_id_)) return error;
+      if (os::Error error = lock::OpenForAppend(options_.path, &file_, &file_id_)) return error;
       directory_synced_ = false;
       synced_end_ = 0;
     }
@@ -392,17 +391,14 @@ os::Error BatchWriter::LockCurrentFile(Reply* reply) {
       }
     }
     reply->waited = waited_before + Since(began);
-    if (attempt == lock::Attempt::kFailed) return error;
-    if (attempt != lock::Attempt::kGranted) {
-      reply->status = Status::kLockTimeout;
-      return {};
+    if (attempt == lock::Attempt::kGranted) {
+      attempt = lock::KeepIfNamed(options_.path, file_id_, lock::Spec{}, &file_, &error);
     }
-    locked_ = true;
-    bool still = false;
-    if (os::Error failed = lock::StillNames(options_.path, file_id_, &still)) return failed;
-    if (still) return {};
-    Unlock();
-    file_.Close();
+    if (attempt == lock::Attempt::kMoved) continue;
+    if (attempt == lock::Attempt::kFailed) return error;
+    locked_ = attempt == lock::Attempt::kGranted;
+    if (!locked_) reply->status = Status::kLockTimeout;
+    return {};
   }
 }
 
@@ -617,7 +613,7 @@ os::Error BatchWriter::SyncAcknowledged(const Group& group, const std::vector<os
     here = here || (duplicate.path.empty() && duplicate.offset >= synced_end_);
   }
   if (!here && rotated.empty()) return {};
-  const auto began = lock::Clock::now();
+  const auto began = os::Clock::now();
   for (const os::File& file : rotated) {
     if (os::Error error = file.Sync(options_.durability)) return error;
   }

@@ -23,6 +23,7 @@
 
 #include "append/batch_writer.h"
 #include "lock/wait_queue.h"
+#include "os/clock.h"
 #include "os/library.h"
 #include "os/thread_pool.h"
 #include "read/line_array.h"
@@ -259,7 +260,7 @@ class Addon : public Napi::Addon<Addon> {
       std::optional<lock::Outcome> outcome;
     };
     const double timeout = info[4].As<Napi::Number>().DoubleValue();
-    const auto began = lock::Clock::now();
+    const auto began = os::Clock::now();
     auto shared = std::make_shared<Shared>();
     const auto done = [shared](lock::Outcome outcome) {
       std::lock_guard guard(shared->mutex);
@@ -275,7 +276,7 @@ class Addon : public Napi::Addon<Addon> {
     constexpr double kLongest = 1e12;  // milliseconds; what a time_point can hold and nobody lives to see
     if (timeout > 0 && timeout < kLongest) {
       const auto wait = std::chrono::duration<double, std::milli>(timeout);
-      if (!shared->changed.wait_until(guard, began + std::chrono::duration_cast<lock::Clock::duration>(wait),
+      if (!shared->changed.wait_until(guard, began + std::chrono::duration_cast<os::Clock::duration>(wait),
                                       answered)) {
         guard.unlock();
         if (lock::Cancel(waiter)) return Napi::Number::New(info.Env(), 0);

@@ -1,17 +1,9 @@
 #include "lock/held_lock.h"
 
-#include <errno.h>
-
 #include "lock/idle_files.h"
+#include "lock/named_file.h"
 
 namespace holdfast::lock {
-
-os::Error StillNames(const std::string& path, const os::FileId& id, bool* still) {
-  os::FileId named;
-  const os::Error error = os::Identify(path, &named);
-  *still = !error && named == id;
-  return error.number == ENOENT || error.number == ENOTDIR ? os::Error{} : error;
-}
 
 HeldLock& HeldLock::operator=(HeldLock&& other) noexcept {
   Release();

@@ -1,4 +1,4 @@
-// A lock that is held, and the check that it is on the right file.
+// A lock that is held.
 #ifndef HOLDFAST_LOCK_HELD_LOCK_H_
 #define HOLDFAST_LOCK_HELD_LOCK_H_
 
@@ -9,10 +9,6 @@
 #include "os/file.h"
 
 namespace holdfast::lock {
-
-// Whether `path` names the file `id` now; no file at all is "no", and not an error. A lock on a file that its
-// path no longer names excludes nobody who comes later (portalocker#115, filelock#574).
-os::Error StillNames(const std::string& path, const os::FileId& id, bool* still);
 
 // Released on destruction, by closing the file. Of a borrowed descriptor, which has no path, other copies may
 // be open, so that lock is released by name as well; on Windows every lock is.

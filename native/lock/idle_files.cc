@@ -7,12 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include "os/clock.h"
 #include "os/thread_pool.h"
 
 namespace holdfast::lock {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr size_t kMost = 16;
 constexpr auto kLongest = std::chrono::milliseconds(250);
@@ -21,7 +20,7 @@ struct IdleFile {
   std::string path;
   os::File file;
   os::FileId id;
-  Clock::time_point since;
+  os::Clock::time_point since;
 };
 
 class IdleFiles {
@@ -56,8 +55,8 @@ class IdleFiles {
   void CloseOldOnes() {
     std::unique_lock guard(mutex_);
     while (!files_.empty()) {
-      const Clock::time_point due = files_.front().since + kLongest;
-      if (due <= Clock::now()) {
+      const os::Clock::time_point due = files_.front().since + kLongest;
+      if (due <= os::Clock::now()) {
         files_.erase(files_.begin());
         continue;
       }
@@ -80,7 +79,7 @@ bool TakeIdleFile(const std::string& path, os::File* file, os::FileId* id) {
 }
 
 void PutIdleFile(std::string path, os::File file, os::FileId id) {
-  IdleFiles::Get().Put({std::move(path), std::move(file), id, Clock::now()});
+  IdleFiles::Get().Put({std::move(path), std::move(file), id, os::Clock::now()});
 }
 
 }  // namespace holdfast::lock

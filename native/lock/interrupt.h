@@ -27,21 +27,15 @@
 #endif
 
 #include "lock/mechanism.h"
+#include "lock/named_file.h"
+#include "os/clock.h"
 #include "os/file.h"
 
 namespace holdfast::lock {
 
-using Clock = std::chrono::steady_clock;
-
-// "No deadline".
-constexpr Clock::time_point kNever = Clock::time_point::max();
-
 // So long a single try waits for a late grant to be released: longer than a thread needs to come out of the
 // kernel, unless it never does (a hung NFS server).
 constexpr auto kMoment = std::chrono::milliseconds(20);
-
-// How the file was opened that is waited for.
-enum class Opened { kForLock, kForAppend, kByCaller };
 
 class Interrupt {
  public:
@@ -50,8 +44,8 @@ class Interrupt {
   Interrupt& operator=(const Interrupt&) = delete;
 
   // Sets the time from which waits are interrupted. From any thread, before or during a wait.
-  void At(Clock::time_point when);
-  void Now() { At(Clock::time_point::min()); }
+  void At(os::Clock::time_point when);
+  void Now() { At(os::Clock::time_point::min()); }
   // True once that time has come.
   bool Due();
 
@@ -79,15 +73,15 @@ class Interrupt {
   friend class KernelWaits;
 
   // Guarded by the mutex of KernelWaits.
-  Clock::time_point when_ = kNever;
+  os::Clock::time_point when_ = os::kNever;
   std::condition_variable changed_;
 #else
   friend class Signaller;
 
   // All of it is guarded by the Signaller's mutex.
-  Clock::time_point when_ = kNever;
-  Clock::time_point next_signal_ = kNever;
-  Clock::duration pause_{};
+  os::Clock::time_point when_ = os::kNever;
+  os::Clock::time_point next_signal_ = os::kNever;
+  os::Clock::duration pause_{};
   bool inside_ = false;
   pthread_t thread_{};
 #endif

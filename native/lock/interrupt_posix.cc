@@ -13,9 +13,9 @@
 namespace holdfast::lock {
 namespace {
 
-constexpr Clock::duration kFirstPause = std::chrono::milliseconds(1);
-constexpr Clock::duration kLongestPause = std::chrono::milliseconds(250);
-constexpr Clock::duration kLinger = std::chrono::seconds(5);
+constexpr os::Clock::duration kFirstPause = std::chrono::milliseconds(1);
+constexpr os::Clock::duration kLongestPause = std::chrono::milliseconds(250);
+constexpr os::Clock::duration kLinger = std::chrono::seconds(5);
 
 // The first signal of the candidates that is still at its default, with an empty handler installed.
 int ClaimSignal() {
@@ -51,7 +51,7 @@ class Signaller {
     return instance;
   }
 
-  void SetTime(Interrupt* interrupt, Clock::time_point when) {
+  void SetTime(Interrupt* interrupt, os::Clock::time_point when) {
     std::lock_guard guard(mutex_);
     interrupt->when_ = when;
     if (interrupt->inside_) Schedule(interrupt);
@@ -59,7 +59,7 @@ class Signaller {
 
   bool Due(Interrupt* interrupt) {
     std::lock_guard guard(mutex_);
-    return interrupt->when_ <= Clock::now();
+    return interrupt->when_ <= os::Clock::now();
   }
 
   void Enter(Interrupt* interrupt) {
@@ -68,7 +68,7 @@ class Signaller {
     std::lock_guard guard(mutex_);
     interrupt->thread_ = pthread_self();
     interrupt->inside_ = true;
-    interrupt->next_signal_ = kNever;
+    interrupt->next_signal_ = os::kNever;
     waiting_.push_back(interrupt);
     Schedule(interrupt);
   }
@@ -89,7 +89,7 @@ class Signaller {
   }
 
   void Schedule(Interrupt* interrupt) {
-    if (interrupt->when_ == kNever) return;
+    if (interrupt->when_ == os::kNever) return;
     interrupt->next_signal_ = interrupt->when_;
     interrupt->pause_ = kFirstPause;
     if (!running_) {
@@ -102,8 +102,8 @@ class Signaller {
   void Run() {
     std::unique_lock guard(mutex_);
     for (bool lingered = false;;) {
-      const Clock::time_point now = Clock::now();
-      wake_ = kNever;
+      const os::Clock::time_point now = os::Clock::now();
+      wake_ = os::kNever;
       for (Interrupt* interrupt : waiting_) {
         if (interrupt->next_signal_ <= now) {
           pthread_kill(interrupt->thread_, TheSignal());
@@ -112,7 +112,7 @@ class Signaller {
         }
         wake_ = std::min(wake_, interrupt->next_signal_);
       }
-      if (wake_ == kNever) {
+      if (wake_ == os::kNever) {
         if (lingered) break;
         wake_ = now + kLinger;
         lingered = true;
@@ -127,11 +127,11 @@ class Signaller {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Interrupt*> waiting_;
-  Clock::time_point wake_ = kNever;
+  os::Clock::time_point wake_ = os::kNever;
   bool running_ = false;
 };
 
-void Interrupt::At(Clock::time_point when) {
+void Interrupt::At(os::Clock::time_point when) {
   Signaller::Get().SetTime(this, when);
 }
 bool Interrupt::Due() {

@@ -23,8 +23,8 @@ namespace holdfast::lock {
 namespace {
 
 constexpr size_t kMostLeft = 64;
-constexpr Clock::duration kShortestPause = std::chrono::milliseconds(1);
-constexpr Clock::duration kLongestPause = std::chrono::milliseconds(16);
+constexpr os::Clock::duration kShortestPause = std::chrono::milliseconds(1);
+constexpr os::Clock::duration kLongestPause = std::chrono::milliseconds(16);
 
 // One call of wait_lock, on a thread of its own.
 struct KernelWait {
@@ -53,7 +53,7 @@ class KernelWaits {
     return instance;
   }
 
-  void SetTime(Interrupt* interrupt, Clock::time_point when) {
+  void SetTime(Interrupt* interrupt, os::Clock::time_point when) {
     std::lock_guard guard(mutex_);
     interrupt->when_ = when;
     interrupt->changed_.notify_all();
@@ -61,7 +61,7 @@ class KernelWaits {
 
   bool Due(Interrupt* interrupt) {
     std::lock_guard guard(mutex_);
-    return interrupt->when_ <= Clock::now();
+    return interrupt->when_ <= os::Clock::now();
   }
 
   Attempt Wait(Interrupt* interrupt, os::File* file, Opened opened, const Spec& spec, os::Error* error) {
@@ -82,7 +82,7 @@ class KernelWaits {
     }
     file->Close();
     wait->wanted = &interrupt->changed_;
-    while (!wait->ended && Clock::now() < interrupt->when_) Sleep(guard, interrupt, interrupt->when_);
+    while (!wait->ended && os::Clock::now() < interrupt->when_) Sleep(guard, interrupt, interrupt->when_);
     wait->wanted = nullptr;
     if (!wait->ended) {
       left_.push_back(std::move(wait));
@@ -145,7 +145,7 @@ class KernelWaits {
   Attempt TryInTurn(std::unique_lock<std::mutex>& guard, Interrupt* interrupt, os::File* file,
                     const Spec& spec, os::Error* error) {
     for (auto pause = kShortestPause;; pause = std::min(pause * 2, kLongestPause)) {
-      const Clock::time_point now = Clock::now();
+      const os::Clock::time_point now = os::Clock::now();
       if (now >= interrupt->when_) return Attempt::kInterrupted;
       Sleep(guard, interrupt, std::min(interrupt->when_, now + pause));
       guard.unlock();
@@ -155,8 +155,8 @@ class KernelWaits {
     }
   }
 
-  void Sleep(std::unique_lock<std::mutex>& guard, Interrupt* interrupt, Clock::time_point until) {
-    if (until == kNever) {
+  void Sleep(std::unique_lock<std::mutex>& guard, Interrupt* interrupt, os::Clock::time_point until) {
+    if (until == os::kNever) {
       interrupt->changed_.wait(guard);
     } else {
       interrupt->changed_.wait_until(guard, until);
@@ -169,7 +169,7 @@ class KernelWaits {
   std::condition_variable late_grant_;
 };
 
-void Interrupt::At(Clock::time_point when) {
+void Interrupt::At(os::Clock::time_point when) {
   KernelWaits::Get().SetTime(this, when);
 }
 bool Interrupt::Due() {

@@ -21,8 +21,8 @@ struct Spec {
 };
 
 // What an attempt came to. kBusy: somebody else holds it. kInterrupted: a signal ended the wait, nothing is
-// held.
-enum class Attempt { kGranted, kBusy, kInterrupted, kFailed };
+// held. kMoved, which no mechanism answers: see named_file.h.
+enum class Attempt { kGranted, kBusy, kInterrupted, kMoved, kFailed };
 
 // Whether an open file that holds a lock can lock the same bytes again, which changes the lock. Windows
 // refuses that, even to the holder.

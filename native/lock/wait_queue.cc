@@ -13,6 +13,8 @@
 
 #include "lock/idle_files.h"
 #include "lock/interrupt.h"
+#include "lock/named_file.h"
+#include "os/clock.h"
 #include "os/thread_pool.h"
 
 namespace holdfast::lock {
@@ -48,6 +50,11 @@ std::string KeyOf(const Request& request) {
            std::to_string(request.spec.length);
   }
   return key;
+}
+
+// True after an attempt that came to nothing, and is worth another one.
+bool IsUndecided(Attempt attempt) {
+  return attempt == Attempt::kInterrupted || attempt == Attempt::kMoved;
 }
 
 // Who acquires: the calling thread, which must not wait for anything; a helper thread for a single try; or
@@ -86,7 +93,7 @@ class WaitQueue {
       do {
         outcome = {};
         attempt = Acquire(waiter->request, By::kTrier, nullptr, &outcome);
-      } while (attempt == Attempt::kInterrupted && waiter->pending);
+      } while (IsUndecided(attempt) && waiter->pending);
       std::unique_lock guard(mutex_);
       Finish(guard, waiter, outcome);
     });
@@ -130,9 +137,8 @@ class WaitQueue {
     return true;
   }
 
-  // Opens and locks what is asked for. With `interrupt`, waits in the kernel for a lock that is taken. A file
-  // that is renamed or removed in the meantime is left, and the one that the path names then is locked.
-  // Attempt::kInterrupted also stands for "moved": look at the queue again, then try again.
+  // Opens and locks what is asked for. With `interrupt`, waits in the kernel for a lock that is taken. After
+  // kMoved or kInterrupted: look at the queue again, then try again.
   Attempt Acquire(const Request& request, By by, Interrupt* interrupt, Outcome* out) {
     const bool here = by == By::kCaller;
     os::File file;
@@ -145,10 +151,12 @@ class WaitQueue {
     if (reused) {
       local = true;
     } else {
-      out->error = request.has_descriptor()
-                       ? os::File::Duplicate(request.descriptor, &file)
-                       : os::File::OpenForLock(request.path, {request.create, !here, must_write}, &file);
-      if (!out->error) out->error = file.Id(&id);
+      if (request.has_descriptor()) {
+        out->error = os::File::Duplicate(request.descriptor, &file);
+        if (!out->error) out->error = file.Id(&id);
+      } else {
+        out->error = OpenForLock(request.path, {request.create, !here, must_write}, &file, &id);
+      }
       if (out->error) return Attempt::kFailed;
       local = local || file.IsLocal();
       // A symbolic link may lead from a directory on a network to a local file; what is learned is the
@@ -173,22 +181,18 @@ class WaitQueue {
       bool still = false;
       out->error = StillNames(request.path, id, &still);
       if (out->error) return Attempt::kFailed;
-      if (!still) return Attempt::kInterrupted;
+      if (!still) return Attempt::kMoved;
     }
     if (attempt == Attempt::kBusy && interrupt != nullptr) {
       const Opened opened = request.has_descriptor() ? Opened::kByCaller : Opened::kForLock;
       attempt = interrupt->Wait(&file, opened, spec, &out->error);
     }
     if (attempt == Attempt::kBusy) out->busy = true;
+    if (attempt == Attempt::kGranted && !request.has_descriptor()) {
+      attempt = KeepIfNamed(request.path, id, spec, &file, &out->error);
+    }
     if (attempt == Attempt::kGranted) {
       out->lock = HeldLock(std::move(file), id, request.path, spec, local);
-      if (request.has_descriptor()) return attempt;
-      bool still = false;
-      out->error = StillNames(request.path, id, &still);
-      if (out->error || !still) {
-        out->lock.Release();
-        return out->error ? Attempt::kFailed : Attempt::kInterrupted;
-      }
     }
     return attempt;
   }
@@ -266,12 +270,12 @@ class WaitQueue {
     }
     const std::shared_ptr<Waiter> first = queue->waiting.front();
     queue->attempted = first->request.spec.mode;
-    queue->interrupt.At(kNever);
+    queue->interrupt.At(os::kNever);
     guard.unlock();
     Outcome outcome;
     const Attempt attempt = Acquire(first->request, By::kQueue, wait ? &queue->interrupt : nullptr, &outcome);
     guard.lock();
-    if (attempt == Attempt::kInterrupted) return Step::kGoOn;
+    if (IsUndecided(attempt)) return Step::kGoOn;
     if (attempt == Attempt::kBusy) return Step::kBusy;
     std::shared_ptr<Waiter> receiver = first;
     if (attempt == Attempt::kGranted) {
@@ -355,7 +359,7 @@ std::optional<Outcome> TryHere(const Request& request, bool barge) {
     if (outcome.error.number == ELOOP) return std::nullopt;
     // Busy may be a late grant, whose end is not waited for here.
     if (outcome.busy && any_left) return std::nullopt;
-    if (attempt != Attempt::kInterrupted) return outcome;
+    if (!IsUndecided(attempt)) return outcome;
   }
   return std::nullopt;
 }

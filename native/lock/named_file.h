@@ -1,0 +1,60 @@
+// Open, lock, compare with the path, reopen: how the file that a path names is locked (promise L6).
+//
+// A path may be renamed, removed or replaced while its file is opened and waited for, and a lock on a file
+// that its path no longer names excludes nobody who comes later (portalocker#115, filelock#574). So
+// whoever locks by path goes round this loop:
+//
+//   1. OpenForLock or OpenForAppend, unless the file is open already;
+//   2. try the lock, or wait for it;
+//   3. KeepIfNamed. After Attempt::kMoved, go back to 1.
+//
+// Each caller goes round by itself, because between two rounds it looks at its own deadline, or at who is
+// first in its queue.
+//
+// What is opened, and how (on every row also O_CLOEXEC, O_NOCTTY, and O_NONBLOCK, or opening a FIFO would
+// wait for its other end):
+//
+//   for               flags on Linux and macOS      because
+//   a lock            O_RDWR                        an exclusive fcntl lock asks for write access, and NFS
+//                                                   does for an exclusive flock too (flock(2))
+//                     O_RDONLY, if that is          flock asks for no access on a local file, nor does a
+//                     EACCES, EROFS or ETXTBSY      shared fcntl lock; an exclusive one fails instead
+//                     O_CREAT, if asked for         a lock file need not be there before
+//                     O_NOFOLLOW, on the caller's   a link may lead to a file system whose calls hang; it
+//                     own thread                    is followed on a helper thread
+//   appending         O_RDWR, O_APPEND, O_CREAT     the tail is read back before it is written after;
+//                                                   missing directories are made
+//   a file kept open  as for a lock                 see idle_files.h
+//   by the caller     F_DUPFD_CLOEXEC               the descriptor stays the caller's; it has no path, so
+//                                                   nothing is compared
+//
+// On Windows O_RDWR is GENERIC_READ and GENERIC_WRITE, O_CREAT is OPEN_ALWAYS, O_NOFOLLOW is
+// FILE_FLAG_OPEN_REPARSE_POINT, and others may read, write, rename and remove the file meanwhile.
+#ifndef HOLDFAST_LOCK_NAMED_FILE_H_
+#define HOLDFAST_LOCK_NAMED_FILE_H_
+
+#include <string>
+
+#include "lock/mechanism.h"
+#include "os/file.h"
+
+namespace holdfast::lock {
+
+// What the file was opened for that is locked: the rows of the table above.
+enum class Opened { kForLock, kForAppend, kByCaller };
+
+// Opens the file that `path` names now, and says which file that is.
+os::Error OpenForLock(const std::string& path, os::LockAccess access, os::File* file, os::FileId* id);
+os::Error OpenForAppend(const std::string& path, os::File* file, os::FileId* id);
+
+// Whether `path` names the file `id` now. No file at all is "no", and not an error.
+os::Error StillNames(const std::string& path, const os::FileId& id, bool* still);
+
+// Call this when the lock `spec` on `file` was granted. kGranted: the path still names the file. kMoved: it
+// does not, or kFailed: that cannot be known; then nothing is held any more, and the file is closed.
+Attempt KeepIfNamed(const std::string& path, const os::FileId& id, const Spec& spec, os::File* file,
+                    os::Error* error);
+
+}  // namespace holdfast::lock
+
+#endif  // HOLDFAST_LOCK_NAMED_FILE_H_
