@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { constants, type Stats, unlinkSync } from 'node:fs';
 import { type FileHandle, open, stat, unlink } from 'node:fs/promises';
+import { atExit } from '../base/at-exit.js';
 import type { Durability } from '../base/durability.js';
 import { irregular, isMissing, replacementUnsynced, withIoErrors } from '../base/errors.js';
 import { baseOf, directoryOf, followLinks } from '../base/paths.js';
@@ -135,21 +136,20 @@ async function isChanged(change: Promise<void>): Promise<boolean> {
   }
 }
 
-/** Removed on process.exit() as well. Only SIGKILL and a crash leave one behind. */
+/** Those of this thread. Removed on process.exit() as well; only SIGKILL and a crash leave one. */
 const temporaries = new Set<Buffer>();
-let listening = false;
 
 function removeAtExit(temporary: Buffer): void {
   temporaries.add(temporary);
-  if (listening) return;
-  listening = true;
-  process.on('exit', () => {
-    for (const path of temporaries) {
-      try {
-        unlinkSync(path);
-      } catch {
-        // It is gone, or cannot be removed: nothing is left to be done.
-      }
+  atExit('remove temporary files', removeTemporaries);
+}
+
+function removeTemporaries(): void {
+  for (const path of temporaries) {
+    try {
+      unlinkSync(path);
+    } catch {
+      // It is gone, or cannot be removed: nothing is left to be done.
     }
-  });
+  }
 }

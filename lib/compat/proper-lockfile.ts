@@ -9,6 +9,7 @@ import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkOptions, type FilePath, toNativePath } from '../base/arguments.js';
+import { atExit } from '../base/at-exit.js';
 import { HoldfastError, invalid, isMissing } from '../base/errors.js';
 import type { FileLock } from '../lock/file-lock.js';
 import { lock as acquire, tryLock, tryLockSync } from '../lock/lock.js';
@@ -50,8 +51,8 @@ interface Lock {
 /** The locks of this thread, by the path of what is locked. */
 const locks = new Map<string, Lock>();
 
-// The kernel frees the locks; their files are removed here.
-process.on('exit', () => {
+/** The kernel frees the locks at the exit; their files are removed here. */
+function removeLockFiles(): void {
   for (const { held } of locks.values()) {
     try {
       held.releaseSync({ remove: true });
@@ -59,7 +60,7 @@ process.on('exit', () => {
       // The process ends all the same.
     }
   }
-});
+}
 
 /**
  * Locks `file`, and resolves to the function that releases it.
@@ -173,6 +174,7 @@ function isLocked(path: string, stale: number | undefined): boolean {
 function remember(target: string, held: FileLock): Lock {
   const lock: Lock = { target, held, released: false };
   locks.set(target, lock);
+  atExit('remove lock files', removeLockFiles);
   return lock;
 }
 

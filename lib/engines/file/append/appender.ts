@@ -3,6 +3,7 @@
  * a time, and all that is there when it is ready forms one commit. Here the callers are settled, and the questions are
  * answered that only a JSON parser can answer.
  */
+import { atExit, isExiting } from '../../../base/at-exit.js';
 import {
   conflict,
   HoldfastError,
@@ -72,9 +73,10 @@ const enough = 16;
 
 /** Those with appends that are not settled. */
 const busy = new Set<Appender>();
-let watchesExit = false;
-/** Set when nothing comes after this turn: what is appended by listeners of `exit` behind ours is written at once. */
-let exiting = false;
+
+function finishBusy(): void {
+  for (const appender of busy) appender.finish();
+}
 
 export class Appender {
   readonly #path: NativePath;
@@ -104,6 +106,7 @@ export class Appender {
     this.#name = path.toString();
     this.#settings = settings;
     this.#log = new CommitLog(this.#name);
+    atExit('write pending appends', finishBusy);
     const { idKey, window, maxLineBytes, rotateBytes, rotateAge, keep } = settings;
     this.#mostBatch = rotateBytes > 0 ? Math.min(mostBatch, rotateBytes) : mostBatch;
     this.#writer = new native.Writer(
@@ -192,7 +195,7 @@ export class Appender {
     batch.calls.push(call);
     this.#pending.events += lines.length;
     this.#pending.bytes += batch.lines.length - before;
-    if (exiting) this.finish();
+    if (isExiting()) this.finish();
     else if (batch.ids.length >= enough || batch.lines.length > this.#mostBatch) this.send();
   }
 
@@ -200,7 +203,7 @@ export class Appender {
     const batch: Batch = { lines: new LineBuffer(), ids: [], calls: [], conditions: undefined };
     this.#batch = batch;
     this.#made++;
-    if (this.#sent.length === 0) this.#watchExit();
+    if (this.#sent.length === 0) busy.add(this);
     process.nextTick(send, this);
     return batch;
   }
@@ -269,16 +272,6 @@ export class Appender {
         this.#waiting.push(resolve);
       });
     }
-  }
-
-  #watchExit(): void {
-    busy.add(this);
-    if (watchesExit) return;
-    watchesExit = true;
-    process.on('exit', () => {
-      exiting = true;
-      for (const appender of busy) appender.finish();
-    });
   }
 
   #settle(...reply: Parameters<WriterReply>): void {
