@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openChronicle } from 'holdfast';
 import { describe, expect, it } from 'vitest';
-import { check, idOf, type Run, readBack, toTable } from '../dist/examples/demo/report.js';
+import { check, idOf, type Run, readBack, toTable } from '../dist/examples/demo/report.mjs';
 import { temporaryDirectory } from './support/files.js';
 
-const program = fileURLToPath(new URL('../dist/examples/demo/main.js', import.meta.url));
+const program = fileURLToPath(new URL('../dist/examples/demo/main.mjs', import.meta.url));
 
 interface Ended {
   code: number;

@@ -2,7 +2,6 @@
 /**
  * The command `holdfast`.
  */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { HoldfastError } from '../base/errors.js';
 import { appendCommand } from './append.js';
@@ -17,9 +16,7 @@ import { statCommand } from './stat.js';
 import { tailCommand } from './tail.js';
 import { verifyCommand } from './verify.js';
 
-const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
+const { version } = require('../../../package.json') as { version: string };
 
 const program = new Command('holdfast')
   .description(
@@ -44,11 +41,9 @@ for (const command of commands) {
   program.addCommand(command.copyInheritedSettings(program));
 }
 
-try {
-  await program.parseAsync();
-} catch (error) {
+program.parseAsync().catch((error: unknown) => {
   process.exitCode = report(error);
-}
+});
 
 /** Prints what went wrong, and returns the exit code that says so. */
 function report(error: unknown): number {

@@ -14,30 +14,7 @@ import { HoldfastError, invalid, isMissing } from '../base/errors.js';
 import type { FileLock } from '../lock/file-lock.js';
 import { lock as acquire, tryLock, tryLockSync } from '../lock/lock.js';
 import { lookAt, removeStale, staleAfter } from './old-style-lock.js';
-import { type RetryOptions, retryBudget } from './retry-budget.js';
-
-export interface UnlockOptions {
-  /** Resolve symbolic links in `file`, which must then exist. Default: true. */
-  realpath?: boolean | undefined;
-  /** Only node:fs itself: a kernel lock cannot be taken in another file system. */
-  fs?: unknown;
-  /** Default: `file` with `.lock` behind it. */
-  lockfilePath?: string | undefined;
-}
-
-export interface CheckOptions extends UnlockOptions {
-  /** When a lock directory of proper-lockfile itself counts as left behind, in milliseconds. Default: 10000. */
-  stale?: number | undefined;
-}
-
-export interface LockOptions extends CheckOptions {
-  /** Accepted; there is no heartbeat. */
-  update?: number | undefined;
-  /** How long to wait: as long as that many attempts would take. The kernel wakes us earlier. Default: 0. */
-  retries?: number | RetryOptions | undefined;
-  /** Accepted; a kernel lock cannot be compromised, and nothing calls this. */
-  onCompromised?: ((error: Error) => unknown) | undefined;
-}
+import { type RetryOptions as RetryBudgetOptions, retryBudget } from './retry-budget.js';
 
 /** How often a lock directory of proper-lockfile itself is looked at: the kernel announces nothing about those. */
 const pollMilliseconds = 20;
@@ -68,7 +45,7 @@ function removeLockFiles(): void {
  * @throws `ELOCKED`, with `file`, where it is locked until the retries are used up; `ENOENT` where `file` does not
  *   exist and `realpath` is not false; the released function rejects with `ERELEASED` when it is called again
  */
-async function lock(file: FilePath, options?: LockOptions): Promise<() => Promise<void>> {
+async function lock(file: FilePath, options?: lockfile.LockOptions): Promise<() => Promise<void>> {
   const { stale, retries } = checkLockOptions(options);
   const deadline = performance.now() + retryBudget(retries);
   const target = await canonical(file, options);
@@ -91,7 +68,7 @@ async function lock(file: FilePath, options?: LockOptions): Promise<() => Promis
 }
 
 /** As {@link lock}, with one try. Throws `ESYNC` where retries are asked for. */
-function lockSync(file: FilePath, options?: LockOptions): () => void {
+function lockSync(file: FilePath, options?: lockfile.LockOptions): () => void {
   const { stale, retries } = checkLockOptions(options);
   if ((typeof retries === 'object' ? (retries?.retries ?? 0) : (retries ?? 0)) > 0) {
     throw failure('Cannot use retries with the sync api', { code: 'ESYNC' });
@@ -114,48 +91,48 @@ function lockSync(file: FilePath, options?: LockOptions): () => void {
 }
 
 /** Releases the lock that this thread holds on `file`. Rejects with `ENOTACQUIRED` where it holds none. */
-async function unlock(file: FilePath, options?: UnlockOptions): Promise<void> {
+async function unlock(file: FilePath, options?: lockfile.UnlockOptions): Promise<void> {
   checkLockOptions(options);
   release(owned(await canonical(file, options)));
 }
 
 /** As {@link unlock}. */
-function unlockSync(file: FilePath, options?: UnlockOptions): void {
+function unlockSync(file: FilePath, options?: lockfile.UnlockOptions): void {
   checkLockOptions(options);
   release(owned(canonicalSync(file, options)));
 }
 
 /** Whether `file` is locked, by anybody. */
-async function check(file: FilePath, options?: CheckOptions): Promise<boolean> {
+async function check(file: FilePath, options?: lockfile.CheckOptions): Promise<boolean> {
   const { stale } = checkLockOptions(options);
   return isLocked(lockfileOf(await canonical(file, options), options), stale);
 }
 
 /** As {@link check}. */
-function checkSync(file: FilePath, options?: CheckOptions): boolean {
+function checkSync(file: FilePath, options?: lockfile.CheckOptions): boolean {
   const { stale } = checkLockOptions(options);
   return isLocked(lockfileOf(canonicalSync(file, options), options), stale);
 }
 
-function checkLockOptions(options: LockOptions | undefined): LockOptions {
-  const checked: LockOptions = checkOptions(options);
+function checkLockOptions(options: lockfile.LockOptions | undefined): lockfile.LockOptions {
+  const checked: lockfile.LockOptions = checkOptions(options);
   if (checked.fs !== undefined && checked.fs !== fs) {
     throw invalid('fs', 'the kernel takes locks in its own file systems only, not in a custom fs');
   }
   return checked;
 }
 
-async function canonical(file: FilePath, options: UnlockOptions | undefined): Promise<string> {
+async function canonical(file: FilePath, options: lockfile.UnlockOptions | undefined): Promise<string> {
   const path = toNativePath(file, 'file').toString();
   return options?.realpath === false ? path : realpath(path);
 }
 
-function canonicalSync(file: FilePath, options: UnlockOptions | undefined): string {
+function canonicalSync(file: FilePath, options: lockfile.UnlockOptions | undefined): string {
   const path = toNativePath(file, 'file').toString();
   return options?.realpath === false ? path : fs.realpathSync.native(path);
 }
 
-function lockfileOf(target: string, options: UnlockOptions | undefined): string {
+function lockfileOf(target: string, options: lockfile.UnlockOptions | undefined): string {
   return options?.lockfilePath ? resolve(options.lockfilePath) : `${target}.lock`;
 }
 
@@ -211,25 +188,49 @@ function failure(message: string, properties: { code: string; file?: string }, c
   return Object.assign(new Error(message, cause === undefined ? undefined : { cause }), properties);
 }
 
-/** proper-lockfile's export: `lock` itself, with every function on it. */
-const lockfile = Object.assign(lock, {
-  lock,
-  unlock,
-  check,
-  lockSync,
-  unlockSync,
-  checkSync,
-});
-
-export type { RetryOptions };
-// What require() returns (nodejs.org/api/modules.html, "module.exports" export name).
-export {
-  check,
-  checkSync,
-  lock,
-  lockfile as default,
-  lockfile as 'module.exports',
-  lockSync,
-  unlock,
-  unlockSync,
+type Lockfile = typeof lock & {
+  readonly lock: typeof lock;
+  readonly unlock: typeof unlock;
+  readonly check: typeof check;
+  readonly lockSync: typeof lockSync;
+  readonly unlockSync: typeof unlockSync;
+  readonly checkSync: typeof checkSync;
 };
+
+/** proper-lockfile's export: `lock` itself, with every function on it. */
+const lockfile: Lockfile = Object.assign(lock, { lock, unlock, check, lockSync, unlockSync, checkSync });
+
+/** The types, under the names that `@types/proper-lockfile` gives them. */
+declare namespace lockfile {
+  export interface UnlockOptions {
+    /** Resolve symbolic links in `file`, which must then exist. Default: true. */
+    realpath?: boolean | undefined;
+    /** Only node:fs itself: a kernel lock cannot be taken in another file system. */
+    fs?: unknown;
+    /** Default: `file` with `.lock` behind it. */
+    lockfilePath?: string | undefined;
+  }
+
+  export interface CheckOptions extends UnlockOptions {
+    /** When a lock directory of proper-lockfile itself counts as left behind, in milliseconds. Default: 10000. */
+    stale?: number | undefined;
+  }
+
+  export interface LockOptions extends CheckOptions {
+    /** Accepted; there is no heartbeat. */
+    update?: number | undefined;
+    /** How long to wait: as long as that many attempts would take. The kernel wakes us earlier. Default: 0. */
+    retries?: number | RetryOptions | undefined;
+    /** Accepted; a kernel lock cannot be compromised, and nothing calls this. */
+    onCompromised?: ((error: Error) => unknown) | undefined;
+  }
+
+  /** The options of the `retry` package. */
+  export type RetryOptions = RetryBudgetOptions;
+}
+
+export = lockfile;
+
+// Node's lexer reads this to find the names for `import { lock }`, since it cannot look into Object.assign.
+// biome-ignore lint/suspicious/noAssignInExpressions: it never runs; this is the form that the lexer knows
+0 && (module.exports = { lock, unlock, check, lockSync, unlockSync, checkSync });

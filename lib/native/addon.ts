@@ -1,9 +1,7 @@
 /**
  * The typed loader of the addon. See native/binding/addon.cc for what each function does.
  */
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 
 /** A system call that failed. `errno` is positive, as in C; `text` is the system's description of it. */
 export interface NativeError {
@@ -131,13 +129,13 @@ interface Native {
 }
 
 /** The package's root, from dist/lib/native/addon.js. */
-const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
+const root = join(__dirname, '..', '..', '..');
 
 export const native: Native = load();
 
 function load(): Native {
   try {
-    const find = createRequire(import.meta.url)('node-gyp-build') as (root: string) => Native;
+    const find = require('node-gyp-build') as (root: string) => Native;
     return find(root);
   } catch (cause) {
     // The paths in it are quoted as both POSIX shells and cmd take them.

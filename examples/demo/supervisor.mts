@@ -5,7 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import type { Acknowledgement, Job, WriterMessage } from './writer.js';
+import type { Acknowledgement, Job, WriterMessage } from './writer.mjs';
 
 /** Hears of what the writers do. `count`: what the writer's process that runs, or has ended, told of so far. */
 export interface Observer {
@@ -111,7 +111,7 @@ class WriterProcess {
   readonly #child: ChildProcess;
 
   constructor({ job, killAfter }: Plan, account: Account, observer: Observer, signal: AbortSignal) {
-    const program = fileURLToPath(new URL('./writer.js', import.meta.url));
+    const program = fileURLToPath(new URL('./writer.mjs', import.meta.url));
     const child = fork(program, { signal, killSignal: 'SIGKILL' });
     this.#child = child;
     let killing = false;

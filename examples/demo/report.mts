@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import Table from 'cli-table3';
 import { type CorruptLine, openChronicle } from '../../lib/index.js';
-import type { Acknowledgement } from './writer.js';
+import type { Acknowledgement } from './writer.mjs';
 
 /** What was done, as far as the parent knows. */
 export interface Run {

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import { openChronicle } from '../../lib/index.js';
-import { type DemoEvent, eventsOf } from './input.js';
+import { type DemoEvent, eventsOf } from './input.mjs';
 
 /** The parent's first message. Its second, which is empty, says to begin. When all is done it disconnects. */
 export interface Job {

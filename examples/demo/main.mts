@@ -7,10 +7,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Commit, type DemoEvent, eventsOf, readCommits, readPackages } from './input.js';
-import { showProgress } from './progress.js';
-import { check, idOf, type Run, readBack, toTable } from './report.js';
-import { type Account, type Plan, runWriters } from './supervisor.js';
+import { type Commit, type DemoEvent, eventsOf, readCommits, readPackages } from './input.mjs';
+import { showProgress } from './progress.mjs';
+import { check, idOf, type Run, readBack, toTable } from './report.mjs';
+import { type Account, type Plan, runWriters } from './supervisor.mjs';
 
 const usage = `Usage: npm run demo -- [--rounds n] [--keep]
 
