@@ -12,9 +12,11 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
+import { sourcesFor } from './gyp.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const require = createRequire(import.meta.url);
+const { nativeHash } = require('./native-hash.cjs');
 
 /** Ends the program with what a command that failed has printed. */
 async function run(command, parameters, options) {
@@ -91,7 +93,7 @@ function requireCompilers(names) {
 /** Every file of every target is one task; as many run at once as there are processors. */
 async function crossBuild(names) {
   const description = JSON.parse(readFileSync(join(root, 'binding.gyp'), 'utf8')).targets[0];
-  const hash = (await run(process.execPath, [join(root, 'scripts', 'native-hash.cjs')])).stdout;
+  const hash = nativeHash();
   const temporary = mkdtempSync(join(tmpdir(), 'holdfast-prebuild-'));
   try {
     const objects = new Map(names.map((name) => [name, []]));
@@ -117,16 +119,6 @@ async function crossBuild(names) {
   } finally {
     rmSync(temporary, { recursive: true });
   }
-}
-
-/** The sources of binding.gyp for an operating system, in gyp's words. */
-function sourcesFor(description, os) {
-  const holds = { "OS!='win'": os !== 'win', "OS=='win'": os === 'win', "OS=='linux'": os === 'linux' };
-  const more = description.conditions.flatMap(([condition, { sources = [] }]) => {
-    if (!(condition in holds)) fail(`binding.gyp has a condition that is not known here: ${condition}`);
-    return holds[condition] ? sources : [];
-  });
-  return [...description.sources, ...more];
 }
 
 async function compile(description, target, hash, source, object) {

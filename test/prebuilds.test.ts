@@ -1,12 +1,13 @@
-/** The binaries in prebuilds/ are built from the sources as they stand. If this fails: `npm run prebuild`. */
+/** The binaries in prebuilds/ are built from the code as it stands; a comment may differ. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const hash = execFileSync(process.execPath, ['scripts/native-hash.cjs'], { cwd: root }).toString();
+const hash = createRequire(import.meta.url)('../scripts/native-hash.cjs').nativeHash();
 const binaries = readdirSync(join(root, 'prebuilds'), { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.node'))
   .map((name) => name.replaceAll('\\', '/'));
@@ -21,8 +22,13 @@ it('prebuilds/ holds the binaries that the README names', () => {
   );
 });
 
+const howToRebuild =
+  'code in native/ or binding.gyp has changed since prebuilds/ was built: on Debian, ' +
+  '`apt-get install g++ g++-aarch64-linux-gnu g++-mingw-w64-x86-64-posix`, then `npm run prebuild`.';
+
 it.each(binaries)('prebuilds/%s is no older than the native sources', (name) => {
-  expect(readFileSync(join(root, 'prebuilds', name)).includes(`holdfast sources ${hash}`)).toBe(true);
+  const isFresh = readFileSync(join(root, 'prebuilds', name)).includes(`holdfast sources ${hash}`);
+  expect(isFresh, howToRebuild).toBe(true);
 });
 
 describe.runIf(process.platform === 'linux')('the floor that the README names', () => {

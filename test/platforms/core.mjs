@@ -17,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import {
   appendEvent,
@@ -68,6 +69,15 @@ class Peer {
 }
 
 const tests = {
+  async 'require() loads what import loads, without a flag and without a warning'() {
+    const [command, ...parameters] = runtime;
+    const program = fileURLToPath(new URL('load.cjs', import.meta.url));
+    const child = spawn(command, [...parameters, program], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
+    assert.deepEqual(JSON.parse(out), Object.keys(await import('holdfast')).sort());
+    assert.equal(err, '');
+  },
+
   async 'two processes exclude each other'() {
     const file = newFile();
     const other = new Peer();

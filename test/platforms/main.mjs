@@ -20,11 +20,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import Table from 'cli-table3';
-import { armNode, bun, deno, linuxNode, Missing, place, root, wineNode } from './runtimes.mjs';
+import { armNode, bun, deno, linuxNode, lowest, Missing, place, root, wineNode } from './runtimes.mjs';
 import { withoutOnWine } from './wine.mjs';
 
 /** By name: the platform and the runtime for the table, where it comes from, and which tests it runs. */
 const platforms = {
+  ...Object.fromEntries(
+    lowest.map((version) => [`node-${parseInt(version, 10)}-lowest`, lowestRow(version)]),
+  ),
   'node-20': ['Linux x64', 'Node 20', () => linuxNode('20.20.2'), suite],
   'node-22': ['Linux x64', 'Node 22', () => linuxNode('22.23.3'), suite],
   'node-24': ['Linux x64', 'Node 24', () => linuxNode('24.21.0'), suite],
@@ -75,6 +78,11 @@ for (const name of names) {
 console.log(`${table}\n${notes.join('\n')}`);
 process.exit(failed ? 1 : 0);
 
+/** The first version of a line of Node that `engines` admits. */
+function lowestRow(version) {
+  return ['Linux x64', `Node ${version}`, () => linuxNode(version), core];
+}
+
 /** Runs the tests of these platforms, one after the other. */
 async function runInTurn(names) {
   for (const name of names) {
@@ -117,7 +125,7 @@ function installPackage() {
   const npm = (...parameters) => execFileSync('npm', parameters, { cwd: folder, stdio: 'pipe' }).toString();
   const [{ filename }] = JSON.parse(npm('pack', '--json', root));
   npm('install', '--ignore-scripts', '--no-audit', '--prefer-offline', join(folder, filename));
-  for (const file of ['core.mjs', 'peer.mjs', 'worker.mjs', 'sleep.mjs']) {
+  for (const file of ['core.mjs', 'peer.mjs', 'worker.mjs', 'sleep.mjs', 'load.cjs']) {
     cpSync(join(root, 'test/platforms', file), join(folder, file));
   }
   return folder;
@@ -175,8 +183,8 @@ async function suite(name, { command, env, toWindows }) {
       'run',
       ...['--reporter=default', '--reporter=json'], // the first one for the log
       `--outputFile=${toWindows ? toWindows(results) : results}`,
-      // These are about the package and its binaries, not about the runtime.
-      ...['--exclude', 'test/package.test.ts', '--exclude', 'test/prebuilds.test.ts'],
+      // About the binaries, not about the runtime.
+      ...['--exclude', 'test/prebuilds.test.ts'],
       ...(pattern ? ['--testNamePattern', `^(?!.*(${pattern}))`] : []),
       ...(toWindows ? ['--maxWorkers=1'] : []), // wineserver has crashed under four
     ],

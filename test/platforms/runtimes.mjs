@@ -8,6 +8,9 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const place = join(root, '.platforms');
 
+/** The lowest version of each line of Node that `engines` of package.json admits (test/engines.test.ts compares). */
+export const lowest = ['20.19.0', '22.12.0', '24.0.0', '26.0.0'];
+
 export class Missing extends Error {}
 
 /** The folder of an npm package, whatever machine it is for. `platform`: in npm's words, `os` and `cpu`. */

@@ -1,0 +1,1 @@
+export declare function sourcesFor(target: object, os: string): string[];
