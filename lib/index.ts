@@ -6,6 +6,7 @@ export { type AtomicData, type WriteFileAtomicOptions, writeFileAtomic } from '.
 export type { FilePath } from './base/arguments.js';
 export type { Durability } from './base/durability.js';
 export { HoldfastError, type HoldfastErrorCode } from './base/errors.js';
+export type { LockHolder, LockMode } from './base/lock-holder.js';
 export { type AppendOptions, Chronicle, openChronicle } from './chronicle/chronicle.js';
 export type {
   ChronicleOptions,
@@ -35,7 +36,7 @@ export type { Schema, SchemaIssue, SchemaResult } from './event/schema.js';
 export type { Where } from './event/where.js';
 export type { WaitOptions } from './lock/acquire.js';
 export { FileLock, type ReleaseOptions } from './lock/file-lock.js';
-export { type LockHolder, lockHolders } from './lock/holders.js';
+export { lockHolders } from './lock/holders.js';
 export {
   type LockOptions,
   type LockSyncOptions,
@@ -46,4 +47,4 @@ export {
   tryLockSync,
   withLock,
 } from './lock/lock.js';
-export type { Lockable, LockMode, LockRange, TargetOptions } from './lock/target.js';
+export type { Lockable, LockRange, TargetOptions } from './lock/target.js';

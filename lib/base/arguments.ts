@@ -4,8 +4,8 @@
 import { Buffer } from 'node:buffer';
 import { resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { NativePath } from '../native/addon.js';
 import { invalid } from './errors.js';
+import type { NativePath } from './paths.js';
 
 /** A path as node:fs takes it: a string, the bytes of a path, or a `file:` URL. */
 export type FilePath = string | Buffer | URL;

@@ -3,8 +3,14 @@
  */
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
-import type { LockHolder } from '../lock/holders.js';
-import type { NativeError } from '../native/addon.js';
+import type { LockHolder } from './lock-holder.js';
+
+/** A system call that failed in native code. `errno` is positive, as in C; `text` is the system's description of it. */
+export interface NativeError {
+  errno: number;
+  syscall: string;
+  text: string;
+}
 
 /**
  * - `ELOCK_TIMEOUT`: the lock was not free in time. Nothing was written.

@@ -4,8 +4,10 @@
 import { readlink } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { isAbsolute, sep } from 'node:path';
-import type { NativePath } from '../native/addon.js';
 import { systemError } from './errors.js';
+
+/** A path as the system takes it: absolute, without NUL. */
+export type NativePath = string | Buffer;
 
 /** The directory of an absolute path, with its separator. */
 export function directoryOf(path: NativePath): Buffer {

@@ -3,9 +3,10 @@
  */
 import { checkOptions, checkSignal, checkTimeout } from '../base/arguments.js';
 import { type HoldfastError, lockTimeout } from '../base/errors.js';
+import type { LockHolder, LockMode } from '../base/lock-holder.js';
 import { channels } from './diagnostics.js';
-import { holdersOf, type LockHolder } from './holders.js';
-import type { LockMode, Target } from './target.js';
+import { holdersOf } from './holders.js';
+import type { Target } from './target.js';
 
 export interface WaitOptions {
   /** How long to wait, in milliseconds; 0 means one try. Default: for ever. */

@@ -3,9 +3,10 @@
  */
 import { checkBoolean, checkOptions } from '../base/arguments.js';
 import { HoldfastError, invalid } from '../base/errors.js';
+import type { LockMode } from '../base/lock-holder.js';
 import { acquire, checkWait, tryAcquire, type WaitOptions } from './acquire.js';
 import { channels } from './diagnostics.js';
-import type { LockMode, Target } from './target.js';
+import type { Target } from './target.js';
 
 export interface ReleaseOptions {
   /**

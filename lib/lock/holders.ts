@@ -4,14 +4,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { type FilePath, toNativePath } from '../base/arguments.js';
-import type { LockMode } from './target.js';
-
-export interface LockHolder {
-  readonly pid: number;
-  /** The command line, or the command's name where that is all there is. */
-  readonly command: string;
-  readonly mode: LockMode;
-}
+import type { LockHolder, LockMode } from '../base/lock-holder.js';
 
 /**
  * The processes that hold a flock or fcntl lock on the file, in no order; `[]` where nobody does, and where the

@@ -3,9 +3,10 @@
  */
 import { checkOneOf, checkOptions } from '../base/arguments.js';
 import { invalid } from '../base/errors.js';
+import type { LockMode } from '../base/lock-holder.js';
 import { acquire, acquireSync, checkWait, tryAcquire, tryAcquireSync, type WaitOptions } from './acquire.js';
 import { FileLock } from './file-lock.js';
-import { type Lockable, type LockMode, Target, type TargetOptions } from './target.js';
+import { type Lockable, Target, type TargetOptions } from './target.js';
 
 export interface TryLockOptions extends TargetOptions {
   /** Default: `'exclusive'`. */

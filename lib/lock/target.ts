@@ -4,10 +4,8 @@
 import type { FileHandle } from 'node:fs/promises';
 import { checkBoolean, checkOneOf, describe, type FilePath, toNativePath } from '../base/arguments.js';
 import { invalid, isNativeError, systemError } from '../base/errors.js';
+import type { LockMode } from '../base/lock-holder.js';
 import { lockFlags, type NativeError, type NativeTarget, native } from '../native/addon.js';
-
-/** `'exclusive'`: one holder. `'shared'`: any number of holders, but no exclusive one. */
-export type LockMode = 'exclusive' | 'shared';
 
 /** A path (string, Buffer, `file:` URL), or an open descriptor or FileHandle, which stays its owner's to close. */
 export type Lockable = FilePath | number | FileHandle;

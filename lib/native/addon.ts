@@ -2,16 +2,10 @@
  * The typed loader of the addon. See native/binding/addon.cc for what each function does.
  */
 import { join } from 'node:path';
+import type { NativeError } from '../base/errors.js';
+import type { NativePath } from '../base/paths.js';
 
-/** A system call that failed. `errno` is positive, as in C; `text` is the system's description of it. */
-export interface NativeError {
-  errno: number;
-  syscall: string;
-  text: string;
-}
-
-/** A path as the system takes it: absolute, without NUL. */
-export type NativePath = string | Buffer;
+export type { NativeError, NativePath };
 
 /** A place in a file, in bytes. */
 type Offset = number | bigint;
