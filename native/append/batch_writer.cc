@@ -53,8 +53,8 @@ BatchWriter::BatchWriter(Options options, std::function<void()> ready)
     : options_(std::move(options)),
       ready_(std::move(ready)),
       id_finder_(options_.id_key),
-      known_(options_.path, id_finder_, options_.window, options_.max_line_bytes, options_.rotation.is_on()) {
-}
+      known_(options_.path, id_finder_,
+             {options_.window, options_.max_line_bytes, options_.rotation.is_on()}) {}
 
 void BatchWriter::Open() {
   std::unique_lock guard(mutex_);

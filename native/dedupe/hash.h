@@ -1,10 +1,15 @@
-// A 64-bit hash of bytes, for fingerprints and checksums. Not against an adversary.
+// A 64-bit hash of bytes, for fingerprints and checksums. It is no protection against an adversary, who can
+// find collisions: a fingerprint is only a hint, and nothing that a checksum covers is believed for it alone.
+//
+// It is part of the format of the file of ids (ids_format.h).
 #ifndef HOLDFAST_DEDUPE_HASH_H_
 #define HOLDFAST_DEDUPE_HASH_H_
 
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+
+#include "dedupe/little_endian.h"
 
 namespace holdfast::dedupe {
 

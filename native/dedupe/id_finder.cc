@@ -4,20 +4,10 @@
 #include <utility>
 
 #include "dedupe/hash.h"
+#include "read/line_grammar.h"
 
 namespace holdfast::dedupe {
 namespace {
-
-bool IsSpace(char sign) {
-  return sign == ' ' || sign == '\t' || sign == '\r';
-}
-
-std::string_view Trim(std::string_view line) {
-  if (line.substr(0, 3) == "\xef\xbb\xbf") line.remove_prefix(3);
-  while (!line.empty() && IsSpace(line.front())) line.remove_prefix(1);
-  while (!line.empty() && IsSpace(line.back())) line.remove_suffix(1);
-  return line;
-}
 
 int HexDigit(char sign) {
   if (sign >= '0' && sign <= '9') return sign - '0';
@@ -26,7 +16,7 @@ int HexDigit(char sign) {
   return -1;
 }
 
-// The code unit behind "\u", or -1.
+// The code unit that the four digits at `at` mean, after "\u"; -1 if they are none.
 int CodeUnit(std::string_view text, size_t at) {
   if (at + 4 > text.size()) return -1;
   int unit = 0;
@@ -57,8 +47,8 @@ void AppendUtf8(std::string* out, uint32_t code) {
   }
 }
 
-// The content of a JSON string with its escapes resolved (RFC 8259, 7). What is no valid escape stays as it
-// is: the line is no event then, whatever comes out here.
+// The content of a JSON string with its escapes resolved (RFC 8259, 7). An invalid escape may become
+// anything: the line is no event then.
 std::string Unescape(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -96,9 +86,10 @@ std::string Unescape(std::string_view text) {
 
 constexpr size_t kSha256Digits = 64;
 
-// Where the last quote before `end` stands.
+// The index of the last quote before `end`.
 size_t LastQuote(std::string_view line, size_t end) {
-  // Nearly every id is one in hexadecimal digits, and to search forward is much faster than backward.
+  // Nearly every id is a SHA-256 in hexadecimal digits, and searching forwards (memchr) is much faster than
+  // searching backwards.
   if (end > kSha256Digits) {
     const size_t quote = end - kSha256Digits - 1;
     if (line[quote] == '"' && line.substr(quote + 1, kSha256Digits).find('"') == std::string_view::npos)
@@ -120,17 +111,12 @@ IdFinder::IdFinder(std::string key) : key_(std::move(key)) {
   quoted_ = '"' + key_ + '"';
 }
 
-bool IdFinder::IsEvent(std::string_view line) {
-  line = Trim(line);
-  return line.size() >= 2 && line.front() == '{' && line.back() == '}';
-}
-
 std::string_view IdFinder::Find(std::string_view line) const {
-  line = Trim(line);
+  line = read::Trim(line);
   // Most lines end with their id, because holdfast puts a computed id there: …,"key":"id"} without any
-  // escape. In a valid line these signs can only be the last property of the object itself: what stands
-  // between the last two quotes is the last string, and the sign before the key's first quote says that the
-  // quote is no part of a longer key.
+  // escape. In a valid line, these bytes can only be the last property of the object itself: what is between
+  // the last two quotes is the last string, and the byte before the key's first quote shows that this quote
+  // does not belong to a longer key.
   if (!quoted_.empty() && line.size() > quoted_.size() + 5 && line.substr(line.size() - 2) == "\"}") {
     const size_t end = line.size() - 2;
     const size_t quote = LastQuote(line, end);
@@ -145,8 +131,8 @@ std::string_view IdFinder::Find(std::string_view line) const {
   return Walk(line);
 }
 
-// Goes through the line from string to string, and keeps count of how deep it is. Of a property that stands
-// there twice the last one counts, as JSON.parse has it.
+// Goes through the line from string to string, and counts how deep it is in brackets. If a property is there
+// twice, the last one counts, as it does for JSON.parse.
 std::string_view IdFinder::Walk(std::string_view line) const {
   std::string_view found;
   int depth = 0;
@@ -173,7 +159,7 @@ std::string_view IdFinder::Walk(std::string_view line) const {
         const bool ours = depth == 1 && is_key && IsKey(line.substr(begin, at - begin));
         at++;
         if (!ours) break;
-        while (at < line.size() && (IsSpace(line[at]) || line[at] == ':')) at++;
+        while (at < line.size() && (read::IsSpace(line[at]) || line[at] == ':')) at++;
         if (at >= line.size() || line[at] != '"') {
           found = {};
           break;

@@ -1,7 +1,9 @@
-// Finds the id in a line that holds an event, without parsing JSON.
+// Finds the id in a line that holds an event.
 //
-// What it finds is a hint. It misses no id that a JSON parser would find in a valid line; but a damaged line
-// may have one too, so JavaScript parses the lines for which it matters.
+// Native code recognises, TypeScript interprets: this goes through the strings and brackets of a line, and
+// resolves the escapes of an id, but it does not check that the line is JSON. So what it finds is a hint. In
+// a valid line it finds the id that JSON.parse finds, or none if that finds none. In a damaged line it may
+// find one too; where that matters, TypeScript parses the line and decides.
 #ifndef HOLDFAST_DEDUPE_ID_FINDER_H_
 #define HOLDFAST_DEDUPE_ID_FINDER_H_
 
@@ -11,7 +13,7 @@
 
 namespace holdfast::dedupe {
 
-// What stands for an id: 64 bits of it. Zero stands for "no id".
+// 64 bits that stand for an id. Two ids may have the same, so it is a hint as well. 0 stands for "no id".
 using Fingerprint = uint64_t;
 
 class IdFinder {
@@ -19,19 +21,17 @@ class IdFinder {
   // `key` is the property that holds an event's id, in UTF-8.
   explicit IdFinder(std::string key);
 
-  // True for a line that looks like an event: an object from its first sign to its last.
-  static bool IsEvent(std::string_view line);
-
-  // The id as it stands in the file, between its quotes; empty where there is none. `line` has no newline.
+  // The id as it is written in the line, between its quotes; empty if there is none, or none but an empty
+  // one. `line` has no newline.
   std::string_view Find(std::string_view line) const;
 
   // The same as a fingerprint, equal for equal ids whichever way JSON writes them.
   Fingerprint FingerprintOf(std::string_view id) const;
 
-  // Tells one key from another.
+  // A hash that tells one key from another.
   uint64_t key_hash() const;
 
-  // True where two ids, as Find answers them, are the same.
+  // True if two ids, as Find returns them, are the same.
   static bool Equal(std::string_view one, std::string_view other);
 
  private:
@@ -39,7 +39,8 @@ class IdFinder {
   bool IsKey(std::string_view name) const;
 
   const std::string key_;
-  std::string quoted_;  // as JSON.stringify writes it where nothing has to be escaped; else empty
+  std::string
+      quoted_;  // the key as JSON.stringify writes it; empty if something in it would have to be escaped
 };
 
 }  // namespace holdfast::dedupe

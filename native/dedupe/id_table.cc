@@ -1,14 +1,18 @@
 #include "dedupe/id_table.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
+#include <utility>
+
+#include "dedupe/little_endian.h"
 
 namespace holdfast::dedupe {
 namespace {
 
 constexpr size_t kFirstCapacity = 8;
-// A part grows when more than this share of its slots would be taken; with the growth by a quarter, no less
-// than 0.6 of them are taken after it, which makes 14 / 0.6 = 23.3 bytes for an entry.
+// A part grows when more than 3/4 of its slots would be taken. As it grows by a quarter, at least 0.6 of them
+// are taken then, which makes 14 / 0.6 = 23.3 bytes for an entry.
 constexpr size_t kFullNumerator = 3, kFullDenominator = 4;
 
 }  // namespace
@@ -19,6 +23,7 @@ Fingerprint IdTable::Part::id(size_t slot) const {
   return id;
 }
 
+// The low bytes come first: see little_endian.h.
 uint64_t IdTable::Part::value(size_t slot) const {
   uint64_t value = 0;
   std::memcpy(&value, &bytes[slot * kEntryBytes + sizeof(Fingerprint)], kEntryBytes - sizeof(Fingerprint));
@@ -30,7 +35,7 @@ void IdTable::Part::Set(size_t slot, Fingerprint id, uint64_t value) {
   std::memcpy(&bytes[slot * kEntryBytes + sizeof id], &value, kEntryBytes - sizeof id);
 }
 
-// The first bits chose the part; the bits behind them, as a fraction, choose the slot.
+// The high bits chose the part; the 32 bits after them, as a fraction, choose the slot.
 size_t IdTable::Part::Home(Fingerprint id) const {
   return static_cast<size_t>(((id << kPartBits) >> 32) * capacity >> 32);
 }
@@ -45,6 +50,7 @@ size_t IdTable::Part::Slot(Fingerprint wanted) const {
 }
 
 void IdTable::Part::Grow(size_t new_capacity) {
+  assert(new_capacity > size);
   Part larger;
   larger.capacity = new_capacity;
   larger.bytes.assign(larger.capacity * kEntryBytes, 0);
@@ -72,6 +78,7 @@ void IdTable::Prefetch([[maybe_unused]] Fingerprint id) const {
 }
 
 void IdTable::Put(Fingerprint id, uint64_t value) {
+  assert(id != 0);
   Part& part = PartOf(id);
   if ((part.size + 1) * kFullDenominator > part.capacity * kFullNumerator) {
     Grow(&part, std::max(kFirstCapacity, part.capacity + (part.capacity + 3) / 4));
@@ -84,8 +91,8 @@ void IdTable::Put(Fingerprint id, uint64_t value) {
   part.Set(slot, id, value);
 }
 
-// Without marks for what was deleted: entries behind the hole that may stand in it move up (Knuth, volume
-// 3, 6.4, algorithm R).
+// Without marks for what was deleted: entries after the hole that may be in it move up (Knuth, volume 3, 6.4,
+// algorithm R).
 void IdTable::Erase(Fingerprint id) {
   Part& part = PartOf(id);
   if (part.size == 0) return;
@@ -95,7 +102,7 @@ void IdTable::Erase(Fingerprint id) {
     if (++slot == part.capacity) slot = 0;
     const Fingerprint moved = part.id(slot);
     if (moved == 0) break;
-    // Cyclically: is `home` outside of (hole, slot]?
+    // It may, unless its home is in (hole, slot], cyclically.
     const size_t home = part.Home(moved);
     const bool may_move = hole <= slot ? (home <= hole || home > slot) : (home <= hole && home > slot);
     if (!may_move) continue;
@@ -109,7 +116,7 @@ void IdTable::Erase(Fingerprint id) {
 
 void IdTable::Reserve(size_t more) {
   for (Part& part : parts_) {
-    // A few more, for no part gets just its share.
+    // A few more, because no part gets exactly its share.
     const size_t expected = part.size + more / parts_.size() * 33 / 32;
     const size_t wanted = expected * kFullDenominator / kFullNumerator;
     if (wanted > part.capacity) Grow(&part, std::max(kFirstCapacity, wanted));

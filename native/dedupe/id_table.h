@@ -2,8 +2,8 @@
 // each, also while it grows.
 //
 // Entries are packed into 14 bytes (64 bits of fingerprint, 48 of value) in open addressing with linear
-// probing. The table is split into parts by the fingerprint's first bits; each part grows on its own and by a
-// quarter only, so that never much more than what is needed is allocated.
+// probing. The table is split into parts by the fingerprint's high bits. Each part grows on its own and by
+// only a quarter, so that never much more is allocated than is needed.
 #ifndef HOLDFAST_DEDUPE_ID_TABLE_H_
 #define HOLDFAST_DEDUPE_ID_TABLE_H_
 
@@ -17,19 +17,21 @@
 
 namespace holdfast::dedupe {
 
+// An id is never 0 here.
 class IdTable {
  public:
-  // The largest value that an entry holds.
+  // The largest value that an entry holds: 256 TiB, if it is a position. Of a larger one the low bits are
+  // kept.
   static constexpr uint64_t kMaxValue = (uint64_t{1} << 48) - 1;
 
   std::optional<uint64_t> Find(Fingerprint id) const;
-  // Asks for the memory that the others look at. Who asks for that of several ids first waits for it once,
-  // and not once for each.
+  // Prefetches the slot that Find, Put and Erase will read. Prefetching several ids first overlaps their
+  // cache misses.
   void Prefetch(Fingerprint id) const;
   // Adds the id, or gives it another value.
   void Put(Fingerprint id, uint64_t value);
   void Erase(Fingerprint id);
-  // Makes room for so many more, spread evenly as fingerprints are.
+  // Makes room for this many more ids, which fall evenly into the parts, as fingerprints do.
   void Reserve(size_t more);
   void Clear();
 
@@ -46,11 +48,11 @@ class IdTable {
     size_t capacity = 0;
     size_t size = 0;
 
-    Fingerprint id(size_t slot) const;  // 0: the slot is free
+    Fingerprint id(size_t slot) const;  // 0 if the slot is free
     uint64_t value(size_t slot) const;
     void Set(size_t slot, Fingerprint id, uint64_t value);
     size_t Home(Fingerprint id) const;
-    // The slot that holds the id, or the free one where it would be put.
+    // The slot that holds the id, or the free one that it would be put into. There is always a free one.
     size_t Slot(Fingerprint id) const;
     void Grow(size_t new_capacity);
   };

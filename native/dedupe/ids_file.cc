@@ -1,167 +1,167 @@
 #include "dedupe/ids_file.h"
 
 #include <algorithm>
-#include <cstring>
+#include <cassert>
 #include <string_view>
 #include <utility>
 
 #include "dedupe/hash.h"
+#include "dedupe/mark.h"
 #include "lock/mechanism.h"
 
 namespace holdfast::dedupe {
 namespace {
 
-constexpr uint64_t kHeaderMagic = 0x3173646974736668;  // "hfstids1"
-constexpr uint64_t kChunkMagic = 0x6b6e756863736469;   // "idschunk"
-constexpr size_t kMaxRecords = 65'536;
-constexpr uint64_t kFirstMarkBytes = 256;
-constexpr uint64_t kLastMarkBytes = 4096;
+using ids_format::Chunk;
+using ids_format::Header;
+using ids_format::kChunkMagic;
+using ids_format::kHeaderMagic;
+using ids_format::kMaxRecords;
+using ids_format::Record;
 
 // The shortest line of an event with an id, {"k":"i"} with its newline.
 constexpr uint64_t kMinLineBytes = 10;
 
-struct Header {
-  uint64_t magic, key_hash, device, inode, checksum;
-};
+template <typename T>
+char* BytesOf(T* data) {
+  return reinterpret_cast<char*>(data);
+}
 
-struct Chunk {
-  uint64_t magic, from, to, mark, count, checksum;
-};
-
-std::string_view BytesOf(const void* data, size_t length) {
-  return {static_cast<const char*>(data), length};
+template <typename T>
+const char* BytesOf(const T* data) {
+  return reinterpret_cast<const char*>(data);
 }
 
 uint64_t ChecksumOf(const Header& header) {
-  return Hash(BytesOf(&header, offsetof(Header, checksum)));
+  return Hash({BytesOf(&header), offsetof(Header, checksum)});
 }
 
-uint64_t ChecksumOf(const Chunk& chunk, const void* records, size_t length) {
-  return Hash(BytesOf(&chunk, offsetof(Chunk, checksum))) ^ Hash(BytesOf(records, length));
-}
-
-// A hash of the chronicle's first bytes and of those before `end`, which hold the last event: they tell one
-// file from another that was truncated and has grown again.
-bool MarkOf(const os::File& chronicle, uint64_t end, uint64_t* mark) {
-  std::string first(static_cast<size_t>(std::min(end, kFirstMarkBytes)), '\0');
-  std::string last(static_cast<size_t>(std::min(end, kLastMarkBytes)), '\0');
-  if (chronicle.ReadAt(0, first.data(), first.size())) return false;
-  if (chronicle.ReadAt(end - last.size(), last.data(), last.size())) return false;
-  *mark = Hash(first) * 31 + Hash(last);
-  return true;
+uint64_t ChecksumOf(const Chunk& chunk, const Record* records) {
+  return Hash({BytesOf(&chunk), offsetof(Chunk, checksum)}) ^
+         Hash({BytesOf(records), static_cast<size_t>(chunk.count) * sizeof(Record)});
 }
 
 }  // namespace
 
-uint64_t IdsFile::Load(std::string path, uint64_t key_hash, const os::File& chronicle, const os::FileId& id,
-                       uint64_t size, const std::function<void(size_t)>& reserve, const Found& found) {
-  path_ = std::move(path);
-  key_hash_ = key_hash;
-  chronicle_id_ = id;
-  bytes_ = end_ = 0;
+uint64_t IdsFile::Load(Identity identity, const os::File& chronicle, uint64_t size,
+                       const Receiver& receiver) {
+  identity_ = std::move(identity);
+  good_bytes_ = known_end_ = 0;
   collected_.clear();
   os::File file;
-  if (size == 0 || os::File::OpenBeside(path_, chronicle, false, &file) || !HasHeader(file)) return 0;
+  if (size == 0 || os::File::OpenBeside(identity_.path, chronicle, false, &file) || !HasHeader(file))
+    return 0;
+  // Whatever the file of ids says, there are no more ids than the chronicle can have events.
   uint64_t length = 0;
-  // There are no more of them than there can be events, whatever the file of ids says.
   if (!file.Size(&length)) {
-    reserve(static_cast<size_t>(std::min(length / sizeof(Record), size / kMinLineBytes)));
+    receiver.reserve(static_cast<size_t>(std::min(length / sizeof(Record), size / kMinLineBytes)));
   }
-  bytes_ = sizeof(Header);
-  ReadChunks(file, chronicle, found);
-  return end_;
+  good_bytes_ = sizeof(Header);
+  ReadChunks(file, chronicle, receiver.add);
+  return known_end_;
 }
 
 bool IdsFile::HasHeader(const os::File& file) const {
   Header header;
-  if (file.ReadAt(0, reinterpret_cast<char*>(&header), sizeof header)) return false;
+  if (file.ReadAt(0, BytesOf(&header), sizeof header)) return false;
   return header.magic == kHeaderMagic && header.checksum == ChecksumOf(header) &&
-         header.key_hash == key_hash_ && os::FileId{header.device, header.inode} == chronicle_id_;
+         header.key_hash == identity_.key_hash &&
+         os::FileId{header.device, header.inode} == identity_.chronicle;
 }
 
-void IdsFile::ReadChunks(const os::File& file, const os::File& chronicle, const Found& found) {
+void IdsFile::ReadChunks(const os::File& file, const os::File& chronicle, const AddRecords& add) {
   uint64_t length = 0, size = 0;
   if (file.Size(&length) || chronicle.Size(&size)) return;
   std::vector<Record> records;
-  while (length - bytes_ >= sizeof(Chunk)) {
+  while (length >= good_bytes_ + sizeof(Chunk)) {
     Chunk chunk;
-    if (file.ReadAt(bytes_, reinterpret_cast<char*>(&chunk), sizeof chunk)) return;
-    if (chunk.magic != kChunkMagic || chunk.from != end_ || chunk.to <= chunk.from || chunk.to > size) return;
-    if (chunk.count > kMaxRecords || length - bytes_ - sizeof chunk < chunk.count * sizeof(Record)) return;
+    if (file.ReadAt(good_bytes_, BytesOf(&chunk), sizeof chunk)) return;
+    if (chunk.magic != kChunkMagic || chunk.count > kMaxRecords) return;
+    if (chunk.from != known_end_ || chunk.to <= chunk.from || chunk.to > size) return;
     records.resize(static_cast<size_t>(chunk.count));
     const size_t record_bytes = records.size() * sizeof(Record);
-    if (file.ReadAt(bytes_ + sizeof chunk, reinterpret_cast<char*>(records.data()), record_bytes)) return;
+    if (length - good_bytes_ - sizeof chunk < record_bytes) return;
+    if (file.ReadAt(good_bytes_ + sizeof chunk, BytesOf(records.data()), record_bytes)) return;
+    if (chunk.checksum != ChecksumOf(chunk, records.data())) return;
+    // The checksum is no proof: what follows relies on this.
+    const bool is_sound = std::all_of(records.begin(), records.end(), [&](const Record& record) {
+      return record.id != 0 && record.offset >= chunk.from && record.offset < chunk.to;
+    });
+    if (!is_sound) return;
     uint64_t mark = 0;
-    if (chunk.checksum != ChecksumOf(chunk, records.data(), record_bytes)) return;
-    if (!MarkOf(chronicle, chunk.to, &mark) || mark != chunk.mark) return;
-    if (found) found(records);
-    bytes_ += sizeof chunk + record_bytes;
-    end_ = chunk.to;
+    if (!HashMark(chronicle, chunk.to, &mark) || mark != chunk.mark) return;
+    if (add) add(records);
+    good_bytes_ += sizeof chunk + record_bytes;
+    known_end_ = chunk.to;
   }
 }
 
 void IdsFile::Add(const os::File& chronicle, Fingerprint id, uint64_t offset) {
-  if (path_.empty()) return;
+  if (identity_.path.empty()) return;
+  assert(collected_.empty() || collected_.back().offset < offset);
   if (collected_.size() >= kMaxRecords) Save(chronicle, offset);
   // What cannot be saved now is saved later; but not kept in memory without bound.
-  if (collected_.size() >= 2 * kMaxRecords) {
-    path_.clear();
-    collected_.clear();
-    return;
-  }
+  if (collected_.size() >= 2 * kMaxRecords) return GiveUp();
   collected_.push_back({id, offset});
 }
 
 void IdsFile::Save(const os::File& chronicle, uint64_t end) {
-  if (path_.empty() || end <= end_ || collected_.empty()) return;
+  if (identity_.path.empty() || end <= known_end_ || collected_.empty()) return;
   os::File file;
-  if (os::File::OpenBeside(path_, chronicle, true, &file)) return;
+  if (os::File::OpenBeside(identity_.path, chronicle, true, &file)) return;
   os::Error error;
   const lock::Spec spec;
   if (lock::kFlock.try_lock(file, spec, &error) != lock::Attempt::kGranted) return;
   if (Begin(file)) {
-    ReadChunks(file, chronicle, nullptr);  // what others appended meanwhile
-    const auto known = std::find_if(collected_.begin(), collected_.end(),
-                                    [this](const Record& record) { return record.offset >= end_; });
-    collected_.erase(collected_.begin(), known);
-    size_t at = 0;
-    while (end > end_) {
-      // Each as large as a reader takes, and each with an end of its own.
-      const size_t count = std::min(collected_.size() - at, kMaxRecords);
-      const uint64_t to = at + count == collected_.size() ? end : collected_[at + count].offset;
-      Chunk chunk{kChunkMagic, end_, to, 0, count, 0};
-      if (!MarkOf(chronicle, to, &chunk.mark)) break;
-      chunk.checksum = ChecksumOf(chunk, collected_.data() + at, count * sizeof(Record));
-      if (file.Truncate(bytes_) ||
-          file.Append(reinterpret_cast<const char*>(&chunk), sizeof chunk,
-                      reinterpret_cast<const char*>(collected_.data() + at), count * sizeof(Record))) {
-        break;
-      }
-      bytes_ += sizeof chunk + count * sizeof(Record);
-      end_ = to;
-      at += count;
-    }
-    collected_.erase(collected_.begin(), collected_.begin() + static_cast<std::ptrdiff_t>(at));
+    ReadChunks(file, chronicle, nullptr);  // what others have appended since
+    WriteChunks(file, chronicle, end);
   } else {
-    path_.clear();
-    collected_.clear();
+    GiveUp();
   }
   lock::kFlock.unlock(file, spec);
 }
 
-// Makes the file ready for more chunks behind those that are known; false where what is known does not go on
-// there.
 bool IdsFile::Begin(const os::File& file) {
   if (HasHeader(file)) {
     uint64_t length = 0;
-    if (bytes_ == 0) bytes_ = sizeof(Header);
-    return !file.Size(&length) && length >= bytes_;
+    if (good_bytes_ == 0) good_bytes_ = sizeof(Header);
+    return !file.Size(&length) && length >= good_bytes_;
   }
-  if (bytes_ > sizeof(Header)) return false;
-  Header header{kHeaderMagic, key_hash_, chronicle_id_.device, chronicle_id_.inode, 0};
+  if (good_bytes_ > sizeof(Header)) return false;
+  Header header{kHeaderMagic, identity_.key_hash, identity_.chronicle.device, identity_.chronicle.inode, 0};
   header.checksum = ChecksumOf(header);
-  bytes_ = sizeof header;
-  return !file.Truncate(0) && !file.Append("", 0, reinterpret_cast<const char*>(&header), sizeof header);
+  good_bytes_ = sizeof header;
+  return !file.Truncate(0) && !file.Append("", 0, BytesOf(&header), sizeof header);
+}
+
+void IdsFile::WriteChunks(const os::File& file, const os::File& chronicle, uint64_t end) {
+  auto next = std::find_if(collected_.begin(), collected_.end(),
+                           [this](const Record& record) { return record.offset >= known_end_; });
+  while (end > known_end_) {
+    const auto left = static_cast<uint64_t>(collected_.end() - next);
+    const uint64_t count = std::min(left, kMaxRecords);
+    // Every chunk needs an end of its own: that of all but the last is where the next record begins.
+    const uint64_t to = count == left ? end : next[static_cast<std::ptrdiff_t>(count)].offset;
+    Chunk chunk{kChunkMagic, known_end_, to, 0, count, 0};
+    if (!HashMark(chronicle, to, &chunk.mark)) break;
+    const Record* const records = collected_.data() + (next - collected_.begin());
+    chunk.checksum = ChecksumOf(chunk, records);
+    const size_t record_bytes = static_cast<size_t>(count) * sizeof(Record);
+    // Anything after the good bytes was left by a write that failed, or by a writer that died.
+    if (file.Truncate(good_bytes_) ||
+        file.Append(BytesOf(&chunk), sizeof chunk, BytesOf(records), record_bytes)) {
+      break;
+    }
+    good_bytes_ += sizeof chunk + record_bytes;
+    known_end_ = to;
+    next += static_cast<std::ptrdiff_t>(count);
+  }
+  collected_.erase(collected_.begin(), next);
+}
+
+void IdsFile::GiveUp() {
+  identity_.path.clear();
+  collected_.clear();
 }
 
 }  // namespace holdfast::dedupe

@@ -1,10 +1,11 @@
 #include "dedupe/recent_ids.h"
 
-#include <algorithm>
+#include <cassert>
 
 namespace holdfast::dedupe {
 
 bool RecentIds::Add(Fingerprint id, Position position) {
+  assert(window_ > 0);
   const uint64_t number = count_++;
   if (window_ == kAll) {
     if (id == 0 || table_.Find(id)) return false;

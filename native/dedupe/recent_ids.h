@@ -1,7 +1,4 @@
-// Which ids the last events of a chronicle have, and where those events stand.
-//
-// Positions go on across rotation: an event's position is its offset plus the sizes of the rotated files that
-// the index knows (see position.h).
+// The ids of the last events of a chronicle, and the positions of those events.
 #ifndef HOLDFAST_DEDUPE_RECENT_IDS_H_
 #define HOLDFAST_DEDUPE_RECENT_IDS_H_
 
@@ -17,6 +14,7 @@ namespace holdfast::dedupe {
 
 class RecentIds {
  public:
+  // A window without bound: the ids of all events are remembered.
   static constexpr size_t kAll = SIZE_MAX;
 
   // Remembers the ids of the last `window` events.
@@ -24,27 +22,27 @@ class RecentIds {
 
   size_t window() const { return window_; }
 
-  // Takes up the next event; `id` 0 is one without id. Of an id that is known the first position is kept, and
-  // the answer is false.
+  // Adds the next event; `id` is 0 if it has none. True if its id was not known. If it was, the position that
+  // is known for it is kept, so that it stays that of the first copy.
   bool Add(Fingerprint id, Position position);
 
-  // The id, which is known, is found at this position from now on, or is not known any more.
+  // Gives an id that is known another position, or forgets it.
   void Replace(Fingerprint id, std::optional<Position> position);
 
-  // Where the first event with this id stands that will be among the last `window` when `ahead` more events
-  // have been added.
+  // The position that is known for this id, if one of the events has it that will be the last `window` after
+  // `ahead` more have been added.
   std::optional<Position> Find(Fingerprint id, size_t ahead) const;
 
-  // Asks for the memory that Find and Add will look at when `ahead` more events have been added; see IdTable.
+  // Prefetches what Find and Add will read after `ahead` more events have been added; see IdTable.
   void Prefetch(Fingerprint id, size_t ahead) const;
 
-  // Makes room for so many more ids at once.
+  // Makes room for this many more ids at once.
   void Reserve(size_t more) { table_.Reserve(more); }
   void Clear();
   // How many ids are known, and the bytes of memory that this takes.
   size_t ids() const { return table_.size(); }
   size_t memory() const { return table_.memory() + ring_.capacity() * sizeof(Event); }
-  // How many events were taken up.
+  // How many events were added.
   uint64_t count() const { return count_; }
 
  private:
@@ -54,10 +52,10 @@ class RecentIds {
   };
 
   const size_t window_;
-  // kAll: where the first event with the id stands. Else the number of the last one, whose position is in the
-  // ring.
+  // With kAll, the position of the first event with the id. Else the number of the last one; the ring has the
+  // position of the first for it.
   IdTable table_;
-  std::vector<Event> ring_;
+  std::vector<Event> ring_;  // the last `window_` events; event number n is at n % window_
   uint64_t count_ = 0;
 };
 

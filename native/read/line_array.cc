@@ -1,6 +1,9 @@
 #include "read/line_array.h"
 
+#include <cassert>
 #include <cstring>
+
+#include "read/line_grammar.h"
 
 namespace holdfast::read {
 namespace {
@@ -22,18 +25,15 @@ bool IsAscii(std::string_view text) {
   return (bits & 0x8080808080808080) == 0;
 }
 
-bool IsBlank(std::string_view text) {
-  return text.find_first_not_of(" \t\r") == text.npos;
-}
-
 }  // namespace
 
 std::string_view LineArray::Make(std::string_view lines, std::string_view separator, uint64_t max_line_bytes,
                                  uint32_t* ends, size_t max_lines) {
   if (lines.empty() || lines.back() != '\n') return {};
-  // A line takes one byte at least, and with it come the separator and two commas.
-  const size_t most = lines.size() + max_lines * (1 + separator.size() + 2) + 2;
-  if (text_.size() < most) text_.resize(most);
+  assert(lines.size() <= UINT32_MAX);
+  // A line becomes at least one byte (the "0"), and with it come the separator and two commas.
+  const size_t max_bytes = lines.size() + max_lines * (1 + separator.size() + 2) + 2;
+  if (text_.size() < max_bytes) text_.resize(max_bytes);
   char* to = text_.data();
   *to++ = '[';
   size_t count = 0;

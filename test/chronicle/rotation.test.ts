@@ -102,6 +102,16 @@ describe('rotate', () => {
     expect(await reopened.append({ eventId: 'a' })).toMatchObject({ offset: 0, duplicate: true });
   });
 
+  it('C5: knows an event of the file itself, though a damaged line of a rotated file has its id', async () => {
+    for (const dedupe of [{ window: 100 }, 'all'] as const) {
+      const file = newFile();
+      writeFileSync(`${file}.20200101T000000.000Z`, '{"eventId":"a",damaged}\n{"eventId":"b"}\n');
+      writeFileSync(file, '{"eventId":"a"}\n');
+      await using chronicle = await openChronicle(file, { rotate: { maxBytes: 1_000_000 }, dedupe });
+      expect(await chronicle.append({ eventId: 'a' })).toEqual({ offset: 0, eventId: 'a', duplicate: true });
+    }
+  });
+
   it('splits what many callers append at once, and lets duplicates alone begin no new file', async () => {
     const file = newFile();
     await using chronicle = await openChronicle(file, { rotate: { maxBytes: 1000 } });

@@ -15,6 +15,7 @@
 #include "dedupe/known_events.h"
 #include "os/file.h"
 #include "read/line_array.h"
+#include "read/line_grammar.h"
 
 namespace {
 
@@ -29,7 +30,7 @@ void Require(bool holds) {
 // What is found is a part of the line, and an id is equal to itself.
 void FindId(std::string_view line) {
   static const dedupe::IdFinder id_finder("eventId");
-  dedupe::IdFinder::IsEvent(line);
+  static_cast<void>(read::IsEvent(line));
   const std::string_view id = id_finder.Find(line);
   Require(id.empty() || (id.data() >= line.data() && id.data() + id.size() <= line.data() + line.size()));
   Require(dedupe::IdFinder::Equal(id, id));
@@ -49,7 +50,7 @@ void Load(size_t size) {
   os::FileId id;
   Require(!os::File::OpenForAppend("chronicle", &file) && !file.Id(&id));
   const dedupe::IdFinder id_finder("eventId");
-  dedupe::KnownEvents known("chronicle", id_finder, dedupe::RecentIds::kAll, 1 << 20, false);
+  dedupe::KnownEvents known("chronicle", id_finder, {dedupe::RecentIds::kAll, 1 << 20, false});
   const os::Error error = known.Load(file, id, size);
   if (error) return;
   Require(known.end() <= size);
