@@ -3,8 +3,14 @@
     {
       "target_name": "holdfast",
       "sources": [
-        "native/binding/addon.cc",
         "native/append/batch_writer.cc",
+        "native/binding/addon.cc",
+        "native/binding/environment.cc",
+        "native/binding/files.cc",
+        "native/binding/lines.cc",
+        "native/binding/locks.cc",
+        "native/binding/values.cc",
+        "native/binding/writer.cc",
         "native/dedupe/recent_ids.cc",
         "native/dedupe/id_table.cc",
         "native/dedupe/ids_file.cc",

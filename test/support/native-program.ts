@@ -31,7 +31,7 @@ export async function buildNative(
     ...list
       .trim()
       .split('\n')
-      .filter((file) => !file.endsWith('addon.cc')),
+      .filter((file) => !file.includes('/binding/')),
     source,
   ];
   const headers = readdirSync(sources, { recursive: true, encoding: 'utf8' }).filter((file) =>

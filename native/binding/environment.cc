@@ -1,0 +1,107 @@
+#include "binding/environment.h"
+
+#include <exception>
+#include <utility>
+
+#include "binding/values.h"
+#include "binding/writer.h"
+#include "os/thread_pool.h"
+
+namespace holdfast {
+
+void Mailbox::Open(Napi::Env env) {
+  function_ = Function::New(env, "holdfast", 0, 1, this);
+  function_.Unref(env);
+}
+
+void Mailbox::Close() {
+  std::vector<Task> dropped;
+  std::lock_guard guard(mutex_);
+  open_ = false;
+  dropped.swap(tasks_);
+}
+
+void Mailbox::Post(Task task) {
+  std::lock_guard guard(mutex_);
+  if (!open_) return;
+  tasks_.push_back(std::move(task));
+  if (tasks_.size() == 1) function_.NonBlockingCall();
+}
+
+void Mailbox::Expect(Napi::Env env) {
+  if (expected_++ == 0) function_.Ref(env);
+}
+
+void Mailbox::Received(Napi::Env env) {
+  if (--expected_ == 0) function_.Unref(env);
+}
+
+void Mailbox::Deliver(Napi::Env env, Napi::Function, Mailbox* mailbox, void*) {
+  if (env == nullptr) return;
+  // The environment may end in one of the tasks (process.exit), and its reference to the mailbox with it.
+  const std::shared_ptr<Mailbox> self = mailbox->shared_from_this();
+  std::vector<Task> tasks;
+  {
+    std::lock_guard guard(self->mutex_);
+    tasks.swap(self->tasks_);
+  }
+  for (Task& task : tasks) {
+    Napi::HandleScope scope(env);
+    try {
+      task(env);
+    } catch (const Napi::Error& error) {
+      // If the environment ends meanwhile (worker.terminate), there is nobody to throw at: binding.gyp
+      // defines NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS for that.
+      napi_fatal_exception(env, error.Value());
+    } catch (const std::exception& error) {
+      // Out of memory. Whoever waits for this answer would wait for ever.
+      napi_fatal_exception(env, Napi::Error::New(env, error.what()).Value());
+    }
+  }
+}
+
+Environment::Environment(Napi::Env env) : mailbox_(std::make_shared<Mailbox>()) {
+  mailbox_->Open(env);
+  // Added after the mailbox's own hook and so run before it.
+  env.AddCleanupHook([this] { End(); });
+}
+
+uint32_t Environment::Keep(lock::HeldLock held) {
+  locks_.emplace(++last_lock_, std::move(held));
+  return last_lock_;
+}
+
+lock::HeldLock* Environment::FindLock(uint32_t number) {
+  const auto found = locks_.find(number);
+  return found == locks_.end() ? nullptr : &found->second;
+}
+
+void Environment::RunOnHelper(Napi::Env env, const Napi::Value& done, std::function<os::Error()> job) {
+  const uint32_t ticket = NewTicket();
+  jobs_[ticket] = Napi::Persistent(done.As<Napi::Function>());
+  mailbox_->Expect(env);
+  const os::Error failure = os::RunOnHelperThread([this, job = std::move(job), ticket, mailbox = mailbox_] {
+    const os::Error error = job();
+    mailbox->Post([this, ticket, error](Napi::Env env) {
+      const auto finished = jobs_.extract(ticket);
+      mailbox_->Received(env);
+      finished.mapped().Call({error ? ToObject(env, error) : env.Null()});
+    });
+  });
+  if (!failure) return;
+  jobs_.erase(ticket);
+  mailbox_->Received(env);
+  Throw(env, failure);
+}
+
+void Environment::End() {
+  mailbox_->Close();
+  for (auto& [ticket, wait] : waits_) lock::Cancel(wait.waiter);
+  waits_.clear();
+  jobs_.clear();
+  locks_.clear();
+  for (Writer* writer : writers_) writer->Abandon();
+  writers_.clear();
+}
+
+}  // namespace holdfast

@@ -1,0 +1,103 @@
+// What one JavaScript thread has: each environment of Node (the main thread, each worker thread) has an
+// Environment of its own. It owns the locks that were taken in it, the waits that are pending in it and the
+// chronicles that are open in it, and ends them all when the environment ends: normally, by process.exit()
+// or by worker.terminate().
+#ifndef HOLDFAST_BINDING_ENVIRONMENT_H_
+#define HOLDFAST_BINDING_ENVIRONMENT_H_
+
+#include <napi.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "lock/held_lock.h"
+#include "lock/wait_queue.h"
+#include "os/file.h"
+#include "read/line_array.h"
+
+namespace holdfast {
+
+// Carries work from helper threads to the thread of one environment. Tasks posted after the environment has
+// ended are dropped, and what they own is freed where they were posted.
+class Mailbox : public std::enable_shared_from_this<Mailbox> {
+ public:
+  using Task = std::function<void(Napi::Env)>;
+
+  void Open(Napi::Env env);
+  void Close();
+
+  // On any thread.
+  void Post(Task task);
+
+  // While an answer is expected, the event loop stays alive.
+  void Expect(Napi::Env env);
+  void Received(Napi::Env env);
+
+ private:
+  static void Deliver(Napi::Env env, Napi::Function, Mailbox* mailbox, void*);
+
+  using Function = Napi::TypedThreadSafeFunction<Mailbox, void, Deliver>;
+
+  Function function_;
+  std::mutex mutex_;
+  std::vector<Task> tasks_;
+  bool open_ = true;
+  int expected_ = 0;
+};
+
+class Writer;
+
+class Environment {
+ public:
+  explicit Environment(Napi::Env env);
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+  static Environment& Of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+
+  const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
+  read::LineArray& line_array() { return line_array_; }
+
+  // The locks that are held, by their numbers, from 1 on.
+  uint32_t Keep(lock::HeldLock held);
+  // Null if no lock has this number.
+  lock::HeldLock* FindLock(uint32_t number);
+  void ForgetLock(uint32_t number) { locks_.erase(number); }
+
+  // A call that waits for a lock, and who is told how it ended.
+  struct PendingWait {
+    Napi::FunctionReference callback;
+    std::shared_ptr<lock::Waiter> waiter;
+  };
+  // By their tickets.
+  std::unordered_map<uint32_t, PendingWait>& waits() { return waits_; }
+  uint32_t NewTicket() { return ++last_ticket_; }
+
+  // Runs a job that may block for long on a helper thread; done(error) is called with null or what it
+  // returned.
+  void RunOnHelper(Napi::Env env, const Napi::Value& done, std::function<os::Error()> job);
+
+  void Add(Writer* writer) { writers_.insert(writer); }
+  void Remove(Writer* writer) { writers_.erase(writer); }
+
+ private:
+  void End();
+
+  std::shared_ptr<Mailbox> mailbox_;
+  std::unordered_map<uint32_t, lock::HeldLock> locks_;
+  std::unordered_map<uint32_t, PendingWait> waits_;
+  std::unordered_map<uint32_t, Napi::FunctionReference> jobs_;
+  std::unordered_set<Writer*> writers_;
+  read::LineArray line_array_;
+  uint32_t last_lock_ = 0;
+  uint32_t last_ticket_ = 0;
+};
+
+}  // namespace holdfast
+
+#endif  // HOLDFAST_BINDING_ENVIRONMENT_H_

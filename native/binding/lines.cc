@@ -1,0 +1,32 @@
+// Lines for JavaScript's parser.
+#include "binding/environment.h"
+#include "binding/exports.h"
+#include "binding/values.h"
+
+namespace holdfast {
+namespace {
+
+// lineArray(lines, separator, maxLineBytes, ends): see read::LineArray; undefined if that gives nothing.
+Napi::Value LineArray(const Napi::CallbackInfo& info) {
+  const auto lines = info[0].As<Napi::Buffer<char>>();
+  const std::string separator = info[1].As<Napi::String>();
+  auto ends = info[3].As<Napi::Uint32Array>();
+  const std::string_view text = Environment::Of(info.Env())
+                                    .line_array()
+                                    .Make({lines.Data(), lines.Length()}, separator, BoundFrom(info[2]),
+                                          ends.Data(), ends.ElementLength());
+  if (text.empty()) return info.Env().Undefined();
+  napi_value array = nullptr;
+  // As Latin-1, which copies bytes, and all of it is ASCII.
+  const napi_status status = napi_create_string_latin1(info.Env(), text.data(), text.size(), &array);
+  NAPI_THROW_IF_FAILED(info.Env(), status, Napi::Value());
+  return Napi::Value(info.Env(), array);
+}
+
+}  // namespace
+
+void DefineLines(Napi::Env env, Napi::Object exports) {
+  Define<LineArray>(env, exports, "lineArray");
+}
+
+}  // namespace holdfast

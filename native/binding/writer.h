@@ -1,0 +1,46 @@
+// The batch writer of one open chronicle, as an object of JavaScript.
+#ifndef HOLDFAST_BINDING_WRITER_H_
+#define HOLDFAST_BINDING_WRITER_H_
+
+#include <napi.h>
+
+#include <cstddef>
+#include <memory>
+
+#include "append/batch_writer.h"
+#include "binding/environment.h"
+
+namespace holdfast {
+
+// new Writer(path, options, settle): `settle` gets each reply as its arguments, as lib/native describes them.
+class Writer : public Napi::ObjectWrap<Writer> {
+ public:
+  explicit Writer(const Napi::CallbackInfo& info);
+  ~Writer() override;
+
+  static Napi::Function Define(Napi::Env env);
+
+  // The environment ends before this object does.
+  void Abandon();
+
+ private:
+  void Open(const Napi::CallbackInfo& info);
+  void Append(const Napi::CallbackInfo& info);
+  void Answer(const Napi::CallbackInfo& info);
+  Napi::Value SettleNext(const Napi::CallbackInfo& info);
+  void Close(const Napi::CallbackInfo& info);
+
+  void Expect(Napi::Env env);
+  void SettleAll(Napi::Env env);
+  void Settle(Napi::Env env, const append::Reply& reply);
+  void CallSettle(Napi::Env env, const append::Reply& reply);
+
+  Environment* environment_;
+  const std::shared_ptr<Writer*> self_;  // null when this object is gone
+  std::shared_ptr<append::BatchWriter> writer_;
+  size_t expected_ = 0;
+};
+
+}  // namespace holdfast
+
+#endif  // HOLDFAST_BINDING_WRITER_H_
