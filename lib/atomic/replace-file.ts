@@ -2,9 +2,11 @@
  * Replacing a file whole: a temporary file beside it, sync, rename, sync of the directory. Whoever opens the path sees
  * the old file or the new one, also after a crash at any moment.
  */
+
 import { randomBytes } from 'node:crypto';
 import { constants, type Stats, unlinkSync } from 'node:fs';
 import { type FileHandle, open, stat, unlink } from 'node:fs/promises';
+import { throwIfAborted } from '../base/abort.js';
 import { atExit } from '../base/at-exit.js';
 import type { Durability } from '../base/durability.js';
 import { irregular, isMissing, replacementUnsynced, withIoErrors } from '../base/errors.js';
@@ -46,7 +48,7 @@ export async function replaceFile(
   const target = await io(followLinks(path));
   const old = await io(statOf(target));
   const temporary = temporaryName(target);
-  signal?.throwIfAborted();
+  throwIfAborted(signal);
   // Exclusive, and never through a link: in a directory that others can write to, nobody can plant this file. Until
   // it has its owner, nobody else can open it.
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
@@ -57,12 +59,12 @@ export async function replaceFile(
       if (old) await io(keepOwnerAndMode(file, old));
       const sync = () => io(syncFile(file, durability, path));
       await fill({ write: (bytes) => io(file.writeFile(bytes)), sync });
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       await sync();
     } finally {
       await io(file.close());
     }
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     await io(replaceName(temporary, target));
   } catch (error) {
     await unlink(temporary).catch(() => {});

@@ -1,7 +1,10 @@
 /**
  * `writeFileAtomic`: as `fs.promises.writeFile`, but the file is replaced whole, durably, or not at all.
  */
+
 import { mkdir } from 'node:fs/promises';
+import { types } from 'node:util';
+import { throwIfAborted } from '../base/abort.js';
 import {
   checkBoolean,
   checkInteger,
@@ -74,7 +77,7 @@ export async function writeFileAtomic(
   const before = calls.get(key);
   const call = (async () => {
     await before?.catch(() => {});
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     if (parents) {
       await withIoErrors(mkdir(directoryOf(nativePath), { recursive: true }), nativePath);
     }
@@ -94,7 +97,7 @@ function checkMode(mode: unknown): number {
 }
 
 function isPiece(value: unknown): value is Piece {
-  return typeof value === 'string' || value instanceof Uint8Array;
+  return typeof value === 'string' || types.isUint8Array(value);
 }
 
 function piecesOf(data: unknown): Iterable<unknown> | AsyncIterable<unknown> {

@@ -4,6 +4,7 @@
 import { Buffer } from 'node:buffer';
 import { resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { types } from 'node:util';
 import { invalid } from './errors.js';
 import type { NativePath } from './paths.js';
 
@@ -21,14 +22,15 @@ export function toNativePath(path: FilePath, field: string): NativePath {
     // Not cleaned up where it is absolute: the system takes it as it is, and in `link/../x` it even means another file.
     return path.startsWith('/') && sep === '/' ? path : resolve(path);
   }
-  if (Buffer.isBuffer(path)) {
-    if (path.length === 0) throw invalid(field, 'is empty');
-    if (path.includes(0)) throw invalid(field, 'holds a NUL byte');
+  if (types.isUint8Array(path)) {
+    const bytes = Buffer.from(path.buffer, path.byteOffset, path.byteLength);
+    if (bytes.length === 0) throw invalid(field, 'is empty');
+    if (bytes.includes(0)) throw invalid(field, 'holds a NUL byte');
     // To Windows a path is text, and node:fs takes the bytes for UTF-8.
-    if (sep === '\\') return toNativePath(path.toString(), field);
-    return path[0] === sep.charCodeAt(0) ? path : Buffer.concat([Buffer.from(process.cwd() + sep), path]);
+    if (sep === '\\') return toNativePath(bytes.toString(), field);
+    return bytes[0] === sep.charCodeAt(0) ? bytes : Buffer.concat([Buffer.from(process.cwd() + sep), bytes]);
   }
-  if (path instanceof URL) {
+  if (isUrl(path)) {
     try {
       return toNativePath(fileURLToPath(path), field);
     } catch (error) {
@@ -36,6 +38,13 @@ export function toNativePath(path: FilePath, field: string): NativePath {
     }
   }
   throw invalid(field, `expected a string, a Buffer or a file URL, got ${describe(path)}`);
+}
+
+/** As node:fs tells a URL: `instanceof` knows only those of this realm, and a test runner or `vm` may have another. */
+function isUrl(value: unknown): value is URL {
+  if (typeof value !== 'object' || value === null) return false;
+  const { href, protocol, auth, path } = value as { [property: string]: unknown };
+  return Boolean(href && protocol) && auth === undefined && path === undefined;
 }
 
 /** Milliseconds: a number from 0 on. `Infinity` is allowed where waiting for ever is. */
@@ -74,10 +83,12 @@ export function checkOneOf<Choice extends string>(
 }
 
 export function checkSignal(value: unknown, field: string): AbortSignal | undefined {
-  if (value !== undefined && !(value instanceof AbortSignal)) {
-    throw invalid(field, `expected an AbortSignal, got ${describe(value)}`);
-  }
-  return value;
+  if (value === undefined) return undefined;
+  // Not by `instanceof`: it may be one of another realm.
+  const isSignal =
+    typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value;
+  if (!isSignal) throw invalid(field, `expected an AbortSignal, got ${describe(value)}`);
+  return value as AbortSignal;
 }
 
 /** `options`, or an empty object where there is none. */

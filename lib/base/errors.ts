@@ -2,7 +2,7 @@
  * Every error code of holdfast, and the one place where errors of the native code are mapped to them.
  */
 import { constants } from 'node:os';
-import { getSystemErrorMap } from 'node:util';
+import { getSystemErrorMap, types } from 'node:util';
 import type { LockHolder } from './lock-holder.js';
 
 /** A system call that failed in native code. `errno` is positive, as in C; `text` is the system's description of it. */
@@ -175,7 +175,7 @@ export function poisoned(cause: Error, path: string): HoldfastError {
 }
 
 export function isNativeError(error: unknown): error is Error & NativeError {
-  return error instanceof Error && 'errno' in error && 'syscall' in error;
+  return types.isNativeError(error) && 'errno' in error && 'syscall' in error;
 }
 
 /** For the end of a message: who holds it, if that is known. */

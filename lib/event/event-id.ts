@@ -2,6 +2,7 @@
  * Event ids, and the line that an event becomes.
  */
 import { hash } from 'node:crypto';
+import { types } from 'node:util';
 import { describe } from '../base/arguments.js';
 import { invalid } from '../base/errors.js';
 import { canonicalJson } from './canonical-json.js';
@@ -104,5 +105,5 @@ export function idOfJson(text: string, field: string): string {
 }
 
 function firstLine(error: unknown): string {
-  return String(error instanceof Error ? error.message : error).split('\n', 1)[0] ?? '';
+  return String(types.isNativeError(error) ? error.message : error).split('\n', 1)[0] ?? '';
 }

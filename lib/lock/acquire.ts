@@ -1,6 +1,7 @@
 /**
  * Acquiring a lock: at once, or with a wait that ends at its deadline or its abort.
  */
+import { throwIfAborted } from '../base/abort.js';
 import { checkOptions, checkSignal, checkTimeout } from '../base/arguments.js';
 import { type HoldfastError, lockTimeout } from '../base/errors.js';
 import type { LockHolder, LockMode } from '../base/lock-holder.js';
@@ -33,7 +34,7 @@ export function checkWait(options: WaitOptions | undefined): Wait {
 
 /** The lock's number. */
 export async function acquire(target: Target, mode: LockMode, { timeout, signal }: Wait): Promise<number> {
-  signal?.throwIfAborted();
+  throwIfAborted(signal);
   const here = target.tryHere(mode, timeout === 0);
   if (here) return acquired(target, mode, here, 0);
   const began = performance.now();

@@ -1,11 +1,13 @@
 /**
  * Repairing a chronicle: its corrupt lines are put aside, and the others stay as they are.
  */
+
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, stat } from 'node:fs/promises';
 import { constants as osConstants } from 'node:os';
 import { keepOwnerAndMode } from '../../../atomic/replace-file.js';
 import { syncDirectory, syncFile } from '../../../atomic/sync.js';
+import { throwIfAborted } from '../../../base/abort.js';
 import { checkOptions, checkSignal, type FilePath, toNativePath } from '../../../base/arguments.js';
 import { HoldfastError, ioError, irregular, systemError, withIoErrors } from '../../../base/errors.js';
 import { followLinks, withSuffix } from '../../../base/paths.js';
@@ -54,7 +56,7 @@ export async function repair(
   const { onProgress, signal } = checkOptions(options);
   checkSignal(signal, 'signal');
   checkProgress(onProgress);
-  signal?.throwIfAborted();
+  throwIfAborted(signal);
 
   let removed = new DamageCount();
   let damaged: DamagedFile | undefined;

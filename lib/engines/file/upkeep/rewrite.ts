@@ -6,8 +6,10 @@
  * to see how far the file goes, and again for the last part and for the replacement itself. Writers that wait for the
  * lock meanwhile find that the path names another file, and go on there.
  */
+
 import { type FileHandle, stat } from 'node:fs/promises';
 import { replaceFile } from '../../../atomic/replace-file.js';
+import { throwIfAborted } from '../../../base/abort.js';
 import type { Durability } from '../../../base/durability.js';
 import { eachWithIoErrors, HoldfastError, ioError, isMissing, withIoErrors } from '../../../base/errors.js';
 import type { JsonObject } from '../../../event/line.js';
@@ -146,7 +148,7 @@ class Rewriting {
       // A last line without newline may still be healed, or cut back, until nobody else can write.
       const range = { from: at, to: end, maxLineBytes, leaveUnfinished: !last };
       for await (const scanned of eachWithIoErrors(scanForwards(this.#file, range), this.#path)) {
-        signal?.throwIfAborted();
+        throwIfAborted(signal);
         const batch = upTo(end, scanned);
         for (const [from, to] of dropped(batch, selection)) {
           if (from > at) yield { from: at, to: from, keep: true };
@@ -187,7 +189,7 @@ class Rewriting {
 
   async #copy(from: number, to: number, write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
     for (let at = from; at < to; ) {
-      this.#settings.signal?.throwIfAborted();
+      throwIfAborted(this.#settings.signal);
       const bytes = await this.#read(at, Math.min(copiedAtOnce, to - at));
       await write(bytes);
       at += bytes.length;

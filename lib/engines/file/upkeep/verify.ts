@@ -1,7 +1,9 @@
 /**
  * Verifying a chronicle: every line looked at, every byte counted, nothing changed.
  */
+
 import type { FileHandle } from 'node:fs/promises';
+import { throwIfAborted } from '../../../base/abort.js';
 import {
   checkBoolean,
   checkOptions,
@@ -94,14 +96,14 @@ export async function verify(
   checkBoolean(ids, 'ids');
   checkSignal(signal, 'signal');
   checkProgress(onProgress);
-  signal?.throwIfAborted();
+  throwIfAborted(signal);
   const file = await openForReading(path);
   try {
     const total = await settledSize(file, path, settings, signal);
     const lines = new LineCount(path, ids ? settings.idKey : undefined);
     const range = { from: 0, to: total, maxLineBytes: settings.maxLineBytes };
     for await (const batch of eachWithIoErrors(scanForwards(file, range), path)) {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       lines.add(batch);
       onProgress?.({ done: Math.min(lines.bytes, total), total });
     }

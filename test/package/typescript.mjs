@@ -1,0 +1,131 @@
+/**
+ * TypeScript of several versions in every module setting: the types are found, the forms of import that `@types/proper-lockfile`
+ * allows are allowed, and what is compiled runs.
+ */
+import { join } from 'node:path';
+import { fetchPackage } from '../platforms/runtimes.mjs';
+import { execute, programs, project, useIt } from './workplace.mjs';
+
+const body = `
+async function main(): Promise<void> {
+  const held: FileLock = await lock('it.lock', { mode: 'exclusive', timeout: 1000, signal: undefined });
+  if ((await tryLock('it.lock')) !== null) throw new Error('two holders');
+  const chronicle = await openChronicle<{ number: number }>('events.ndjson', { dedupe: { window: 5 } });
+  const { offset, duplicate } = await chronicle.append({ number: 1 });
+  const [last] = await chronicle.tail(1);
+  const number: number | undefined = last && last.event.number;
+  if (number !== 1 || offset !== 0 || duplicate) throw new Error('not read');
+  await chronicle.close();
+  await held.release({ remove: true });
+  const options: lockfile.LockOptions = { retries: { retries: 1 }, stale: 5000 };
+  const release: () => Promise<void> = await lockfile.lock('events.ndjson', options);
+  if (!(await check('events.ndjson'))) throw new Error('not locked');
+  await release();
+  rmSync('events.ndjson');
+  try {
+    await lock('it.lock', { timeout: -1 });
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code !== 'EVALIDATION') throw error;
+  }
+  console.log('ok');
+}
+main();
+`;
+const head = `import { rmSync } from 'fs';
+import { type FileLock, HoldfastError, lock, openChronicle, tryLock } from 'holdfast';
+import { check } from 'holdfast/proper-lockfile';
+`;
+const forms = {
+  namespace: `${head}import * as lockfile from 'holdfast/proper-lockfile';${body}`,
+  default: `${head}import lockfile from 'holdfast/proper-lockfile';${body}`,
+  require: `${head}import lockfile = require('holdfast/proper-lockfile');${body}`,
+};
+
+/** Module settings: for which package type, and which forms of import they know. */
+const settings = {
+  node10: {
+    options: { module: 'commonjs', moduleResolution: 'node' },
+    type: 'commonjs',
+    forms: ['namespace', 'require'],
+  },
+  'node10 with esModuleInterop': {
+    options: { module: 'commonjs', moduleResolution: 'node', esModuleInterop: true },
+    type: 'commonjs',
+    forms: ['namespace', 'default', 'require'],
+  },
+  'node16, commonjs': {
+    options: { module: 'node16' },
+    type: 'commonjs',
+    forms: ['namespace', 'default', 'require'],
+  },
+  'node16, module': { options: { module: 'node16' }, type: 'module', forms: ['namespace', 'default'] },
+  'node18, module': {
+    options: { module: 'node18' },
+    type: 'module',
+    forms: ['namespace', 'default'],
+    since: 5.8,
+  },
+  'node20, module': {
+    options: { module: 'node20' },
+    type: 'module',
+    forms: ['namespace', 'default'],
+    since: 5.9,
+  },
+  nodenext: { options: { module: 'nodenext' }, type: 'module', forms: ['namespace', 'default'] },
+  bundler: {
+    options: { module: 'esnext', moduleResolution: 'bundler' },
+    type: 'module',
+    forms: ['namespace', 'default'],
+    since: 5,
+  },
+};
+
+async function compiles(tarball, version, types) {
+  const compiler = fetchPackage('typescript', version);
+  const folder = project(programs);
+  await execute('npm', ['install', '--no-audit', '--no-fund', tarball, `@types/node@${types}`], {
+    cwd: folder,
+  });
+  await useIt(folder);
+  const known = Object.entries(settings).filter(([, { since = 0 }]) => Number.parseFloat(version) >= since);
+  for (const [name, { options, type, forms: allowed }] of known) {
+    // TypeScript 6 and later know no node10 any more.
+    if (name.startsWith('node10') && Number.parseFloat(version) >= 6) continue;
+    for (const form of allowed) {
+      const source = `${name.replace(/\W+/g, '-')}-${form}`;
+      const { writeFiles } = await import('./workplace.mjs');
+      writeFiles(join(folder, source), {
+        'package.json': { type },
+        'main.ts': forms[form],
+        'tsconfig.json': {
+          compilerOptions: {
+            ...options,
+            target: 'es2022',
+            lib: ['es2022'],
+            types: ['node'],
+            strict: true,
+            exactOptionalPropertyTypes: false,
+            skipLibCheck: false,
+          },
+        },
+      });
+      const where = join(folder, source);
+      try {
+        await execute(process.execPath, [join(compiler, 'bin/tsc'), '-p', where], { cwd: where });
+        await useIt(where, undefined, ['main.js']);
+      } catch (error) {
+        throw new Error(`${name}, ${form}: ${error.message}`);
+      }
+    }
+  }
+}
+
+export const typescripts = [
+  ['TypeScript 4.9: node10, node16', (tarball) => compiles(tarball, '4.9.5', '18')],
+  ['TypeScript 5.4: node10, node16, nodenext, bundler', (tarball) => compiles(tarball, '5.4.5', '20')],
+  [
+    'TypeScript 5.9: node10, node16, node18, node20, nodenext, bundler',
+    (tarball) => compiles(tarball, '5.9.3', '20'),
+  ],
+  ['TypeScript 7: node16, node18, node20, nodenext, bundler', (tarball) => compiles(tarball, '7.0.2', '24')],
+];
