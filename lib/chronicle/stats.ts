@@ -1,11 +1,8 @@
 /**
- * What an open chronicle tells of its appends: counts and distributions, and a diagnostics channel.
- *
- * `holdfast:chronicle:commit` (node:diagnostics_channel) is published for each commit, as a {@link Commit}. It costs nothing
- * while nobody subscribes.
+ * What an open chronicle tells of its appends: counts, distributions, and messages to the diagnostics channels.
  */
-import { channel } from 'node:diagnostics_channel';
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import { channels } from './diagnostics.js';
 
 /** One commit: the events that were written with one lock and one sync. */
 export interface Commit {
@@ -53,7 +50,6 @@ export interface ChronicleStats {
   readonly syncTime: Distribution;
 }
 
-const commits = channel('holdfast:chronicle:commit');
 const nanoseconds = 1e6;
 
 /** Node's defaults take ten times the memory of each open chronicle, and tell no more that matters. */
@@ -95,7 +91,8 @@ export class CommitLog {
     if (events > 0) this.#eventsPerCommit.record(events);
     this.#lockWait.record(Math.min(Math.max(1, waited), precision.highest));
     if (synced > 0) this.#syncTime.record(Math.min(synced, precision.highest));
-    if (!commits.hasSubscribers) return;
+    if (rotated && channels.rotate.hasSubscribers) channels.rotate.publish({ path: this.#path });
+    if (!channels.commit.hasSubscribers) return;
     const commit: Commit = {
       path: this.#path,
       events,
@@ -106,7 +103,12 @@ export class CommitLog {
       healed,
       rotated,
     };
-    commits.publish(commit);
+    channels.commit.publish(commit);
+  }
+
+  /** After a write whose outcome is unknown: the appender writes no more. */
+  recordPoison(error: Error): void {
+    if (channels.poison.hasSubscribers) channels.poison.publish({ path: this.#path, error });
   }
 
   stats(): Omit<ChronicleStats, 'pending' | 'known'> {

@@ -9,11 +9,11 @@
  * `waited` and `held` are milliseconds; `held` is undefined for a lock that was taken before anybody subscribed.
  * `path` is undefined for a lock on an open descriptor.
  */
-import { channel } from 'node:diagnostics_channel';
+import { diagnosticsChannel } from '../base/debug.js';
 
 export const channels = {
-  wait: channel('holdfast:lock:wait'),
-  acquire: channel('holdfast:lock:acquire'),
-  timeout: channel('holdfast:lock:timeout'),
-  release: channel('holdfast:lock:release'),
+  wait: diagnosticsChannel('lock:wait'),
+  acquire: diagnosticsChannel('lock:acquire'),
+  timeout: diagnosticsChannel('lock:timeout'),
+  release: diagnosticsChannel('lock:release'),
 } as const;

@@ -398,7 +398,9 @@ export class Appender {
     if (status === writerStatus.poisoned && this.#broken) return this.#broken;
     if (status !== writerStatus.unknown) return this.#ioError(details);
     this.#broken ??= poisoned(this.#systemError(details), this.#name);
-    return outcomeUnknown(this.#systemError(details), this.#name);
+    const error = outcomeUnknown(this.#systemError(details), this.#name);
+    this.#log.recordPoison(error);
+    return error;
   }
 
   #systemError(details: WriterDetails | undefined): Error {

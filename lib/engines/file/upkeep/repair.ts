@@ -11,6 +11,7 @@ import { throwIfAborted } from '../../../base/abort.js';
 import { checkOptions, checkSignal, type FilePath, toNativePath } from '../../../base/arguments.js';
 import { HoldfastError, ioError, irregular, systemError, withIoErrors } from '../../../base/errors.js';
 import { followLinks, withSuffix } from '../../../base/paths.js';
+import { channels } from '../../../chronicle/diagnostics.js';
 import { type ChronicleOptions, checkChronicleOptions, type Settings } from '../../../chronicle/options.js';
 import type { FileLock } from '../../../lock/file-lock.js';
 import { lock } from '../../../lock/lock.js';
@@ -84,7 +85,9 @@ export async function repair(
   try {
     const rewriting = { lockTimeout, durability, maxLineBytes, signal, onProgress: progress };
     const rewritten = await rewriteChronicle(path, rewriting, begin);
-    return { path: path.toString(), removed, damagedPath: rewritten ? damaged?.path : undefined };
+    const result = { path: path.toString(), removed, damagedPath: rewritten ? damaged?.path : undefined };
+    if (rewritten && channels.repair.hasSubscribers) channels.repair.publish(result);
+    return result;
   } catch (error) {
     // With an unknown outcome the lines may be gone from the file: what was put aside stays.
     if (!(error instanceof HoldfastError && error.outcomeUnknown)) await damaged?.undo().catch(() => {});
