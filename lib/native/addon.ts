@@ -1,9 +1,9 @@
 /**
  * The typed loader of the addon. See native/binding/addon.cc for what each function does.
  */
-import { join } from 'node:path';
 import type { NativeError } from '../base/errors.js';
 import type { NativePath } from '../base/paths.js';
+import { loadAddon } from './load.js';
 
 export type { NativeError, NativePath };
 
@@ -122,22 +122,4 @@ interface Native {
   Writer: new (path: NativePath, options: WriterOptions, settle: WriterReply) => Writer;
 }
 
-/** The package's root, from dist/lib/native/addon.js. */
-const root = join(__dirname, '..', '..', '..');
-
-export const native: Native = load();
-
-function load(): Native {
-  try {
-    const find = require('node-gyp-build') as (root: string) => Native;
-    return find(root);
-  } catch (cause) {
-    // The paths in it are quoted as both POSIX shells and cmd take them.
-    const command = `npm install --no-save node-addon-api node-gyp && npx node-gyp rebuild -C "${root}"`;
-    throw new Error(
-      `holdfast has no binary that loads on this machine (${process.platform} ${process.arch}, Node-API of ` +
-        `${process.release?.name ?? 'node'} ${process.version}). With a C++ compiler, make and python3, build it: ${command}`,
-      { cause },
-    );
-  }
-}
+export const native = loadAddon() as Native;

@@ -1,0 +1,66 @@
+/**
+ * Finds the compiled addon beside this package, and says what to do if it cannot be loaded: the reasons are few, and each has
+ * another remedy.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The package's root, from dist/lib/native/load.js; undefined in a bundle of ES modules. */
+const root = typeof __dirname === 'string' ? join(__dirname, '..', '..', '..') : undefined;
+
+/** The addon's exports: those of the binary in prebuilds/ for this machine, or of the one that was built from source. */
+export function loadAddon(): unknown {
+  if (root === undefined || !isOurs(root)) throw new Error(bundled());
+  const find = require('node-gyp-build') as (directory: string) => unknown;
+  try {
+    return find(root);
+  } catch (cause) {
+    if (isForbidden(cause)) throw new Error(forbidden(cause as Error), { cause });
+    try {
+      return find(join(root, 'native'));
+    } catch {
+      throw new Error(missing(root), { cause });
+    }
+  }
+}
+
+/** False where the code was moved away from its package, by a bundler. */
+function isOurs(directory: string): boolean {
+  try {
+    const { name } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as { name?: unknown };
+    return name === 'holdfast';
+  } catch {
+    return false;
+  }
+}
+
+/** Node refuses addons (--no-addons, the permission model), or the system refuses to run code from this file system (noexec). */
+function isForbidden(error: unknown): boolean {
+  const { code, message = '' } = error as { code?: unknown; message?: string };
+  return code === 'ERR_DLOPEN_DISABLED' || /failed to map segment|operation not permitted/i.test(message);
+}
+
+function bundled(): string {
+  return (
+    'holdfast was bundled, so it cannot find its compiled addon, which stands beside its own files. Leave it out of the ' +
+    'bundle and install it where the bundle runs: --external:holdfast (esbuild), external: [/^holdfast/] (Rollup, Vite), ' +
+    "externals: { holdfast: 'commonjs holdfast' } (webpack), --external holdfast (ncc)"
+  );
+}
+
+function forbidden({ message }: Error): string {
+  return (
+    `holdfast has a binary for this machine, but may not load it (${message}). Allow native addons in Node ` +
+    '(no --no-addons; --allow-addons with the permission model), and keep node_modules on a file system without noexec'
+  );
+}
+
+function missing(directory: string): string {
+  // The path is quoted as both POSIX shells and cmd take it.
+  const native = join(directory, 'native');
+  const command = `npm install --no-save node-addon-api node-gyp && npx node-gyp rebuild -C "${native}"`;
+  return (
+    `holdfast has no binary that loads on this machine (${process.platform} ${process.arch}, Node-API of ` +
+    `${process.release?.name ?? 'node'} ${process.version}). With a C++ compiler, make and python3, build it: ${command}`
+  );
+}
