@@ -2,15 +2,12 @@
  * appendSync, and what becomes of appends at the end of a process.
  */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { openChronicle } from 'holdfast';
 import { describe, expect, it } from 'vitest';
+import { newFile } from '../support/chronicle-file.js';
 import { ChronicleProcess } from '../support/chronicle-process.js';
-import { temporaryDirectory } from '../support/files.js';
 import { eventsOf } from '../support/lines.js';
 import { Program } from '../support/processes.js';
-
-const newFile = () => join(temporaryDirectory(), 'chronicle');
 
 describe('appendSync', () => {
   it('returns when the event is in the file', async () => {

@@ -17,12 +17,13 @@ import {
 import { join } from 'node:path';
 import { type JsonObject, lock, openChronicle } from 'holdfast';
 import { describe, expect, it } from 'vitest';
+import { newFile as newFileIn } from '../support/chronicle-file.js';
 import { ChronicleProcess } from '../support/chronicle-process.js';
 import { memory, temporaryDirectory } from '../support/files.js';
 import { countIds, eventsOf } from '../support/lines.js';
 import { SystemCalls, unwatchable } from '../support/system-calls.js';
 
-const newFile = () => join(temporaryDirectory(memory), 'chronicle');
+const newFile = () => newFileIn(memory);
 const events = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, n) => ({ eventId: `event ${from + n}`, fill: 'x'.repeat(20) }));
 

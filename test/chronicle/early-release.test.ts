@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { readChronicle } from 'holdfast';
 import { describe, expect, it } from 'vitest';
+import { within } from '../support/blocking.js';
 import { ChronicleProcess } from '../support/chronicle-process.js';
 import { temporaryDirectory } from '../support/files.js';
 import { eventsOf } from '../support/lines.js';
@@ -54,8 +55,9 @@ describe.skipIf(unwatchable)('C10: while a process syncs', () => {
     const { slow, other, slowCalls, otherCalls } = await twoProcesses();
     const held = [slowCalls.hold('fdatasync chronicle'), otherCalls.hold('fdatasync chronicle')];
     const appends = [slow.append({ eventId: 'slow' }), other.append({ eventId: 'other' })];
-    // Both are inside their sync at the same time, or this would wait for ever.
-    for (const sync of await Promise.all(held)) sync.answer('go');
+    const syncs = await within(Promise.all(held), 'both are inside their sync at the same time');
+    expect(syncs).toHaveLength(2);
+    for (const sync of syncs) sync.answer('go');
     await Promise.all(appends);
   });
 });

@@ -21,7 +21,8 @@ import {
   repairChronicle,
 } from 'holdfast';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { stateOf } from '../support/blocking.js';
+import { someoneWaitsFor, stateOf, until } from '../support/blocking.js';
+import { fileWith } from '../support/chronicle-file.js';
 import { ChronicleProcess } from '../support/chronicle-process.js';
 import { damagedFile, expectedLines } from '../support/damaged-files.js';
 import { temporaryDirectory } from '../support/files.js';
@@ -37,18 +38,32 @@ function lines(from: number, to: number): string {
   return Array.from({ length: to - from }, (_, index) => line(from + index)).join('');
 }
 
-/** Events as they come, to be taken one after the other. */
 let followers = 0;
 
 /** Resolves when everyone who follows watches the file, and so knows where it begins to read. */
 async function everyoneWatches(): Promise<void> {
-  while (watchers() < followers) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => active('FSEventWrap') >= followers, 'everyone who follows watches');
 }
 
-function watchers(): number {
-  return process.getActiveResourcesInfo().filter((name) => name === 'FSEventWrap').length;
+/** How many resources whose names begin so keep the event loop busy. */
+function active(name: string): number {
+  return process.getActiveResourcesInfo().filter((resource) => resource.startsWith(name)).length;
 }
 
+/**
+ * The promise is pending when those who follow have done all that they had to do: they watch, where there is something
+ * to watch, and no call of the file system is on its way in several turns of the event loop.
+ */
+async function expectWaiting(promise: Promise<unknown>, watched = Math.max(followers, 1)): Promise<void> {
+  let turns = 0;
+  await until(() => {
+    turns = active('FSEventWrap') >= watched && active('FSReq') === 0 ? turns + 1 : 0;
+    return turns === 3;
+  }, 'everyone who follows waits for a change');
+  expect(await stateOf(promise)).toBe('pending');
+}
+
+/** Events as they come, to be taken one after the other. */
 class Following {
   readonly #entries: AsyncGenerator<{ event: { n: number }; offset: number; length: number }>;
 
@@ -59,7 +74,7 @@ class Following {
       await this.#entries.return(undefined);
       followers--;
       // On Windows a watcher ends a little later than it is closed.
-      while (watchers() > followers) await new Promise((resolve) => setImmediate(resolve));
+      await until(() => active('FSEventWrap') <= followers, 'who follows no more watches no more');
     });
   }
 
@@ -73,12 +88,6 @@ class Following {
     while (taken.length < count) taken.push(await this.next());
     return taken;
   }
-}
-
-function fileWith(content: string): string {
-  const file = join(temporaryDirectory(), 'chronicle');
-  writeFileSync(file, content);
-  return file;
 }
 
 /** The n-th rotated file, as holdfast names it. */
@@ -100,7 +109,7 @@ describe('follow', () => {
     const entries = followChronicle(file);
     expect((await entries.next()).value).toEqual({ event: { n: 1 }, offset: 0, length: 8 });
     const next = entries.next();
-    expect(await stateOf(next)).toBe('pending');
+    await expectWaiting(next);
     appendFileSync(file, `\n${line(22)}${line(3)}`);
     expect((await next).value).toEqual({ event: { n: 22 }, offset: 9, length: 9 });
     expect((await entries.next()).value).toMatchObject({ event: { n: 3 }, offset: 18 });
@@ -138,9 +147,9 @@ describe('follow', () => {
     expect(await following[0]?.take(2)).toEqual([1, 2]);
     const next = following.map((each) => each.next());
     await everyoneWatches();
-    for (const each of next) expect(await stateOf(each)).toBe('pending');
+    for (const each of next) await expectWaiting(each);
     appendFileSync(file, '3}');
-    for (const each of next) expect(await stateOf(each)).toBe('pending');
+    for (const each of next) await expectWaiting(each);
     appendFileSync(file, '\n');
     expect(await Promise.all(next)).toEqual([3, 3]);
   });
@@ -178,7 +187,7 @@ describe('follow', () => {
     const file = join(directory, 'chronicle');
     const following = new Following(file);
     const next = following.next();
-    expect(await stateOf(next)).toBe('pending');
+    await expectWaiting(next, 0);
     mkdirSync(directory);
     writeFileSync(file, line(1));
     expect(await next).toBe(1);
@@ -308,7 +317,7 @@ describe('follow goes on', () => {
     renameSync(file, `${file}.1`); // as logrotate does
     expect(await next).toBe(2); // whole, although without newline: nobody writes on
     const another = following.next();
-    expect(await stateOf(another)).toBe('pending');
+    await expectWaiting(another);
     writeFileSync(file, line(3));
     expect(await another).toBe(3);
     rmSync(file);
@@ -324,6 +333,7 @@ describe('follow goes on', () => {
     const next = following.next();
     renameSync(file, `${file}.1`);
     writeFileSync(file, line(3));
+    await someoneWaitsFor(`${file}.1`);
     expect(await stateOf(next)).toBe('pending');
     appendFileSync(`${file}.1`, line(2));
     writing.releaseSync();
@@ -339,7 +349,7 @@ describe('follow goes on', () => {
     const following = new Following(file);
     expect(await following.take(3)).toEqual([1, 2, 3]);
     const next = following.next();
-    expect(await stateOf(next)).toBe('pending');
+    await expectWaiting(next);
     copyFileSync(file, `${file}.1`);
     truncateSync(file);
     appendFileSync(file, content);
@@ -381,7 +391,7 @@ describe('follow goes on', () => {
     expect(await following.take(3)).toEqual([1, 2, 3]);
     const next = following.next();
     await repairChronicle(file);
-    expect(await stateOf(next)).toBe('pending');
+    await expectWaiting(next);
     appendFileSync(file, line(4));
     expect(await next).toBe(4);
   });
@@ -418,7 +428,7 @@ describe('follow ends', () => {
       const entries = followChronicle<{ n: number }>(file, { signal: controller.signal });
       for await (const { event } of entries) seen.push(event.n);
     })();
-    expect(await stateOf(waiting)).toBe('pending');
+    await expectWaiting(waiting);
     controller.abort();
     await waiting;
 
@@ -434,7 +444,7 @@ describe('follow ends', () => {
     const entries = followChronicle(fileWith(line(1)));
     await entries.next();
     const next = entries.next();
-    expect(await stateOf(next)).toBe('pending');
+    await expectWaiting(next);
     await entries.return();
     expect(await next).toEqual({ value: undefined, done: true });
     expect(await entries.next()).toEqual({ value: undefined, done: true });

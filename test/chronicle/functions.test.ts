@@ -1,8 +1,7 @@
 /**
  * The chronicle as plain functions, and the end of a handle: flush, close, and what comes after.
  */
-import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import {
   appendEvent,
   appendEventWithId,
@@ -14,20 +13,13 @@ import {
   tailChronicle,
 } from 'holdfast';
 import { describe, expect, it } from 'vitest';
+import { until } from '../support/blocking.js';
+import { newFile } from '../support/chronicle-file.js';
 import { ChronicleProcess } from '../support/chronicle-process.js';
-import { temporaryDirectory } from '../support/files.js';
+import { descriptorsOf } from '../support/files.js';
+import { holderOf } from '../support/holder.js';
 import { countIds, eventsOf } from '../support/lines.js';
 import { Program } from '../support/processes.js';
-
-const newFile = () => join(temporaryDirectory(), 'chronicle');
-
-/** Another process that holds the lock of the file. */
-async function holderOf(file: string): Promise<Program> {
-  const holder = new Program('locker');
-  await holder.next();
-  expect(await holder.ask({ command: 'lock', file })).toEqual({ held: true });
-  return holder;
-}
 
 describe('appendEvent', () => {
   it('writes the event with its id as the last property, as one line', async () => {
@@ -302,21 +294,14 @@ describe('flush and close', () => {
 
   it.skipIf(process.platform !== 'linux')('close leaves no descriptor open (seen in /proc)', async () => {
     const file = newFile();
-    const open = () =>
-      readdirSync('/proc/self/fd').filter((descriptor) => {
-        try {
-          return readlinkSync(`/proc/self/fd/${descriptor}`) === file;
-        } catch {
-          return false; // the one that readdir itself had open
-        }
-      }).length;
     const chronicle = await openChronicle(file);
     await chronicle.append({ eventId: 'one' });
     await chronicle.append({ eventId: 'one' });
-    expect(open()).toBe(1);
+    expect(descriptorsOf(file)).toBe(1);
     await chronicle.close();
     // The writer's thread closes it, and what it does last cannot be waited for but by another who does the same.
-    while (open() > 0) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => descriptorsOf(file) === 0, 'a closed chronicle has no descriptor');
+    expect(descriptorsOf(file)).toBe(0);
   });
 
   it('several handles of one process on one file deduplicate and exclude one another', async () => {

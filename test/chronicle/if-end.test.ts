@@ -2,14 +2,11 @@
  * Optimistic concurrency: an append that is made only if the file still ends where its caller thinks.
  */
 import { appendFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { openChronicle } from 'holdfast';
 import { describe, expect, it } from 'vitest';
+import { newFile } from '../support/chronicle-file.js';
 import { ChronicleProcess } from '../support/chronicle-process.js';
-import { temporaryDirectory } from '../support/files.js';
 import { eventsOf, linesOf } from '../support/lines.js';
-
-const newFile = () => join(temporaryDirectory(), 'chronicle');
 
 describe('append with ifEnd', () => {
   it('appends where the file ends there, and says ECONFLICT with the true end where it does not', async () => {

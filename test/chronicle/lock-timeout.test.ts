@@ -6,19 +6,17 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { appendEvent, appendEventWithId, openChronicle, readChronicle, tryLock } from 'holdfast';
 import { describe, expect, it } from 'vitest';
+import { fileWith } from '../support/chronicle-file.js';
 import { ChronicleProcess } from '../support/chronicle-process.js';
 import { temporaryDirectory } from '../support/files.js';
+import { holderOf } from '../support/holder.js';
 import { eventsOf } from '../support/lines.js';
-import { Program } from '../support/processes.js';
 import { SystemCalls, unwatchable } from '../support/system-calls.js';
 
 /** A file with one event, locked by another process. */
 async function lockedFile() {
-  const file = join(temporaryDirectory(), 'chronicle');
-  writeFileSync(file, '{"eventId":"before"}\n');
-  const holder = new Program('locker');
-  await holder.next();
-  await holder.ask({ command: 'lock', file });
+  const file = fileWith('{"eventId":"before"}\n');
+  const holder = await holderOf(file);
   return { file, holder, release: () => holder.ask({ command: 'release', file }) };
 }
 

@@ -6,8 +6,6 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import {
-  type Chronicle,
-  type ChronicleOptions,
   type CorruptLine,
   type Entry,
   HoldfastError,
@@ -18,19 +16,12 @@ import {
   tailChronicle,
 } from 'holdfast';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { chronicleOf } from '../support/chronicle-file.js';
 import { descriptorsOf, temporaryDirectory } from '../support/files.js';
 import { toArray } from '../support/iterate.js';
 
 /** What the reader takes from the file at once; lines that cross this border are put together again. */
 const chunkBytes = 1024 * 1024;
-
-async function chronicleOf(bytes: string | Buffer, options?: ChronicleOptions): Promise<Chronicle> {
-  const file = join(temporaryDirectory(), 'chronicle');
-  writeFileSync(file, bytes);
-  const chronicle = await openChronicle(file, options);
-  onTestFinished(() => chronicle.close());
-  return chronicle;
-}
 
 interface Reading {
   readonly entries: Entry<JsonObject>[];

@@ -8,8 +8,6 @@ import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import fc from 'fast-check';
 import {
-  type Chronicle,
-  type ChronicleOptions,
   type CorruptLine,
   type Entry,
   type JsonObject,
@@ -17,19 +15,12 @@ import {
   readChronicle,
   type Where,
 } from 'holdfast';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { chronicleOf } from '../support/chronicle-file.js';
 import { damagedFile } from '../support/damaged-files.js';
 import { descriptorsOf, temporaryDirectory } from '../support/files.js';
 import { seeded } from '../support/fuzz.js';
 import { toArray } from '../support/iterate.js';
-
-async function chronicleOf(bytes: string | Buffer, options?: ChronicleOptions): Promise<Chronicle> {
-  const file = join(temporaryDirectory(), 'chronicle');
-  writeFileSync(file, bytes);
-  const chronicle = await openChronicle(file, options);
-  onTestFinished(() => chronicle.close());
-  return chronicle;
-}
 
 /** More than a chunk, with a damaged line now and then. */
 const count = 5000;

@@ -5,12 +5,13 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, w
 import { basename, dirname, join } from 'node:path';
 import { type JsonObject, lock, openChronicle, readChronicle } from 'holdfast';
 import { describe, expect, it } from 'vitest';
+import { newFile as newFileIn } from '../support/chronicle-file.js';
 import { ChronicleProcess } from '../support/chronicle-process.js';
 import { memory, temporaryDirectory } from '../support/files.js';
 import { countIds, eventsOf } from '../support/lines.js';
 import { SystemCalls, unwatchable } from '../support/system-calls.js';
 
-const newFile = () => join(temporaryDirectory(memory), 'chronicle');
+const newFile = () => newFileIn(memory);
 
 /** The rotated files of a chronicle, the oldest first: their names sort in order of time. */
 function rotatedOf(file: string): string[] {

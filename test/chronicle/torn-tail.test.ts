@@ -3,21 +3,18 @@
  * never the next record.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { appendEvent, type CorruptLine, openChronicle } from 'holdfast';
 import { describe, expect, it } from 'vitest';
+import { fileWith } from '../support/chronicle-file.js';
 import { ChronicleProcess } from '../support/chronicle-process.js';
-import { temporaryDirectory } from '../support/files.js';
 import { toArray } from '../support/iterate.js';
 import { eventsOf, linesOf } from '../support/lines.js';
 
 const whole = '{"eventId":"one","text":"whole"}\n';
 
 /** A file with these bytes. */
-function fileWith(...parts: (string | Buffer)[]): string {
-  const file = join(temporaryDirectory(), 'chronicle');
-  writeFileSync(file, Buffer.concat(parts.map((part) => Buffer.from(part))));
-  return file;
+function fileOf(...parts: (string | Buffer)[]): string {
+  return fileWith(Buffer.concat(parts.map((part) => Buffer.from(part))));
 }
 
 const tails: [string, string | Buffer][] = [
@@ -32,7 +29,7 @@ const tails: [string, string | Buffer][] = [
 
 describe('C3: a torn tail costs its own line and never the next record', () => {
   it.each(tails)('%s', async (_, tail) => {
-    const file = fileWith(whole, tail);
+    const file = fileOf(whole, tail);
     const before = readFileSync(file, 'latin1');
     const { offset } = await appendEvent(file, { eventId: 'next' });
     expect(readFileSync(file, 'latin1')).toBe(`${before}\n{"eventId":"next"}\n`);
@@ -40,13 +37,13 @@ describe('C3: a torn tail costs its own line and never the next record', () => {
   });
 
   it('as the only thing in the file', async () => {
-    const file = fileWith('{"torn');
+    const file = fileOf('{"torn');
     await appendEvent(file, { eventId: 'next' });
     expect(readFileSync(file, 'utf8')).toBe('{"torn\n{"eventId":"next"}\n');
   });
 
   it('left behind an open chronicle', async () => {
-    const file = fileWith(whole);
+    const file = fileOf(whole);
     const chronicle = await openChronicle(file);
     for (const number of [1, 2, 3]) {
       await chronicle.append({ eventId: `${number}` });
@@ -67,7 +64,7 @@ describe('C3: a torn tail costs its own line and never the next record', () => {
   });
 
   it('is reported by readers as one line, torn before the next append and no JSON after it', async () => {
-    const file = fileWith(whole, '{"torn');
+    const file = fileOf(whole, '{"torn');
     const reported: CorruptLine[] = [];
     const chronicle = await openChronicle(file, { onCorrupt: (line) => reported.push(line) });
     const ids = async () => (await toArray(chronicle.read())).map(({ event }) => event.eventId);
@@ -82,7 +79,7 @@ describe('C3: a torn tail costs its own line and never the next record', () => {
   });
 
   it('is closed once, whichever of several processes comes first', async () => {
-    const file = fileWith(whole, '{"torn');
+    const file = fileOf(whole, '{"torn');
     const processes = await Promise.all([1, 2, 3].map(() => ChronicleProcess.open(file)));
     await Promise.all(processes.map((process, index) => process.append({ eventId: `${index}` })));
     const texts = linesOf(file).map(({ text }) => text);
@@ -95,7 +92,7 @@ describe('C3: a last line without newline that is a whole JSON object', () => {
   const unfinished = '{"eventId":"two","text":"whole, without newline"}';
 
   it('counts as an event and is closed by the next append', async () => {
-    const file = fileWith(whole, unfinished);
+    const file = fileOf(whole, unfinished);
     const chronicle = await openChronicle(file);
     const [last] = await chronicle.tail(1);
     expect(last).toEqual({
@@ -109,7 +106,7 @@ describe('C3: a last line without newline that is a whole JSON object', () => {
   });
 
   it('counts for deduplication', async () => {
-    const file = fileWith(whole, unfinished);
+    const file = fileOf(whole, unfinished);
     const result = await appendEvent(file, { eventId: 'two' });
     expect(result).toEqual({ offset: whole.length, eventId: 'two', duplicate: true });
     // Nothing had to be written, so nothing was.
@@ -126,7 +123,7 @@ describe('C3: a complete line is never changed', () => {
   ]);
 
   it('whatever is in it', async () => {
-    const file = fileWith(lines);
+    const file = fileOf(lines);
     const chronicle = await openChronicle(file, { onCorrupt: 'skip' });
     await chronicle.append({ eventId: 'crlf' });
     await chronicle.append({ eventId: 'next' });
@@ -135,7 +132,7 @@ describe('C3: a complete line is never changed', () => {
   });
 
   it('also where several processes append', async () => {
-    const file = fileWith(whole.repeat(2000));
+    const file = fileOf(whole.repeat(2000));
     const processes = await Promise.all([1, 2, 3].map(() => ChronicleProcess.open(file)));
     await Promise.all(processes.map((process, index) => process.flood(`${index}`, 4, 10, [10, 1000])));
     expect(readFileSync(file, 'utf8').startsWith(whole.repeat(2000))).toBe(true);
@@ -149,7 +146,7 @@ describe('C3: a torn tail of megabytes', () => {
     ['of NUL bytes', '\0'],
   ])('%s is closed like any other', async (_, fill) => {
     const tail = fill.repeat(3_000_000);
-    const file = fileWith(whole, tail);
+    const file = fileOf(whole, tail);
     const chronicle = await openChronicle(file, { onCorrupt: 'skip' });
     expect(await chronicle.append({ eventId: 'one' })).toMatchObject({ offset: 0, duplicate: true });
     expect(await chronicle.append({ eventId: 'two' })).toMatchObject({

@@ -5,13 +5,8 @@ import fc from 'fast-check';
 import { lockSync, openChronicle, verifyChronicle } from 'holdfast';
 import { describe, expect, it } from 'vitest';
 import { someoneWaitsFor } from '../support/blocking.js';
+import { fileWith } from '../support/chronicle-file.js';
 import { temporaryDirectory } from '../support/files.js';
-
-function fileWith(content: string | Uint8Array): string {
-  const file = join(temporaryDirectory(), 'chronicle');
-  writeFileSync(file, content);
-  return file;
-}
 
 const good = '{"a":1}\n';
 

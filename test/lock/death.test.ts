@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { lock, lockSync, tryLock } from 'holdfast';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { someoneWaitsFor } from '../support/blocking.js';
+import { someoneWaitsFor, within } from '../support/blocking.js';
 import { temporaryDirectory } from '../support/files.js';
+import { holderOf, locker } from '../support/holder.js';
 import { Program } from '../support/processes.js';
 
+/** A process that holds the lock of the file, so that this one does not get it. */
 async function holder(file: string): Promise<Program> {
-  const program = new Program('locker');
-  await program.next();
-  expect(await program.ask({ command: 'lock', file })).toEqual({ held: true });
+  const program = await holderOf(file);
   expect(await tryLock(file)).toBeNull();
   return program;
 }
@@ -51,8 +51,7 @@ describe('L2: a lock dies with its holder', () => {
 
   it('is free after the process that held it in a worker thread was killed', async () => {
     const file = join(temporaryDirectory(), 'file');
-    const program = new Program('locker');
-    await program.next();
+    const program = await locker();
     await program.ask({ command: 'worker', file });
     expect(await tryLock(file)).toBeNull();
     await program.kill();
@@ -81,7 +80,11 @@ describe('L2: a lock dies with its holder', () => {
     await worker.terminate();
     held.releaseSync();
     // Taken again and again: a grant to the dead would show as a lock that nobody can release.
-    for (let i = 0; i < 100; i++) (await lock(file)).releaseSync();
+    for (let i = 0; i < 100; i++) {
+      const taken = await within(lock(file), 'the lock that a dead thread waited for is free');
+      expect(taken.held).toBe(true);
+      taken.releaseSync();
+    }
   });
 
   it('works in a thread that was the only one to load the library, and after it has ended', async () => {

@@ -8,13 +8,12 @@ import { lock, lockSync, tryLock, tryLockSync, withLock } from 'holdfast';
 import { describe, expect, it } from 'vitest';
 import { someoneWaitsFor, stateOf } from '../support/blocking.js';
 import { temporaryDirectory } from '../support/files.js';
-import { Program } from '../support/processes.js';
+import { locker } from '../support/holder.js';
 
 describe('L1: exclusion', () => {
   it('holds between processes', async () => {
     const file = join(temporaryDirectory(), 'file');
-    const other = new Program('locker');
-    await other.next();
+    const other = await locker();
     expect(await other.ask({ command: 'lock', file })).toEqual({ held: true });
     expect(await tryLock(file)).toBeNull();
     expect(tryLockSync(file)).toBeNull();
@@ -73,8 +72,7 @@ describe('L1: exclusion', () => {
 
   it('lets shared holders in together, and no exclusive one with them', async () => {
     const file = join(temporaryDirectory(), 'file');
-    const other = new Program('locker');
-    await other.next();
+    const other = await locker();
     const first = await lock(file, { mode: 'shared' });
     expect(await other.ask({ command: 'tryLock', file, options: { mode: 'shared' } })).toEqual({
       held: true,

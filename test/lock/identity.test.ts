@@ -11,9 +11,9 @@ import {
 import { join } from 'node:path';
 import { lock, lockSync, tryLock, tryLockSync } from 'holdfast';
 import { describe, expect, it } from 'vitest';
-import { someoneWaitsFor, stateOf } from '../support/blocking.js';
+import { someoneWaitsFor, stateOf, until, within } from '../support/blocking.js';
 import { temporaryDirectory } from '../support/files.js';
-import { Program } from '../support/processes.js';
+import { locker } from '../support/holder.js';
 
 function openFilesUnder(directory: string): string[] {
   const descriptors = process.platform === 'linux' ? readdirSync('/proc/self/fd') : [];
@@ -37,8 +37,7 @@ describe('L6: the path still names the file that is locked', () => {
     const held = await waiting;
     expect(existsSync(file)).toBe(true);
     expect(await tryLock(file)).toBeNull();
-    const other = new Program('locker');
-    await other.next();
+    const other = await locker();
     expect(await other.ask({ command: 'tryLock', file })).toEqual({ held: false });
     held.releaseSync();
   });
@@ -75,8 +74,7 @@ describe('L6: the path still names the file that is locked', () => {
   it('when it was locked a moment ago, and replaced or removed since', async () => {
     const directory = temporaryDirectory();
     const file = join(directory, 'file');
-    const other = new Program('locker');
-    await other.next();
+    const other = await locker();
     await (await lock(file)).release();
     await (await lock(file)).release(); // the file may still be open from the first time
     writeFileSync(join(directory, 'new'), '');
@@ -93,8 +91,7 @@ describe('L6: the path still names the file that is locked', () => {
 
   it('when it was locked a moment ago, and the old file is locked by somebody else under another name', async () => {
     const file = join(temporaryDirectory(), 'file');
-    const other = new Program('locker');
-    await other.next();
+    const other = await locker();
     await (await lock(file)).release(); // the file may still be open here
     await (await lock(file)).release();
     await other.ask({ command: 'lock', file });
@@ -103,7 +100,9 @@ describe('L6: the path still names the file that is locked', () => {
     expect(held).not.toBeNull();
     await held?.release();
     // And a wait is for the file that the path names, which is free, not for the old one, which stays locked.
-    await (await lock(file)).release();
+    const mine = await within(lock(file), 'the new file is free');
+    expect(mine.held).toBe(true);
+    await mine.release();
     expect(await tryLock(`${file}.old`)).toBeNull();
   });
 
@@ -113,7 +112,8 @@ describe('L6: the path still names the file that is locked', () => {
       await (await lock(join(directory, `${i}`))).release();
       lockSync(join(directory, `${i}`)).releaseSync();
     }
-    while (openFilesUnder(directory).length > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    await until(() => openFilesUnder(directory).length === 0, 'no file of a released lock is open');
+    expect(openFilesUnder(directory)).toEqual([]);
   });
 
   it('without create, a file that was removed meanwhile is ENOENT and is not made again', async () => {

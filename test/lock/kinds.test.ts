@@ -8,13 +8,12 @@ import { lock, lockSync, tryLock, tryLockSync } from 'holdfast';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { someoneWaitsFor } from '../support/blocking.js';
 import { temporaryDirectory } from '../support/files.js';
-import { Program } from '../support/processes.js';
+import { locker } from '../support/holder.js';
 
 describe('fcntl byte ranges', () => {
   it('exclude each other where they overlap, in one process and between processes', async () => {
     const file = join(temporaryDirectory(), 'file');
-    const other = new Program('locker');
-    await other.next();
+    const other = await locker();
     const range = (start: number | bigint, length: number | bigint) =>
       ({ kind: 'fcntl', range: { start, length } }) as const;
     const held = await lock(file, range(10, 10));
@@ -36,8 +35,7 @@ describe('fcntl byte ranges', () => {
     const file = join(temporaryDirectory(), 'file');
     const held = await lock(file, { kind: 'fcntl' });
     closeSync(openSync(file, 'r+'));
-    const other = new Program('locker');
-    await other.next();
+    const other = await locker();
     expect(await other.ask({ command: 'tryLock', file, options: { kind: 'fcntl' } })).toEqual({
       held: false,
     });
@@ -47,8 +45,7 @@ describe('fcntl byte ranges', () => {
 
   it('die with their holder', async () => {
     const file = join(temporaryDirectory(), 'file');
-    const other = new Program('locker');
-    await other.next();
+    const other = await locker();
     await other.ask({ command: 'lock', file, options: { kind: 'fcntl' } });
     const waiting = lock(file, { kind: 'fcntl' });
     await someoneWaitsFor(file);

@@ -3,14 +3,14 @@ import { channel } from 'node:diagnostics_channel';
 import { join } from 'node:path';
 import { lock, lockHolders, lockSync } from 'holdfast';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { someoneWaitsFor } from '../support/blocking.js';
 import { temporaryDirectory } from '../support/files.js';
-import { Program } from '../support/processes.js';
+import { locker } from '../support/holder.js';
 
 describe.runIf(process.platform === 'linux')('lockHolders()', () => {
   it.each(['flock', 'fcntl'] as const)('names the processes that hold the lock (%s)', async (kind) => {
     const file = join(temporaryDirectory(), 'file');
-    const other = new Program('locker');
-    await other.next();
+    const other = await locker();
     const held = await lock(file, { mode: 'shared', kind });
     await other.ask({ command: 'lock', file, options: { mode: 'shared', kind } });
     const holders = await lockHolders(file);
@@ -29,7 +29,10 @@ describe.runIf(process.platform === 'linux')('lockHolders()', () => {
     const file = join(temporaryDirectory(), 'file');
     const held = lockSync(file);
     const waiting = lock(file);
-    expect((await lockHolders(file)).length).toBe(1);
+    await someoneWaitsFor(file);
+    expect(await lockHolders(file)).toEqual([
+      expect.objectContaining({ pid: process.pid, mode: 'exclusive' }),
+    ]);
     held.releaseSync();
     (await waiting).releaseSync();
   });

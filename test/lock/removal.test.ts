@@ -5,7 +5,7 @@ import { lock, lockSync, tryLock } from 'holdfast';
 import { describe, expect, it } from 'vitest';
 import { someoneWaitsFor } from '../support/blocking.js';
 import { temporaryDirectory } from '../support/files.js';
-import { Program } from '../support/processes.js';
+import { locker } from '../support/holder.js';
 
 describe('L7: the lock file', () => {
   it('stays where nobody asks for its removal', async () => {
@@ -25,8 +25,7 @@ describe('L7: the lock file', () => {
 
   it('is removed under those who wait for it, and they lock the one that is made in its place', async () => {
     const file = join(temporaryDirectory(), 'file');
-    const other = new Program('locker');
-    await other.next();
+    const other = await locker();
     const held = await lock(file);
     const waiting = lock(file);
     await someoneWaitsFor(file);

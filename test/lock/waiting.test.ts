@@ -6,15 +6,13 @@ import { type FileLock, lock, lockSync, tryLock, tryLockSync } from 'holdfast';
 import { describe, expect, it } from 'vitest';
 import { someoneWaitsFor, stateOf } from '../support/blocking.js';
 import { temporaryDirectory } from '../support/files.js';
+import { holderOf, locker } from '../support/holder.js';
 import { heldBy, literally } from '../support/messages.js';
-import { Program } from '../support/processes.js';
+import type { Program } from '../support/processes.js';
 
 async function heldElsewhere(): Promise<{ file: string; holder: Program }> {
   const file = join(temporaryDirectory(), 'file');
-  const holder = new Program('locker');
-  await holder.next();
-  await holder.ask({ command: 'lock', file });
-  return { file, holder };
+  return { file, holder: await holderOf(file) };
 }
 
 describe('L3: a wait ends at its deadline or its abort', () => {
@@ -125,6 +123,7 @@ describe('L4: a wait costs no libuv thread, and its turn comes in order', () => 
     const held: FileLock[] = [];
     for (let i = 0; i < 1000; i++) held.push(await lock(join(directory, `${i}`)));
     const calls = held.map((_, index) => lock(join(directory, `${index}`)));
+    await someoneWaitsFor(join(directory, '0'));
     expect(await stateOf(Promise.race(calls))).toBe('pending');
     if (process.platform === 'linux') expect(readdirSync('/proc/self/task').length).toBeLessThan(100);
     for (const one of held.reverse()) one.releaseSync();
@@ -135,8 +134,7 @@ describe('L4: a wait costs no libuv thread, and its turn comes in order', () => 
 describe('L5: what keeps the process alive', () => {
   it('is a pending wait, but not a held lock', async () => {
     const { file, holder } = await heldElsewhere();
-    const waiter = new Program('locker');
-    await waiter.next();
+    const waiter = await locker();
     await waiter.ask({ command: 'lock', file: `${file}-free` });
     waiter.send({ command: 'lock', file });
     await someoneWaitsFor(file);
