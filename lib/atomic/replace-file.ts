@@ -33,10 +33,10 @@ export interface Replacement {
  * Replaces what `path` names, or names through symbolic links, with a file that `fill` writes. The new file has the
  * mode and the owner of the old one.
  *
- * Before the rename every failure leaves the old file whole and removes the temporary one; what `fill` throws is
- * thrown as it is, and so is the reason of an abort.
+ * Every failure before the rename leaves the old file as it was and removes the temporary one. What `fill` throws is
+ * thrown unchanged, and so is the reason of an abort.
  *
- * @throws `EIO` for what the file system refuses; with `outcomeUnknown` where the new file is in place but the sync of
+ * @throws `EIO` if the file system fails a call; with `outcomeUnknown` if the new file is in place but the sync of
  *   its directory failed, so that the old one may come back after a power loss.
  */
 export async function replaceFile(
@@ -74,14 +74,14 @@ export async function replaceFile(
   }
   if (durability === 'none') return;
   try {
-    // Of a file that was there, the directories above are its first writer's affair.
+    // If the file existed, whoever made it has synced the directories above.
     await syncDirectory(target, old === undefined);
   } catch (error) {
     throw replacementUnsynced(error as Error, path.toString());
   }
 }
 
-/** Undefined where there is no file yet; what is no regular file cannot be replaced by one. */
+/** Undefined if there is no file yet. Throws for anything but a regular file, which must not be replaced by one. */
 async function statOf(path: NativePath): Promise<Stats | undefined> {
   let stats: Stats;
   try {
@@ -94,11 +94,11 @@ async function statOf(path: NativePath): Promise<Stats | undefined> {
   throw irregular(stats, path.toString());
 }
 
-/** `.<name>.<random>.tmp`, in the directory of `path`, no longer than a name may be. */
+/** `.<name>.<random>.tmp` in the directory of `path`; a long name is shortened. */
 function temporaryName(path: NativePath): Buffer {
   const name = baseOf(path);
   const random = randomBytes(12).toString('hex');
-  // 255 bytes are the most nearly everywhere; a character of UTF-8 is not cut in two.
+  // Nearly every file system takes names of 255 bytes. A UTF-8 character is not cut in two.
   let end = Math.min(name.length, 200);
   while (end < name.length && ((name[end] ?? 0) & 0xc0) === 0x80) end--;
   return Buffer.concat([
@@ -110,9 +110,9 @@ function temporaryName(path: NativePath): Buffer {
 }
 
 /**
- * Who may not give a file away keeps as much as the system allows: the group alone, or neither. Nobody gains access by
- * that: a group that could not be kept has no more permissions than everybody (as Vim does it), and set-user-ID and
- * set-group-ID go with the owner they were meant for.
+ * Gives `file` the owner, group and mode of the old file, as far as this user may: perhaps the group alone, or neither.
+ * Nobody gains access by that. If the group could not be kept, the new one gets only the permissions that everybody has
+ * (as Vim does it); set-user-ID and set-group-ID are dropped with the owner or group they were meant for.
  */
 export async function keepOwnerAndMode(file: FileHandle, old: Stats): Promise<void> {
   const now = await file.stat();
@@ -125,20 +125,20 @@ export async function keepOwnerAndMode(file: FileHandle, old: Stats): Promise<vo
   await file.chmod(mode);
 }
 
-const impossibleChanges = new Set<string | undefined>(['EPERM', 'EINVAL', 'ENOSYS', 'ENOTSUP']);
+const notPermitted = new Set<string | undefined>(['EPERM', 'EINVAL', 'ENOSYS', 'ENOTSUP']);
 
-/** False where this user may not, or where the file system has no owners. */
+/** False if this user may not do it, or the file system has no owners. */
 async function isChanged(change: Promise<void>): Promise<boolean> {
   try {
     await change;
     return true;
   } catch (error) {
-    if (!impossibleChanges.has((error as NodeJS.ErrnoException).code)) throw error;
+    if (!notPermitted.has((error as NodeJS.ErrnoException).code)) throw error;
     return false;
   }
 }
 
-/** Those of this thread. Removed on process.exit() as well; only SIGKILL and a crash leave one. */
+/** Of this thread, on purpose: each thread removes its own at its exit. Only SIGKILL and a crash leave one. */
 const temporaries = new Set<Buffer>();
 
 function removeAtExit(temporary: Buffer): void {

@@ -13,12 +13,12 @@ export function syncFile(file: FileHandle, durability: Durability, path: NativeP
   return run(path, (done) => native.sync(file.fd, durabilities.indexOf(durability), done));
 }
 
-/** Makes the directory entry of `path` durable; with `ancestors`, those of the directories above it as well. */
+/** Makes the directory entry of `path` durable; with `ancestors`, also those of the directories above it. */
 export function syncDirectory(path: NativePath, ancestors: boolean): Promise<void> {
   return run(path, (done) => native.syncDirectory(path, ancestors, done));
 }
 
-/** Gives a file the name `to`, in the place of what has it. On Windows, node:fs does so only where nobody has that open. */
+/** Renames a file, replacing `to`. On Windows, node:fs can do so only if nobody has `to` open. */
 export function replaceName(from: NativePath, to: NativePath): Promise<void> {
   return run(to, (done) => native.rename(from, to, done));
 }

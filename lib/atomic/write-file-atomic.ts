@@ -31,31 +31,31 @@ export interface WriteFileAtomicOptions {
   mode?: number;
   /** What the new content survives when the promise has resolved; see {@link Durability}. Default: `'data'`. */
   durability?: Durability;
-  /** Make the directories above the file where they are missing. Default: false. */
+  /** Make the directories above the file that are missing. Default: false. */
   parents?: boolean;
   /** Leaves the old file as it is, and rejects with `signal.reason`; without effect once the new one is in place. */
   signal?: AbortSignal;
 }
 
-/** The last call for each path that is under way. */
+/** The last unfinished call for each path. One map per thread: calls of two threads are as those of two processes. */
 const calls = new Map<string, Promise<void>>();
 
-/** Small pieces are gathered to so many bytes before they are written. */
-const gatheredBytes = 256 * 1024;
+/** Small pieces are collected into a buffer of this many bytes before they are written. */
+const bufferBytes = 256 * 1024;
 
 /**
  * Writes a file atomically: through a temporary file in the same directory, a sync, a rename, and a sync of the
  * directory. Readers see the old content or the new one, and so does everybody after a crash or a power loss at any
  * moment. When it resolves, the new content is there to stay. When it rejects, the old file is as it was, and the
- * temporary file is gone; except with `outcomeUnknown`, when the new content stands there but may not last.
+ * temporary file is gone; except with `outcomeUnknown`: then the new content is there, but may not last.
  *
  * The file that is replaced passes its mode and its owner on, as far as this user may set them; not its extended
  * attributes, and its other hard links keep the old content. A symbolic link stays, and the file that it names is
- * replaced. A file that this user may not write to is replaced all the same if its directory allows it (rename(2)).
+ * replaced. A file that this user may not write to is replaced all the same if its directory allows that (rename(2)).
  * Calls of one process for one path are made one after the other, so the last one wins. A process that is killed
  * may leave its temporary file, `.<name>.<random>.tmp`, behind.
  *
- * @throws `EVALIDATION` for a bad argument; `EIO` for what the file system refuses, with the system's error as its
+ * @throws `EVALIDATION` for a bad argument; `EIO` if the file system fails a call, with the system's error as its
  *   `cause`; what iterating over `data` throws, as it is.
  */
 export async function writeFileAtomic(
@@ -111,7 +111,7 @@ function piecesOf(data: unknown): Iterable<unknown> | AsyncIterable<unknown> {
 
 async function writePieces(pieces: Iterable<unknown> | AsyncIterable<unknown>, file: NewFile): Promise<void> {
   // Copied, because whoever yields a piece may fill the same buffer with the next one.
-  const gathered = Buffer.allocUnsafe(gatheredBytes);
+  const buffer = Buffer.allocUnsafe(bufferBytes);
   let filled = 0;
   let index = 0;
   for await (const piece of pieces) {
@@ -120,16 +120,16 @@ async function writePieces(pieces: Iterable<unknown> | AsyncIterable<unknown>, f
     }
     index++;
     const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
-    if (filled + bytes.byteLength > gatheredBytes) {
-      await file.write(gathered.subarray(0, filled));
+    if (filled + bytes.byteLength > bufferBytes) {
+      await file.write(buffer.subarray(0, filled));
       filled = 0;
     }
-    if (bytes.byteLength > gatheredBytes) {
+    if (bytes.byteLength > bufferBytes) {
       await file.write(bytes);
     } else {
-      gathered.set(bytes, filled);
+      buffer.set(bytes, filled);
       filled += bytes.byteLength;
     }
   }
-  await file.write(gathered.subarray(0, filled));
+  await file.write(buffer.subarray(0, filled));
 }

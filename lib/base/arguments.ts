@@ -11,15 +11,15 @@ import type { NativePath } from './paths.js';
 /** A path as node:fs takes it: a string, the bytes of a path, or a `file:` URL. */
 export type FilePath = string | Buffer | URL;
 
-/** The longest timeout in milliseconds that a number holds exactly. */
-const longest = Number.MAX_SAFE_INTEGER;
+/** In milliseconds: the longest timeout that a number holds exactly. */
+const maxTimeout = Number.MAX_SAFE_INTEGER;
 
 /** Makes a path absolute, so that a later `process.chdir()` changes nothing. */
 export function toNativePath(path: FilePath, field: string): NativePath {
   if (typeof path === 'string') {
     if (path === '') throw invalid(field, 'is empty');
     if (path.includes('\0')) throw invalid(field, 'holds a NUL byte');
-    // Not cleaned up where it is absolute: the system takes it as it is, and in `link/../x` it even means another file.
+    // An absolute path is not normalized: in `link/../x`, that could name another file.
     return path.startsWith('/') && sep === '/' ? path : resolve(path);
   }
   if (types.isUint8Array(path)) {
@@ -47,18 +47,18 @@ function isUrl(value: unknown): value is URL {
   return Boolean(href && protocol) && auth === undefined && path === undefined;
 }
 
-/** Milliseconds: a number from 0 on. `Infinity` is allowed where waiting for ever is. */
+/** Milliseconds: a number from 0 on. `Infinity` waits for ever. */
 export function checkTimeout(value: unknown, field: string): number {
   if (typeof value !== 'number' || Number.isNaN(value)) {
     throw invalid(field, `expected milliseconds, got ${describe(value)}`);
   }
   if (value < 0) throw invalid(field, `must not be negative, got ${value}`);
-  return value > longest ? Number.POSITIVE_INFINITY : value;
+  return value > maxTimeout ? Number.POSITIVE_INFINITY : value;
 }
 
-export function checkInteger(value: unknown, field: string, least: number): number {
-  if (!Number.isSafeInteger(value) || (value as number) < least) {
-    throw invalid(field, `expected a whole number from ${least} on, got ${describe(value)}`);
+export function checkInteger(value: unknown, field: string, min: number): number {
+  if (!Number.isSafeInteger(value) || (value as number) < min) {
+    throw invalid(field, `expected a whole number from ${min} on, got ${describe(value)}`);
   }
   return value as number;
 }
@@ -91,7 +91,7 @@ export function checkSignal(value: unknown, field: string): AbortSignal | undefi
   return value as AbortSignal;
 }
 
-/** `options`, or an empty object where there is none. */
+/** `options`, or an empty object if they are undefined. */
 export function checkOptions<Options extends object>(options: Options | undefined): Partial<Options> {
   if (options === undefined) return {};
   if (typeof options !== 'object' || options === null) {

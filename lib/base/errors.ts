@@ -3,7 +3,7 @@
  */
 import { constants } from 'node:os';
 import { getSystemErrorMap, types } from 'node:util';
-import type { LockHolder } from './lock-holder.js';
+import type { LockHolder, LockMode } from './lock-holder.js';
 
 /** A system call that failed in native code. `errno` is positive, as in C; `text` is the system's description of it. */
 export interface NativeError {
@@ -57,12 +57,12 @@ export class HoldfastError extends Error {
   /** The file that the call was about. */
   readonly path?: string;
   /**
-   * `EIO`: true where a sync failed, so that nobody can say whether what was written will last. After an append, open
+   * `EIO`: true if a sync failed, so that nobody can say whether what was written will last. After an append, open
    * the chronicle again and send the event again with the same id; a file that was to be replaced, replace again.
    */
   readonly outcomeUnknown: boolean;
 
-  /** `ELOCK_TIMEOUT`: who held the lock at the deadline, where that can be known. */
+  /** `ELOCK_TIMEOUT`: who held the lock at the deadline, if that is known. */
   readonly holders: readonly LockHolder[];
 
   /** `ECONFLICT`: where the file ends, in bytes. */
@@ -79,32 +79,35 @@ export class HoldfastError extends Error {
   }
 }
 
-/** `field` did not hold what it must hold. */
+/** The argument or option `field` is wrong. */
 export function invalid(field: string, problem: string, cause?: unknown): HoldfastError {
   return new HoldfastError('EVALIDATION', `${field}: ${problem}`, { field, cause });
 }
 
-export function lockTimeout(
-  path: string,
-  mode: string,
-  waited: number,
-  holders: readonly LockHolder[],
-): HoldfastError {
+/** `waited` is in milliseconds. */
+export function lockTimeout({ path, mode, waited, holders }: LockTimeout): HoldfastError {
   const message = `waited ${Math.round(waited)} ms for the ${mode} lock on '${path}'${describeHolders(holders)}`;
   return new HoldfastError('ELOCK_TIMEOUT', message, { path, holders });
+}
+
+interface LockTimeout {
+  readonly path: string;
+  readonly mode: LockMode;
+  readonly waited: number;
+  readonly holders: readonly LockHolder[];
 }
 
 /** The system's error as node:fs would throw it: `code`, `errno`, `syscall`, `path`. */
 export function systemError(error: NativeError, path: string): NodeJS.ErrnoException {
   const code = codeOf(error.errno);
-  // By name, because on Windows libuv has numbers of its own. For a few, such as `ENOLCK`, it has none.
+  // By name, because on Windows libuv has numbers of its own. It has none for a few, such as `ENOLCK`.
   const known = [...getSystemErrorMap()].find(([, [name]]) => name === code);
   const [errno, [, text]] = known ?? [-error.errno, [code, error.text]];
   const made: NodeJS.ErrnoException = new Error(`${code}: ${text}, ${error.syscall} '${path}'`);
   return Object.assign(made, { errno, code, syscall: error.syscall, path });
 }
 
-/** The name of a system error. Where one number has two names (EAGAIN, EWOULDBLOCK), the first is libuv's. */
+/** The name of a system error. If one number has two names (EAGAIN, EWOULDBLOCK), the first is libuv's. */
 function codeOf(errno: number): string {
   const found = Object.entries(constants.errno).find(([, number]) => number === errno);
   return found?.[0] ?? `E${errno}`;
@@ -168,7 +171,7 @@ export function replacementUnsynced(cause: Error, path: string): HoldfastError {
   return new HoldfastError('EIO', message, { cause, path, outcomeUnknown: true });
 }
 
-/** After an unknown outcome: nothing more is written, for a later sync that succeeds would prove nothing. */
+/** After an unknown outcome nothing more is written: a later sync that succeeds would prove nothing. */
 export function poisoned(cause: Error, path: string): HoldfastError {
   const message = `not written, '${path}' must be opened again, because the outcome of a write is unknown: ${cause.message}`;
   return new HoldfastError('EIO', message, { cause, path });

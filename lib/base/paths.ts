@@ -21,14 +21,14 @@ export function baseOf(path: NativePath): Buffer {
   return bytes.subarray(bytes.lastIndexOf(sep) + 1);
 }
 
-/** A path beside another one: its name with something behind it. */
+/** A path in the same directory: the name with `suffix` appended. */
 export function withSuffix(path: NativePath, suffix: string): NativePath {
   return typeof path === 'string' ? path + suffix : Buffer.concat([path, Buffer.from(suffix)]);
 }
 
 /**
- * What a path names in the end, where its last part is a symbolic link, whether that exists or not; else the path as it
- * is. Links among its directories stay.
+ * The path that `path` leads to if its last part is a symbolic link, whether a file exists there or not; otherwise `path`
+ * itself. Links among its directories stay.
  */
 export async function followLinks(path: NativePath): Promise<NativePath> {
   let at = path;
@@ -38,7 +38,7 @@ export async function followLinks(path: NativePath): Promise<NativePath> {
     try {
       link = await readlink(at, { encoding: 'buffer' });
     } catch {
-      return at; // no link; or nothing that can be looked at, as whoever opens it will find
+      return at; // no link, or not readable; then opening it will fail
     }
     at = isAbsolute(link.toString()) ? link : Buffer.concat([directoryOf(at), link]);
   }

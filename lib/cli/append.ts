@@ -63,7 +63,7 @@ Example: echo '{"type":"order","number":17}' | holdfast append --json orders.ndj
 
 function dedupe(text: string): Dedupe {
   if (text === 'off') return false;
-  // Everything else is checked where chronicles are opened.
+  // openChronicle() checks everything else.
   return /^\d+$/.test(text) ? { window: Number(text) } : (text as Dedupe);
 }
 
@@ -80,7 +80,7 @@ async function run(file: string, options: Options): Promise<void> {
   });
   const input = new Input(chronicle, options.json ?? false);
   try {
-    // Not by an abort of the append itself: what is on its way is acknowledged first.
+    // The input ends, not the append: what is under way is acknowledged first.
     addAbortSignal(interrupted, process.stdin);
     for await (const lines of inputLines(process.stdin, maxLineBytes)) await input.append(lines);
   } catch (error) {
@@ -116,7 +116,7 @@ class Input {
     } catch (error) {
       if (error instanceof HoldfastError && error.code === 'EVALIDATION') {
         if (lines.length === 1) return this.#reject(lines[0]?.number ?? 0, error);
-        // An invalid one takes the others of its batch with it, so nothing is written yet.
+        // An invalid event fails its whole batch, and nothing of it was written.
         for (const line of lines) await this.append([line]);
         return;
       }

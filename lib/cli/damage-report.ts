@@ -16,8 +16,8 @@ const words: { readonly [reason in CorruptReason]: string } = {
   schema: 'refused by the schema',
 };
 
-/** As many are named in a report that people read. */
-const mostNamed = 10;
+/** How many are listed in a report that people read. */
+const maxListed = 10;
 
 /** `3 lines, 16 bytes: 2 not JSON, 1 torn`. */
 export function summary({ lines, bytes, reasons }: Damage): string {
@@ -28,9 +28,9 @@ export function summary({ lines, bytes, reasons }: Damage): string {
   return `${counted(lines, 'line')}, ${counted(bytes, 'byte')}: ${kinds.join(', ')}`;
 }
 
-/** A line for each of the first. */
+/** One line for each of the first corrupt lines. */
 export function details({ lines, first }: Damage): string[] {
-  return named(
+  return listed(
     first.map(
       ({ offset, length, reason }) => `offset ${offset}: ${counted(length, 'byte')}, ${words[reason]}`,
     ),
@@ -38,8 +38,8 @@ export function details({ lines, first }: Damage): string[] {
   );
 }
 
-/** The first of a list, and how many there are besides; indented. */
-export function named(first: readonly string[], total: number): string[] {
-  const shown = first.slice(0, mostNamed).map((text) => `  ${text}`);
+/** The first of a list, indented, and how many more there are. */
+export function listed(first: readonly string[], total: number): string[] {
+  const shown = first.slice(0, maxListed).map((text) => `  ${text}`);
   return total > shown.length ? [...shown, `  and ${count(total - shown.length)} more`] : shown;
 }

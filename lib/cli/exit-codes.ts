@@ -1,5 +1,5 @@
 /**
- * The exit codes of the command. `holdfast lock` passes on those of its command besides.
+ * The exit codes of the command. `holdfast lock` also passes on those of the command that it runs.
  */
 export const exitCodes = {
   /** Something is damaged, was lost, or could not be done. */

@@ -1,12 +1,12 @@
 /**
- * Standard input as lines, in the groups in which they come, in bounded memory.
+ * Standard input as lines, in the groups in which they arrive, in bounded memory.
  */
 import { isUtf8 } from 'node:buffer';
 
 export interface InputLine {
-  /** From 1 on. */
+  /** The first line is 1. */
   readonly number: number;
-  /** Without the newline; undefined where it is no text, or too long. */
+  /** Without the newline; undefined if it is not UTF-8, or too long. */
   readonly text: string | undefined;
 }
 
@@ -14,19 +14,19 @@ const newline = 0x0a;
 
 export async function* inputLines(
   input: AsyncIterable<Buffer>,
-  mostBytes: number,
+  maxLineBytes: number,
 ): AsyncGenerator<InputLine[]> {
   let number = 0;
   let pieces: Buffer[] = [];
   let bytes = 0;
   const collect = (piece: Buffer) => {
     bytes += piece.length;
-    if (bytes > mostBytes) pieces = [];
+    if (bytes > maxLineBytes) pieces = [];
     else pieces.push(piece);
   };
   const take = (): InputLine => {
     const line = Buffer.concat(pieces);
-    const text = bytes <= mostBytes && isUtf8(line) ? line.toString() : undefined;
+    const text = bytes <= maxLineBytes && isUtf8(line) ? line.toString() : undefined;
     pieces = [];
     bytes = 0;
     return { number: ++number, text };

@@ -1,12 +1,12 @@
 /**
- * Ctrl-C and its like, for commands that have something to put in order before they end.
+ * Ctrl-C and similar signals, for commands that have something to finish before they end.
  */
 import { constants } from 'node:os';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export class Interruption extends Error {
-  /** As shells say it: 128 + n where signal n came. */
+  /** As shells report it: 128 + n for signal n. */
   readonly exitCode: number;
 
   constructor(name: (typeof signals)[number]) {

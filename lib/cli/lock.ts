@@ -15,10 +15,10 @@ interface Options {
   create: boolean;
 }
 
-/** Signals that are meant for the command. */
+/** Signals that are passed on to the command. */
 const forwarded = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2'] as const;
 
-/** As shells say that a command could not be started (POSIX, 2.8.2). */
+/** The exit codes by which shells tell that a command could not be started (POSIX, 2.8.2). */
 const startFailures: { [code: string]: number } = { ENOENT: 127, EACCES: 126 };
 
 export function lockCommand(): Command {
@@ -52,7 +52,7 @@ Example: holdfast lock --timeout 5s /tmp/backup.lock -- rsync -a data/ backup/`,
 }
 
 async function run(file: string, words: string[], options: Options, self: Command): Promise<void> {
-  // Everything behind FILE is passed through as it is, and so is the -- before the command.
+  // Everything after FILE is passed through unchanged, the -- before the command too.
   const [command, ...args] = words[0] === '--' ? words.slice(1) : words;
   if (command === undefined) self.error("error: missing required argument 'command'");
   if (options.try && options.timeout !== undefined) {
@@ -71,10 +71,10 @@ async function run(file: string, words: string[], options: Options, self: Comman
   }
 }
 
-/** The command's exit code, as a shell would say it. */
+/** The command's exit code, as a shell would report it. */
 async function runCommand(command: string, args: string[]): Promise<number> {
   let child: ChildProcess | undefined;
-  // Before the command is there, so that no signal comes between.
+  // Before the command is started, so that no signal is missed.
   for (const signal of forwarded) {
     process.on(signal, () => {
       // A terminal sends these to the command itself.

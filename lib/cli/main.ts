@@ -23,7 +23,7 @@ const program = new Command('holdfast')
     'Durable NDJSON logs that many processes append to, and kernel-held file locks, from the shell.',
   )
   .version(version)
-  // What stands behind COMMAND is the command's, not ours.
+  // What follows COMMAND are the options of that command.
   .enablePositionalOptions()
   .exitOverride()
   .addHelpText('after', `\n${exitCodeHelp}`);
@@ -45,7 +45,7 @@ program.parseAsync().catch((error: unknown) => {
   process.exitCode = report(error);
 });
 
-/** Prints what went wrong, and returns the exit code that says so. */
+/** Prints what went wrong, and returns the exit code for it. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage; // it has printed it
   if (error instanceof Interruption) return error.exitCode;

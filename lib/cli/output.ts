@@ -3,31 +3,31 @@
  */
 import { styleText } from 'node:util';
 
-/** Set by {@link keepGoingWithoutReader}. */
+/** The state of this process's standard output. */
 let keepsGoing = false;
 let readerIsGone = false;
 /** Ends a wait for the reader. */
-let goOn: () => void = () => {};
+let wakePrint: () => void = () => {};
 
-/** Whoever read the output has enough of it (`… | head`): the command ends, and says nothing. */
+/** The reader of the output is gone (`… | head`): the command ends without a message. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   readerIsGone = true;
   if (!keepsGoing) process.exit();
-  goOn();
+  wakePrint();
 });
 process.stderr.on('error', () => {});
 
-/** For a command whose work does not consist in its output. */
+/** Lets a command go on when the reader of its output is gone. */
 export function keepGoingWithoutReader(): void {
   keepsGoing = true;
 }
 
-/** Writes to standard output, no faster than it is read. */
+/** Writes to standard output, and waits while its reader is slower. */
 export async function print(data: string | Uint8Array): Promise<void> {
   if (readerIsGone || data.length === 0 || process.stdout.write(data)) return;
   await new Promise<void>((resolve) => {
-    goOn = resolve;
+    wakePrint = resolve;
     process.stdout.once('drain', resolve);
   });
 }
@@ -36,20 +36,20 @@ export async function printJson(value: unknown): Promise<void> {
   await print(`${JSON.stringify(value)}\n`);
 }
 
-/** Says something that is not the output. */
+/** Writes a message that is not part of the output. */
 export function say(message: string): void {
   process.stderr.write(`holdfast: ${message}\n`);
 }
 
 type Style = 'bold' | 'dim' | 'green' | 'red' | 'yellow';
 
-/** Colours are for terminals, and for those who want them (https://no-color.org). */
+/** In colour on a terminal, unless the user wants none (https://no-color.org). */
 export function style(format: Style, text: string): string {
   const wanted = process.stdout.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
   return wanted ? styleText(format, text, { validateStream: false }) : text;
 }
 
-/** Lines of a label and a value, with the values below each other. */
+/** Rows of a label and a value, in two columns. */
 export function table(rows: readonly (readonly [label: string, value: string])[]): string {
   const width = Math.max(...rows.map(([label]) => label.length));
   return rows.map(([label, value]) => `${style('dim', label.padEnd(width))}  ${value}\n`).join('');

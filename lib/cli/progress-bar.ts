@@ -3,8 +3,8 @@
  */
 import cliProgress from 'cli-progress';
 
-/** Smaller files, in bytes, are done before anybody looks. */
-const smallestShown = 16 * 1024 * 1024;
+/** In bytes. Work on smaller files ends before a bar is of use. */
+const minTotal = 16 * 1024 * 1024;
 
 export class ProgressBar {
   readonly #label: string;
@@ -17,19 +17,19 @@ export class ProgressBar {
 
   /** In bytes. */
   update(done: number, total: number): void {
-    if (!process.stderr.isTTY || total < smallestShown) return;
+    if (!process.stderr.isTTY || total < minTotal) return;
     const seconds = (performance.now() - this.#began) / 1000;
     const rate = `${(done / 1e6 / seconds).toFixed(0)} MB/s`;
-    const left = total > done && done > 0 ? `${Math.ceil((seconds * (total - done)) / done)} s left` : '';
+    const timeLeft = total > done && done > 0 ? `${Math.ceil((seconds * (total - done)) / done)} s left` : '';
     if (!this.#bar) {
       this.#bar = newBar(this.#label);
-      this.#bar.start(total, done, { rate, left });
+      this.#bar.start(total, done, { rate, timeLeft });
     }
     this.#bar.setTotal(total);
-    this.#bar.update(done, { rate, left });
+    this.#bar.update(done, { rate, timeLeft });
   }
 
-  /** Removes the bar; what is written next stands in its place. */
+  /** Removes the bar; what is written next takes its place. */
   stop(): void {
     this.#bar?.stop();
     this.#bar = undefined;
@@ -39,7 +39,7 @@ export class ProgressBar {
 function newBar(label: string): cliProgress.SingleBar {
   return new cliProgress.SingleBar(
     {
-      format: `${label} {bar} {percentage}% {rate} {left}`,
+      format: `${label} {bar} {percentage}% {rate} {timeLeft}`,
       barsize: 30,
       stream: process.stderr,
       clearOnComplete: true,

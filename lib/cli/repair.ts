@@ -65,7 +65,7 @@ function report(file: string, { removed, damagedPath }: Repair): string {
   return `${name}: ${style('green', 'repaired')}, moved to ${relativeTo(file, damagedPath)}: ${summary(removed)}\n${lines.join('')}`;
 }
 
-/** As the user writes it, where it is beside the file. */
+/** As the user wrote the path, if it is in the same directory. */
 function relativeTo(file: string, damagedPath: string): string {
   return `${resolve(file)}.damaged` === damagedPath ? `${file}.damaged` : damagedPath;
 }

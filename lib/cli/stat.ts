@@ -1,5 +1,5 @@
 /**
- * `holdfast stat FILE`: what can be said of a file without reading all of it.
+ * `holdfast stat FILE`: what can be told about a file without reading all of it.
  */
 import { realpath, stat } from 'node:fs/promises';
 import { Command } from 'commander';
@@ -28,10 +28,10 @@ interface FileFacts {
   mode: string;
   uid: number;
   gid: number;
-  /** False where the last line has no newline: it is being written, or its writer died. */
+  /** False if the last line has no newline: it is being written, or its writer died. */
   finished: boolean;
   lastEvent?: { offset: number; length: number; eventId?: string };
-  /** What rotation has left. */
+  /** What rotation has made. */
   rotated: { files: number; bytes: number };
   /** What repair has put aside. */
   damagedBytes: number;
@@ -97,7 +97,7 @@ async function factsOf(path: NativePath, idKey: string): Promise<FileFacts> {
   }
 }
 
-/** 0 where there is no such file. */
+/** 0 if there is no such file. */
 async function sizeOf(path: NativePath): Promise<number> {
   try {
     return (await stat(path)).size;

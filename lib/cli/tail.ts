@@ -34,7 +34,7 @@ export function tailCommand(): Command {
 async function run(name: string, { number, follow }: Options): Promise<void> {
   const path = toNativePath(name, 'file');
   if (follow) {
-    // It never ends; Ctrl-C finds nothing to be put in order.
+    // It never ends by itself, and Ctrl-C has nothing to clean up.
     const never = new AbortController().signal;
     for await (const { file, entries } of followFile(path, rawSettings, { last: number }, never)) {
       await printEvents(file, entries);

@@ -1,9 +1,9 @@
 /**
- * `holdfast verify FILE`: looks at every line and every id.
+ * `holdfast verify FILE`: checks every line and every id.
  */
 import { Command } from 'commander';
 import { type Verification, verifyChronicle } from '../engines/file/upkeep/verify.js';
-import { details, named, summary } from './damage-report.js';
+import { details, listed, summary } from './damage-report.js';
 import { exitCodeHelp, exitCodes } from './exit-codes.js';
 import { idKeyOption, jsonOption, timeoutOption } from './options.js';
 import { count, counted, print, printJson, style, table } from './output.js';
@@ -66,11 +66,11 @@ function report(file: string, found: Verification, ids: boolean): string {
   if (ids) rows.push(['duplicate ids', count(duplicates.count)], ['wrong ids', count(wrongIds.count)]);
   const findings = [
     ...details(corrupt),
-    ...named(
+    ...listed(
       wrongIds.first.map(({ offset, eventId }) => `offset ${offset}: wrong id ${eventId}`),
       wrongIds.count,
     ),
-    ...named(
+    ...listed(
       duplicates.first.map(
         ({ offset, eventId, firstOffset }) => `offset ${offset}: id ${eventId}, as at offset ${firstOffset}`,
       ),

@@ -13,10 +13,10 @@ import { atExit } from '../base/at-exit.js';
 import { HoldfastError, invalid, isMissing } from '../base/errors.js';
 import type { FileLock } from '../lock/file-lock.js';
 import { lock as acquire, tryLock, tryLockSync } from '../lock/lock.js';
-import { lookAt, removeStale, staleAfter } from './old-style-lock.js';
+import { removeStale, staleAfter, stateOf } from './old-style-lock.js';
 import { type RetryOptions as RetryBudgetOptions, retryBudget } from './retry-budget.js';
 
-/** How often a lock directory of proper-lockfile itself is looked at: the kernel announces nothing about those. */
+/** How often a lock directory of the original proper-lockfile is checked: the kernel cannot wait for those. */
 const pollMilliseconds = 20;
 
 interface Lock {
@@ -25,7 +25,7 @@ interface Lock {
   released: boolean;
 }
 
-/** The locks of this thread, by the path of what is locked. */
+/** The locks of this thread, on purpose, by the path of what is locked. */
 const locks = new Map<string, Lock>();
 
 /** The kernel frees the locks at the exit; their files are removed here. */
@@ -42,8 +42,8 @@ function removeLockFiles(): void {
 /**
  * Locks `file`, and resolves to the function that releases it.
  *
- * @throws `ELOCKED`, with `file`, where it is locked until the retries are used up; `ENOENT` where `file` does not
- *   exist and `realpath` is not false; the released function rejects with `ERELEASED` when it is called again
+ * @throws `ELOCKED`, with `file`, if it is still locked when the retries are used up; `ENOENT` if `file` does not exist
+ *   and `realpath` is not false. The returned function rejects with `ERELEASED` when it is called again
  */
 async function lock(file: FilePath, options?: lockfile.LockOptions): Promise<() => Promise<void>> {
   const { stale, retries } = checkLockOptions(options);
@@ -58,7 +58,7 @@ async function lock(file: FilePath, options?: lockfile.LockOptions): Promise<() 
       throw locked(target);
     } catch (error) {
       if (!isOldStyleLock(error)) throw timedOut(error) ? locked(target, error) : error;
-      const state = lookAt(path, staleAfter(stale));
+      const state = stateOf(path, staleAfter(stale));
       if (state === 'stale') removeStale(path);
       if (state !== 'fresh') continue;
       if (left === 0) throw locked(target);
@@ -67,7 +67,7 @@ async function lock(file: FilePath, options?: lockfile.LockOptions): Promise<() 
   }
 }
 
-/** As {@link lock}, with one try. Throws `ESYNC` where retries are asked for. */
+/** As {@link lock}, with one try. Throws `ESYNC` if retries are asked for. */
 function lockSync(file: FilePath, options?: lockfile.LockOptions): () => void {
   const { stale, retries } = checkLockOptions(options);
   if ((typeof retries === 'object' ? (retries?.retries ?? 0) : (retries ?? 0)) > 0) {
@@ -83,23 +83,23 @@ function lockSync(file: FilePath, options?: lockfile.LockOptions): () => void {
       return () => release(lock);
     } catch (error) {
       if (!isOldStyleLock(error)) throw error;
-      const state = lookAt(path, staleAfter(stale));
+      const state = stateOf(path, staleAfter(stale));
       if (state === 'fresh') throw locked(target);
       if (state === 'stale') removeStale(path);
     }
   }
 }
 
-/** Releases the lock that this thread holds on `file`. Rejects with `ENOTACQUIRED` where it holds none. */
+/** Releases the lock that this thread holds on `file`. Rejects with `ENOTACQUIRED` if it holds none. */
 async function unlock(file: FilePath, options?: lockfile.UnlockOptions): Promise<void> {
   checkLockOptions(options);
-  release(owned(await canonical(file, options)));
+  release(lockOf(await canonical(file, options)));
 }
 
 /** As {@link unlock}. */
 function unlockSync(file: FilePath, options?: lockfile.UnlockOptions): void {
   checkLockOptions(options);
-  release(owned(canonicalSync(file, options)));
+  release(lockOf(canonicalSync(file, options)));
 }
 
 /** Whether `file` is locked, by anybody. */
@@ -143,7 +143,7 @@ function isLocked(path: string, stale: number | undefined): boolean {
     return held === null;
   } catch (error) {
     if (isMissing(error)) return false;
-    if (isOldStyleLock(error)) return lookAt(path, staleAfter(stale)) === 'fresh';
+    if (isOldStyleLock(error)) return stateOf(path, staleAfter(stale)) === 'fresh';
     throw error;
   }
 }
@@ -155,7 +155,7 @@ function remember(target: string, held: FileLock): Lock {
   return lock;
 }
 
-function owned(target: string): Lock {
+function lockOf(target: string): Lock {
   const lock = locks.get(target);
   if (!lock) throw failure('Lock is not acquired/owned by you', { code: 'ENOTACQUIRED' });
   return lock;
@@ -207,19 +207,19 @@ declare namespace lockfile {
     realpath?: boolean | undefined;
     /** Only node:fs itself: a kernel lock cannot be taken in another file system. */
     fs?: unknown;
-    /** Default: `file` with `.lock` behind it. */
+    /** Default: `file` with `.lock` appended. */
     lockfilePath?: string | undefined;
   }
 
   export interface CheckOptions extends UnlockOptions {
-    /** When a lock directory of proper-lockfile itself counts as left behind, in milliseconds. Default: 10000. */
+    /** When a lock directory of the original proper-lockfile counts as left behind, in milliseconds. Default: 10000. */
     stale?: number | undefined;
   }
 
   export interface LockOptions extends CheckOptions {
     /** Accepted; there is no heartbeat. */
     update?: number | undefined;
-    /** How long to wait: as long as that many attempts would take. The kernel wakes us earlier. Default: 0. */
+    /** The longest wait is the time that this many attempts would take; the kernel wakes us earlier. Default: 0. */
     retries?: number | RetryOptions | undefined;
     /** Accepted; a kernel lock cannot be compromised, and nothing calls this. */
     onCompromised?: ((error: Error) => unknown) | undefined;

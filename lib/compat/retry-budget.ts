@@ -1,5 +1,5 @@
 /**
- * How long proper-lockfile's `retries` would go on trying.
+ * For how long proper-lockfile's `retries` would keep trying.
  */
 import { checkOptions } from '../base/arguments.js';
 import { invalid } from '../base/errors.js';
@@ -31,20 +31,24 @@ export function retryBudget(retries: number | RetryOptions | null | undefined): 
   const options: RetryOptions = typeof retries === 'number' ? { retries } : checkOptions(retries);
   const attempts = number(options.retries, 10, 'retries.retries');
   const factor = number(options.factor, 2, 'retries.factor');
-  const shortest = number(options.minTimeout, 1000, 'retries.minTimeout');
-  const longest = number(options.maxTimeout, Number.POSITIVE_INFINITY, 'retries.maxTimeout');
-  const limit = number(options.maxRetryTime, Number.POSITIVE_INFINITY, 'retries.maxRetryTime');
-  if (shortest > longest) throw invalid('retries.minTimeout', 'is greater than maxTimeout');
-  if (options.forever || attempts === Number.POSITIVE_INFINITY) return limit;
+  const minTimeout = number(options.minTimeout, 1000, 'retries.minTimeout');
+  const maxTimeout = number(options.maxTimeout, Number.POSITIVE_INFINITY, 'retries.maxTimeout');
+  const maxRetryTime = number(options.maxRetryTime, Number.POSITIVE_INFINITY, 'retries.maxRetryTime');
+  if (minTimeout > maxTimeout) throw invalid('retries.minTimeout', 'is greater than maxTimeout');
+  if (options.forever || attempts === Number.POSITIVE_INFINITY) return maxRetryTime;
   let budget = 0;
-  for (let i = 0, delay = Math.max(shortest, 1); i < attempts && budget < limit; i++, delay *= factor) {
-    budget += Math.min(delay, longest);
+  for (
+    let i = 0, delay = Math.max(minTimeout, 1);
+    i < attempts && budget < maxRetryTime;
+    i++, delay *= factor
+  ) {
+    budget += Math.min(delay, maxTimeout);
   }
-  return Math.min(budget, limit);
+  return Math.min(budget, maxRetryTime);
 }
 
-function number(value: number | undefined, standard: number, field: string): number {
-  if (value === undefined) return standard;
+function number(value: number | undefined, fallback: number, field: string): number {
+  if (value === undefined) return fallback;
   if (typeof value !== 'number' || Number.isNaN(value) || value < 0) {
     throw invalid(field, `expected a number from 0 on, got ${String(value)}`);
   }

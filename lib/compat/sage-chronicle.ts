@@ -32,9 +32,9 @@ export interface AppendOptions {
 }
 
 export interface DuplicateCheckOptions {
-  /** How many of the last events are looked at. Default: 10,000, as many as an append looks at. */
+  /** How many of the last events are compared. Default: 10,000, as in an append. */
   windowSize?: number;
-  /** Look at all events. Default: false. */
+  /** Compare all events. Default: false. */
   useIndex?: boolean;
 }
 
@@ -42,7 +42,7 @@ const idKey = 'eventId';
 const window = 10_000;
 const defaultLockTimeout = 2000;
 
-/** Returns the path. Throws `EVALIDATION` where it does not end in `.sage`, or holds `..`. */
+/** Returns the path. Throws `EVALIDATION` if it does not end in `.sage`, or contains `..`. */
 export function validateChroniclePath(path: string): ChroniclePath {
   if (typeof path !== 'string') throw invalid('path', `expected a string, got ${describe(path)}`);
   if (!path.endsWith('.sage')) throw invalid('path', `must end in .sage, got ${describe(path)}`);
@@ -164,8 +164,8 @@ export async function batchCheckDuplicates(
 }
 
 /**
- * Removes each event that has the id of the event before it, while others go on appending, and resolves to how many
- * that were. The file is replaced atomically, under the writers' lock; every other line stays as it is, byte for byte.
+ * Removes each event that has the id of the event before it, while others keep appending, and resolves to their number.
+ * The file is replaced atomically, under the writers' lock; every other line stays as it is, byte for byte.
  *
  * @throws `ELOCK_TIMEOUT`, `EIO`; the file is as it was then, unless `outcomeUnknown` is set
  */
@@ -191,8 +191,8 @@ export async function deduplicateConsecutiveEvents(path: ChroniclePath): Promise
 }
 
 /**
- * Takes the lock that every append takes: until `release()`, nobody appends, whichever process it is. An append made
- * meanwhile, by the holder too, waits, and is refused with `ELOCK_TIMEOUT` at its deadline.
+ * Takes the lock that every append takes: until `release()`, no process appends. An append made meanwhile, by the holder
+ * too, waits, and rejects with `ELOCK_TIMEOUT` at its deadline.
  *
  * @param timeoutMs how long to wait, in milliseconds; 0: one try
  * @throws `ELOCK_TIMEOUT`, `EIO`
@@ -215,5 +215,5 @@ export async function acquireLock(
   }
 }
 
-/** Does nothing, and is kept for its callers: a lock that the kernel holds does not outlive its holder. */
+/** Does nothing, and is kept for its callers: a lock that the kernel holds ends with its holder. */
 export async function cleanStaleLocks(_path?: ChroniclePath): Promise<void> {}

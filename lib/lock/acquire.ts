@@ -127,5 +127,5 @@ function timedOut(target: Target, mode: LockMode, waited: number): HoldfastError
   let holders: LockHolder[] = [];
   // On a network, even asking which file that is might never return.
   if (target.path !== undefined && target.isKnownLocal) holders = holdersOf(target.path);
-  return lockTimeout(target.name, mode, waited, holders);
+  return lockTimeout({ path: target.name, mode, waited, holders });
 }

@@ -393,7 +393,7 @@ export class Appender {
     if (status === writerStatus.lockTimeout) {
       const [dev, ino] = details?.file.split(':') ?? [];
       const holders = dev && ino ? holdersOfFile(BigInt(dev), BigInt(ino)) : [];
-      return lockTimeout(this.#name, 'exclusive', waited / 1e6, holders);
+      return lockTimeout({ path: this.#name, mode: 'exclusive', waited: waited / 1e6, holders });
     }
     if (status === writerStatus.poisoned && this.#broken) return this.#broken;
     if (status !== writerStatus.unknown) return this.#ioError(details);
