@@ -6,7 +6,7 @@
  */
 import { createHash, hash, webcrypto } from 'node:crypto';
 import { canonicalJson } from '../dist/lib/event/canonical-json.js';
-import { toEventLine } from '../dist/lib/event/event-id.js';
+import { lineOfEvent } from '../dist/lib/event/event-line.js';
 import { numbersFromCommandLine } from './support/arguments.js';
 import { eventSource } from './support/events.js';
 import { loadPeer, missingPeers, printMissingPeers } from './support/peer.js';
@@ -90,8 +90,10 @@ const hashers = (events) => {
   ];
 };
 
+const settings = { idKey: 'eventId', computeId: true, maxLineBytes: 8 * 1024 * 1024, schema: undefined };
+
 const wholes = (events) => [
-  { name: 'holdfast', run: (i) => toEventLine(events[i], 'event', 'eventId', true).id },
+  { name: 'holdfast', run: (i) => lineOfEvent(events[i], 'event', settings).id },
   {
     name: 'JSON.stringify + JSON.parse + canonicalize + crypto.hash',
     needs: canonicalize,

@@ -7,29 +7,32 @@ export type { FilePath } from './base/arguments.js';
 export type { Durability } from './base/durability.js';
 export { HoldfastError, type HoldfastErrorCode } from './base/errors.js';
 export type { LockHolder, LockMode } from './base/lock-holder.js';
-export { type AppendOptions, Chronicle, openChronicle } from './chronicle/chronicle.js';
 export type {
-  ChronicleOptions,
-  Dedupe,
-  ReadOptions,
-  Rotate,
-} from './chronicle/options.js';
+  AppendOptions,
+  FollowOptions,
+  ReadRange,
+  RepairOptions,
+  VerifyOptions,
+} from './chronicle/call-options.js';
+export { Chronicle } from './chronicle/chronicle.js';
+export type { ChronicleOptions, Dedupe, ReadOptions, Rotate } from './chronicle/options.js';
+export type {
+  AppendResult,
+  Damage,
+  DuplicateId,
+  Entry,
+  Position,
+  Progress,
+  Repair,
+  Verification,
+  WrongId,
+} from './chronicle/results.js';
 export type { ChronicleStats, Commit, Distribution } from './chronicle/stats.js';
-export type { AppendResult } from './engines/file/append/appender.js';
-export { type FollowOptions, followChronicle } from './engines/file/follow/follow.js';
+export { followChronicle } from './engines/file/follow/follow.js';
 export { appendEvent, appendEventWithId, readChronicle, tailChronicle } from './engines/file/functions.js';
-export type { Entry } from './engines/file/lines/line-batch.js';
-export type { ReadRange } from './engines/file/read/read.js';
-export type { Damage } from './engines/file/upkeep/damage.js';
-export { type Repair, type RepairOptions, repairChronicle } from './engines/file/upkeep/repair.js';
-export {
-  type DuplicateId,
-  type Progress,
-  type Verification,
-  type VerifyOptions,
-  verifyChronicle,
-  type WrongId,
-} from './engines/file/upkeep/verify.js';
+export { openChronicle } from './engines/file/open-chronicle.js';
+export { repairChronicle } from './engines/file/upkeep/repair.js';
+export { verifyChronicle } from './engines/file/upkeep/verify.js';
 export type { CorruptLine, CorruptReason, OnCorrupt } from './event/corrupt-line.js';
 export type { JsonObject } from './event/line.js';
 export type { Schema, SchemaIssue, SchemaResult } from './event/schema.js';

@@ -12,6 +12,7 @@ import {
 import type { Durability } from '../base/durability.js';
 import { invalid } from '../base/errors.js';
 import type { OnCorrupt } from '../event/corrupt-line.js';
+import type { LineSettings } from '../event/event-line.js';
 import { checkSchema, type Schema } from '../event/schema.js';
 
 /**
@@ -75,15 +76,21 @@ export interface ReadSettings {
   readonly schema: Schema | undefined;
 }
 
-export interface Settings extends ReadSettings {
+export interface Settings extends ReadSettings, LineSettings {
   readonly lockTimeout: number;
   readonly durability: Durability;
-  readonly idKey: string;
-  readonly computeId: boolean;
   /** How many of the last events are remembered; 0: none, Infinity: all. */
   readonly window: number;
-  readonly rotateBytes: number;
-  readonly rotateAge: number;
+  /** Undefined: never. */
+  readonly rotation: Rotation | undefined;
+}
+
+export interface Rotation {
+  /** In bytes; 0: not by size. */
+  readonly maxBytes: number;
+  /** In milliseconds; 0: not by age. */
+  readonly maxAge: number;
+  /** Infinity: all. */
   readonly keep: number;
 }
 
@@ -121,7 +128,7 @@ export function checkChronicleOptions(options: ChronicleOptions | undefined): Se
     idKey,
     computeId: checkBoolean(computeId, 'computeId'),
     window: checkDedupe(dedupe),
-    ...checkRotate(rotate),
+    rotation: checkRotate(rotate),
   };
 }
 
@@ -136,9 +143,8 @@ function checkDedupe(dedupe: unknown): number {
   throw invalid('dedupe', `expected false, 'consecutive', 'all' or { window }, got ${describe(dedupe)}`);
 }
 
-function checkRotate(rotate: unknown): Pick<Settings, 'rotateBytes' | 'rotateAge' | 'keep'> {
-  const never = { rotateBytes: 0, rotateAge: 0, keep: Number.POSITIVE_INFINITY };
-  if (rotate === undefined) return never;
+function checkRotate(rotate: unknown): Rotation | undefined {
+  if (rotate === undefined) return undefined;
   if (typeof rotate !== 'object' || rotate === null) {
     throw invalid('rotate', `expected { maxBytes, maxAge, keep }, got ${describe(rotate)}`);
   }
@@ -147,8 +153,8 @@ function checkRotate(rotate: unknown): Pick<Settings, 'rotateBytes' | 'rotateAge
     throw invalid('rotate', 'says neither maxBytes nor maxAge');
   }
   return {
-    rotateBytes: maxBytes === undefined ? 0 : checkInteger(maxBytes, 'rotate.maxBytes', 1),
-    rotateAge: maxAge === undefined ? 0 : checkInteger(maxAge, 'rotate.maxAge', 1),
-    keep: keep === undefined ? never.keep : checkInteger(keep, 'rotate.keep', 0),
+    maxBytes: maxBytes === undefined ? 0 : checkInteger(maxBytes, 'rotate.maxBytes', 1),
+    maxAge: maxAge === undefined ? 0 : checkInteger(maxAge, 'rotate.maxAge', 1),
+    keep: keep === undefined ? Number.POSITIVE_INFINITY : checkInteger(keep, 'rotate.keep', 0),
   };
 }

@@ -2,7 +2,7 @@
  * Damage, in words.
  */
 
-import type { Damage } from '../engines/file/upkeep/damage.js';
+import type { Damage } from '../chronicle/results.js';
 import type { CorruptReason } from '../event/corrupt-line.js';
 import { count, counted } from './output.js';
 

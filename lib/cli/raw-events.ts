@@ -5,9 +5,9 @@ import type { FileHandle } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { eachWithIoErrors } from '../base/errors.js';
 import { checkReadOptions, type ReadSettings } from '../chronicle/options.js';
-import type { Entry } from '../engines/file/lines/line-batch.js';
+import type { Entry } from '../chronicle/results.js';
 import { scanForwards } from '../engines/file/lines/scanner.js';
-import { betweenDamage } from '../engines/file/read/read.js';
+import { splitAtDamage } from '../engines/file/read/read-filter.js';
 import type { CorruptLine } from '../event/corrupt-line.js';
 import { exitCodes } from './exit-codes.js';
 import { print, say } from './output.js';
@@ -57,7 +57,7 @@ export async function printRange(
   const scanned = scanForwards(file, { ...range, maxLineBytes: rawSettings.maxLineBytes });
   let left = limit;
   for await (const batch of eachWithIoErrors(scanned, path)) {
-    for (const part of betweenDamage(batch, false)) {
+    for (const part of splitAtDamage(batch, false)) {
       if (!Array.isArray(part)) {
         reportDamage({ path: resolve(path), ...part });
         continue;

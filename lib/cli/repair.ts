@@ -4,7 +4,8 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { Durability } from '../base/durability.js';
-import { type Repair, repairChronicle } from '../engines/file/upkeep/repair.js';
+import type { Repair } from '../chronicle/results.js';
+import { repairChronicle } from '../engines/file/upkeep/repair.js';
 import { details, summary } from './damage-report.js';
 import { exitCodeHelp } from './exit-codes.js';
 import { untilInterrupted } from './interruption.js';

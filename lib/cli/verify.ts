@@ -2,7 +2,8 @@
  * `holdfast verify FILE`: checks every line and every id.
  */
 import { Command } from 'commander';
-import { type Verification, verifyChronicle } from '../engines/file/upkeep/verify.js';
+import type { Verification } from '../chronicle/results.js';
+import { verifyChronicle } from '../engines/file/upkeep/verify.js';
 import { details, listed, summary } from './damage-report.js';
 import { exitCodeHelp, exitCodes } from './exit-codes.js';
 import { idKeyOption, jsonOption, timeoutOption } from './options.js';

@@ -3,7 +3,7 @@
  */
 import { describe } from '../base/arguments.js';
 import { invalid } from '../base/errors.js';
-import { toJson } from '../event/event-id.js';
+import { toJson } from '../event/event-line.js';
 import type { JsonObject } from '../event/line.js';
 
 export interface Actor {

@@ -3,14 +3,17 @@
  */
 import { checkInteger, checkOptions, checkTimeout, describe, toNativePath } from '../base/arguments.js';
 import { HoldfastError, invalid, ioError, isMissing } from '../base/errors.js';
-import { openChronicle } from '../chronicle/chronicle.js';
+import { checkReadRange } from '../chronicle/call-options.js';
+import { OneByOne } from '../chronicle/one-by-one.js';
 import { type ChronicleOptions, checkChronicleOptions } from '../chronicle/options.js';
-import type { AppendResult } from '../engines/file/append/appender.js';
+import type { AppendResult } from '../chronicle/results.js';
 import * as chronicle from '../engines/file/functions.js';
 import { orMissing } from '../engines/file/functions.js';
-import { readEntries } from '../engines/file/read/read.js';
+import { openChronicle } from '../engines/file/open-chronicle.js';
+import { readBatches } from '../engines/file/read/read.js';
 import { rewriteChronicle, type Selection } from '../engines/file/upkeep/rewrite.js';
-import { computedId, idOf, idOfJson, toJson } from '../event/event-id.js';
+import { computedId, idOf, idOfJson } from '../event/event-id.js';
+import { toJson } from '../event/event-line.js';
 import type { JsonObject } from '../event/line.js';
 import type { FileLock } from '../lock/file-lock.js';
 import { lock } from '../lock/lock.js';
@@ -150,7 +153,8 @@ export async function batchCheckDuplicates(
   }
   let missing = found.size;
   const settings = { ...checkChronicleOptions(undefined), onCorrupt: 'skip' } as const;
-  const entries = readEntries<JsonObject>(toNativePath(path, 'path'), settings, { reverse: true, limit });
+  const query = checkReadRange({ reverse: true, limit });
+  const entries = new OneByOne(readBatches(toNativePath(path, 'path'), settings, query));
   await orMissing(async () => {
     for await (const { event } of entries) {
       if (missing === 0) break;

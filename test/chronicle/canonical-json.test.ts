@@ -10,7 +10,7 @@ import fc from 'fast-check';
 import { appendEventWithId, openChronicle } from 'holdfast';
 import { describe, expect, it } from 'vitest';
 import { canonicalJson } from '../../dist/lib/event/canonical-json.js';
-import { toEventLine } from '../../dist/lib/event/event-id.js';
+import { lineOfEvent } from '../../dist/lib/event/event-line.js';
 import { temporaryDirectory } from '../support/files.js';
 
 /** What the other implementation says: the canonical form, or that there is none. */
@@ -66,6 +66,8 @@ const anyName = fc.oneof(
   fc.constantFrom('0', '1', '01', '9', '10', '-1', '1.5', '4294967294', '4294967295', '9007199254740993'),
   fc.string({ unit: 'binary', maxLength: 3 }),
 );
+
+const settings = { idKey: 'eventId', computeId: true, maxLineBytes: 8 * 1024 * 1024, schema: undefined };
 
 describe('Canonical JSON is that of another implementation of RFC 8785', () => {
   it('for whatever JSON.stringify writes', () => {
@@ -286,7 +288,9 @@ describe('The id is that of the line that is written, for an event with', () => 
     expect(readFileSync(file, 'utf8')).toBe(`{"z":1.0,"b":"\\u0041","a":-0,"eventId":"${eventId}"}\n`);
     expect(eventId).toBe(idOfLine(readFileSync(file, 'utf8')));
     for (const computeId of [true, false]) {
-      expect(() => toEventLine({ a: raw('"\ud800"') }, 'event', 'eventId', computeId)).toThrow('EVALIDATION');
+      expect(() => lineOfEvent({ a: raw('"\ud800"') }, 'event', { ...settings, computeId })).toThrow(
+        'EVALIDATION',
+      );
     }
   });
 });
@@ -308,7 +312,7 @@ describe('An event that has no canonical JSON is EVALIDATION, and nothing is wri
   it.each([100, 1000, 2000, 3000, 4000, 6000, 8000, 12_000])('or has its id, nested %i deep', (depth) => {
     let line: string;
     try {
-      line = toEventLine(nested(depth), 'event', 'eventId', true).text;
+      line = lineOfEvent(nested(depth), 'event', settings).text;
     } catch (error) {
       expect(error).toMatchObject({ code: 'EVALIDATION', field: 'event' });
       expect(depth).toBeGreaterThan(1000);

@@ -16,12 +16,15 @@ import { toArray } from '../support/iterate.js';
 
 /** The lines of the batches, in the order of the file. */
 function linesOf(batches: readonly LineBatch[]): ExpectedLine[] {
-  const lines = batches.flatMap(({ entries, others }): ExpectedLine[] => [
-    ...entries.map((entry) => ({ ...entry, kind: 'event' as const })),
-    ...others.map(({ offset, length, ...other }) => ({
+  const lines = batches.flatMap(({ entries, nonEvents }): ExpectedLine[] => [
+    ...entries.map(({ next, ...entry }) => {
+      expect(next).toBe(entry.offset + entry.length);
+      return { ...entry, kind: 'event' as const };
+    }),
+    ...nonEvents.map(({ offset, length, ...line }) => ({
       offset,
       length,
-      kind: other.kind === 'blank' ? other.kind : other.reason,
+      kind: line.kind === 'blank' ? line.kind : line.reason,
     })),
   ]);
   return lines.sort((a, b) => a.offset - b.offset);

@@ -1,30 +1,26 @@
 /**
- * The chronicle as plain functions, for callers that keep no handle. Calls for the same path and options share one
- * open chronicle, and so one batch; it is closed when nobody has used it for a while.
+ * The chronicle as plain functions, for callers that keep no handle. Appends with the same path and options share one
+ * open chronicle, and so one batch.
  */
 import { checkOptions, type FilePath, toNativePath } from '../../base/arguments.js';
 import { isMissing } from '../../base/errors.js';
-import { type Chronicle, openChronicle, toLine } from '../../chronicle/chronicle.js';
+import { arrayOf } from '../../chronicle/batches.js';
+import { checkReadRange, checkTail } from '../../chronicle/call-options.js';
 import {
   type ChronicleOptions,
   checkChronicleOptions,
   checkReadOptions,
   type ReadOptions,
+  type Settings,
 } from '../../chronicle/options.js';
+import type { AppendResult } from '../../chronicle/results.js';
+import { lineOfEvent } from '../../event/event-line.js';
 import type { JsonObject } from '../../event/line.js';
-import type { AppendResult } from './append/appender.js';
-import { readBatches, readTail } from './read/read.js';
+import type { FileEngine } from './file-engine.js';
+import { readBatches } from './read/read.js';
+import { SharedChronicles } from './shared-chronicles.js';
 
-/** How long an open chronicle is kept without use, in milliseconds. */
-const linger = 1000;
-
-interface Shared {
-  readonly chronicle: Promise<Chronicle<object>>;
-  users: number;
-  timer?: NodeJS.Timeout;
-}
-
-const shared = new Map<string, Shared>();
+const shared = new SharedChronicles();
 
 /**
  * Appends one event; see {@link Chronicle.append}. A number in place of the options is the lock timeout in
@@ -55,9 +51,13 @@ export async function readChronicle<T extends object = JsonObject>(
   options?: ReadOptions,
 ): Promise<T[]> {
   const events: T[] = [];
-  const batches = readBatches<T>(toNativePath(path, 'path'), checkReadOptions(options));
+  const batches = readBatches(
+    toNativePath(path, 'path'),
+    checkReadOptions(options),
+    checkReadRange(undefined),
+  );
   await orMissing(async () => {
-    for await (const entries of batches) for (const { event } of entries) events.push(event);
+    for await (const entries of batches) for (const { event } of entries) events.push(event as T);
   });
   return events;
 }
@@ -70,11 +70,12 @@ export async function tailChronicle<T extends object = JsonObject>(
 ): Promise<T[]> {
   const nativePath = toNativePath(path, 'path');
   const settings = checkReadOptions(options);
-  const entries = await orMissing(() => readTail<T>(nativePath, settings, count));
-  return (entries ?? []).map(({ event }) => event);
+  const batches = readBatches(nativePath, settings, checkTail(count));
+  const entries = await orMissing(() => arrayOf(batches));
+  return (entries ?? []).map(({ event }) => event as T).reverse();
 }
 
-/** Undefined where the file does not exist. */
+/** Undefined if the file does not exist. */
 export async function orMissing<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read();
@@ -90,43 +91,14 @@ async function appendShared(
   options: ChronicleOptions | undefined,
 ): Promise<AppendResult> {
   const nativePath = toNativePath(path, 'path');
-  const checked = checkChronicleOptions(options);
+  const settings = checkChronicleOptions(options);
   // Now, not when the file is open: an event that is refused makes no file, and one that its caller changes later is
   // written as it was at the call.
-  const line = toLine(event, 'event', checked);
+  const line = lineOfEvent(event, 'event', settings);
   if (line.validation) await line.validation;
-  // The schema has done its part.
-  const { onCorrupt: _, schema: __, ...settings } = checked;
-  const key = JSON.stringify([nativePath, Object.entries(settings)]);
-  let entry = shared.get(key);
-  if (!entry) {
-    entry = { chronicle: openChronicle(nativePath, { ...options, schema: undefined }), users: 0 };
-    shared.set(key, entry);
-  }
-  entry.users++;
-  clearTimeout(entry.timer);
-  // One that could not be opened, or that a failed sync has poisoned, is not used again.
-  let usable = false;
-  try {
-    const chronicle = await entry.chronicle;
-    try {
-      return await chronicle.appendLine(line);
-    } finally {
-      usable = !chronicle.isBroken;
-    }
-  } finally {
-    if (!usable && shared.get(key) === entry) shared.delete(key);
-    const { chronicle } = entry;
-    if (--entry.users === 0) {
-      const close = () => {
-        if (shared.get(key) === entry) shared.delete(key);
-        chronicle.then(
-          (opened) => opened.close(),
-          () => {},
-        );
-      };
-      if (shared.get(key) === entry) entry.timer = setTimeout(close, linger).unref();
-      else close();
-    }
-  }
+  // The schema has done its part, and nothing is read: such options need not be the same.
+  const appending: Settings = { ...settings, schema: undefined, onCorrupt: 'skip' };
+  const append = (engine: FileEngine) =>
+    new Promise<AppendResult>((resolve, reject) => engine.append(line, undefined, resolve, reject));
+  return shared.use(nativePath, appending, append);
 }

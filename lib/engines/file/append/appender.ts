@@ -14,8 +14,10 @@ import {
   systemError,
 } from '../../../base/errors.js';
 import type { Settings } from '../../../chronicle/options.js';
+import type { AppendResult } from '../../../chronicle/results.js';
 import { type ChronicleStats, CommitLog } from '../../../chronicle/stats.js';
-import { type EventLine, idOf } from '../../../event/event-id.js';
+import { idOf } from '../../../event/event-id.js';
+import type { EventLine } from '../../../event/event-line.js';
 import { parseLine } from '../../../event/line.js';
 import { holdersOfFile } from '../../../lock/holders.js';
 import {
@@ -29,18 +31,6 @@ import {
   writerStatus,
 } from '../../../native/addon.js';
 import { LineBuffer, roomFor } from './line-buffer.js';
-
-/** Where an event stands now. */
-export interface AppendResult {
-  /** In bytes, from the beginning of the file. Of a duplicate: where the first copy stands. */
-  readonly offset: number;
-  /** Undefined for an event without id (`computeId: false`). */
-  readonly eventId: string | undefined;
-  /** True where the event was in the file already and was not written again. */
-  readonly duplicate: boolean;
-  /** Of a duplicate whose first copy is in a file that was rotated away: the path of that file. */
-  readonly rotated?: string;
-}
 
 /** The events of one call, which are acknowledged or rejected together: one event by its result, several by theirs. */
 type Call = (
@@ -60,6 +50,7 @@ interface Batch {
   conditions: number[] | undefined;
 }
 
+const never = { maxBytes: 0, maxAge: 0, keep: Number.POSITIVE_INFINITY };
 const longestLockTimeout = 2 ** 40;
 
 /** Above this, in bytes, {@link Appender.ready} waits. */
@@ -107,7 +98,8 @@ export class Appender {
     this.#settings = settings;
     this.#log = new CommitLog(this.#name);
     atExit('write pending appends', finishBusy);
-    const { idKey, window, maxLineBytes, rotateBytes, rotateAge, keep } = settings;
+    const { idKey, window, maxLineBytes, rotation } = settings;
+    const { maxBytes: rotateBytes, maxAge: rotateAge, keep } = rotation ?? never;
     this.#mostBatch = rotateBytes > 0 ? Math.min(mostBatch, rotateBytes) : mostBatch;
     this.#writer = new native.Writer(
       this.#path,

@@ -4,42 +4,25 @@
  */
 import type { BigIntStats } from 'node:fs';
 import { type FileHandle, stat } from 'node:fs/promises';
-import {
-  checkInteger,
-  checkOptions,
-  checkSignal,
-  type FilePath,
-  toNativePath,
-} from '../../../base/arguments.js';
+import { type FilePath, toNativePath } from '../../../base/arguments.js';
 import { eachWithIoErrors, ioError, isMissing, withIoErrors } from '../../../base/errors.js';
 import { directoryOf } from '../../../base/paths.js';
+import type { FollowOptions, FollowQuery } from '../../../chronicle/call-options.js';
+import type { Batches } from '../../../chronicle/engine.js';
+import { followEntries } from '../../../chronicle/follow-entries.js';
 import { checkReadOptions, type ReadOptions, type ReadSettings } from '../../../chronicle/options.js';
+import type { Entry } from '../../../chronicle/results.js';
 import { reportCorruptLine } from '../../../event/corrupt-line.js';
 import type { JsonObject } from '../../../event/line.js';
-import { checkWhere, type Selection, type Where } from '../../../event/where.js';
+import type { Where } from '../../../event/where.js';
 import { lock } from '../../../lock/lock.js';
 import type { NativePath } from '../../../native/addon.js';
 import { offsetOfLast } from '../lines/last-events.js';
-import type { Entry } from '../lines/line-batch.js';
 import { openForReading } from '../lines/open-file.js';
 import { rotatedFiles } from '../lines/rotated-files.js';
 import { scanBackwards, scanForwards } from '../lines/scanner.js';
-import { betweenDamage } from '../read/read.js';
-import { Sieve } from '../read/read-filter.js';
+import { ReadFilter, splitAtDamage } from '../read/read-filter.js';
 import { ChangeWatcher } from './change-watcher.js';
-
-export interface FollowOptions {
-  /**
-   * Only events whose line begins at this offset or behind it, or `'end'`: only what is appended from now on, and a
-   * last line that is not finished yet. An offset behind the end of the file is that of a file which was truncated or
-   * rotated since, and means the beginning. Default: 0.
-   */
-  from?: number | 'end';
-  /** Only events whose own properties have these values: `{ type: 'order' }`. Default: all. */
-  where?: Where;
-  /** Ends the iteration. */
-  signal?: AbortSignal;
-}
 
 const newline = 0x0a;
 /** As many bytes before a place tell whether the file was truncated there and written anew. */
@@ -54,33 +37,19 @@ export function followChronicle<T extends object = JsonObject>(
   path: FilePath,
   options?: FollowOptions & ReadOptions,
 ): AsyncGenerator<Entry<T>, void, undefined> {
-  return followEntries<T>(toNativePath(path, 'path'), checkReadOptions(options), options);
+  const nativePath = toNativePath(path, 'path');
+  const settings = checkReadOptions(options);
+  return followEntries<T>((query, stop) => followBatches(nativePath, settings, query, stop), options);
 }
 
-/**
- * The iteration ends when the signal is aborted, and, also while it waits, on `return()`.
- */
-export function followEntries<T extends object>(
+/** Follows until `stop` is aborted, also while it waits. */
+export async function* followBatches(
   path: NativePath,
   settings: ReadSettings,
-  options: FollowOptions | undefined,
-): AsyncGenerator<Entry<T>, void, undefined> {
-  const stop = new AbortController();
-  const entries = entriesUntil<T>(stop, path, settings, options);
-  // A generator that waits answers no return() before it has waited; so the wait is ended first.
-  const end = async <R>(finish: () => Promise<R>) => {
-    stop.abort();
-    return finish();
-  };
-  return {
-    next: () => entries.next(),
-    return: (value) => end(() => entries.return(value)),
-    throw: (error) => end(() => entries.throw(error)),
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-    [Symbol.asyncDispose]: () => end(async () => void (await entries.return())),
-  };
+  { from, where }: FollowQuery,
+  stop: AbortSignal,
+): Batches {
+  for await (const { entries } of followFile(path, settings, from, stop, where)) yield entries;
 }
 
 /** Events that stand in one file, in its order. */
@@ -93,44 +62,19 @@ export interface FollowedEntries {
 /** Where following begins: at an offset, at the end, or with the last so many events. */
 export type Start = number | 'end' | { readonly last: number };
 
-/** As {@link followEntries}, for those who want the bytes. */
+/** As {@link followBatches}, for those who want the bytes. */
 export async function* followFile(
   path: NativePath,
   settings: ReadSettings,
   start: Start,
   stopped: AbortSignal,
-  selection?: Selection,
+  where?: Where,
 ): AsyncGenerator<FollowedEntries, void, undefined> {
-  const follower = new Follower(path, settings, stopped, selection);
+  const follower = new Follower(path, settings, stopped, where);
   try {
     yield* follower.batches(start);
   } finally {
     await follower.close();
-  }
-}
-
-async function* entriesUntil<T extends object>(
-  stop: AbortController,
-  path: NativePath,
-  settings: ReadSettings,
-  options: FollowOptions | undefined,
-): AsyncGenerator<Entry<T>, void, undefined> {
-  const { from = 0, where, signal } = checkOptions(options);
-  if (from !== 'end') checkInteger(from, 'from', 0);
-  const selection = where === undefined ? undefined : checkWhere(where);
-  checkSignal(signal, 'signal');
-  const abort = () => stop.abort();
-  signal?.addEventListener('abort', abort);
-  if (signal?.aborted) stop.abort();
-  try {
-    for await (const { entries } of followFile(path, settings, from, stop.signal, selection)) {
-      for (const entry of entries) {
-        if (stop.signal.aborted) return;
-        yield entry as Entry<T>;
-      }
-    }
-  } finally {
-    signal?.removeEventListener('abort', abort);
   }
 }
 
@@ -153,7 +97,7 @@ interface Mark {
 class Follower {
   readonly #path: NativePath;
   readonly #settings: ReadSettings;
-  readonly #sieve: Sieve;
+  readonly #filter: ReadFilter;
   readonly #stopped: AbortSignal;
   readonly #watcher: ChangeWatcher;
   readonly #opened = new Set<FileHandle>();
@@ -162,15 +106,10 @@ class Follower {
   /** The last rotated file that need not be read any more. */
   #lastRotated: Buffer = Buffer.alloc(0);
 
-  constructor(
-    path: NativePath,
-    settings: ReadSettings,
-    stopped: AbortSignal,
-    selection: Selection | undefined,
-  ) {
+  constructor(path: NativePath, settings: ReadSettings, stopped: AbortSignal, where: Where | undefined) {
     this.#path = path;
     this.#settings = settings;
-    this.#sieve = new Sieve(settings, selection);
+    this.#filter = new ReadFilter(settings, where);
     this.#stopped = stopped;
     this.#watcher = new ChangeWatcher(stopped);
   }
@@ -233,7 +172,7 @@ class Follower {
 
   async *#read(file: OpenFile, leaveUnfinished: boolean): AsyncGenerator<FollowedEntries> {
     const { maxLineBytes, onCorrupt } = this.#settings;
-    const { filter } = this.#sieve;
+    const filter = this.#filter.lines;
     for (let same = false; !same; ) {
       await this.#goBack(file);
       same = true;
@@ -242,7 +181,7 @@ class Follower {
         // After the batch was read: in a file that was truncated meanwhile, no line need begin where it began.
         same = await this.#isSame(file);
         if (!same) break;
-        for (const part of betweenDamage(await this.#sieve.sift(batch, false), false)) {
+        for (const part of splitAtDamage(await this.#filter.apply(batch, false), false)) {
           if (Array.isArray(part)) yield { entries: part, file: file.file };
           else reportCorruptLine({ path: this.#path.toString(), ...part }, onCorrupt);
         }
@@ -279,10 +218,13 @@ class Follower {
     const { maxLineBytes } = this.#settings;
     const range = { from: 0, to: Number.MAX_SAFE_INTEGER, maxLineBytes };
     let at = 0;
-    for await (const { begin, end, others } of eachWithIoErrors(scanForwards(old.file, range), this.#path)) {
+    for await (const { begin, end, nonEvents } of eachWithIoErrors(
+      scanForwards(old.file, range),
+      this.#path,
+    )) {
       let from = begin;
       for (const { offset, length } of [
-        ...others.filter(({ kind }) => kind === 'corrupt'),
+        ...nonEvents.filter(({ kind }) => kind === 'corrupt'),
         { offset: end, length: 0 },
       ]) {
         const same = offset - from;
@@ -367,8 +309,8 @@ async function begin(open: OpenFile, start: Start, maxLineBytes: number): Promis
 async function endOfLines({ file, size }: OpenFile, maxLineBytes: number): Promise<number> {
   const [last] = await bytesAt(file, size - 1, Math.min(size, 1));
   if (size === 0 || last === newline) return size;
-  for await (const { entries, others } of scanBackwards(file, { from: 0, to: size, maxLineBytes })) {
-    return Math.max(entries[0]?.offset ?? 0, others[0]?.offset ?? 0);
+  for await (const { entries, nonEvents } of scanBackwards(file, { from: 0, to: size, maxLineBytes })) {
+    return Math.max(entries[0]?.offset ?? 0, nonEvents[0]?.offset ?? 0);
   }
   return 0;
 }

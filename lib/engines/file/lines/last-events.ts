@@ -1,10 +1,10 @@
 /**
- * Where the last events of a file begin.
+ * Finding where the last events of a file begin.
  */
 import type { FileHandle } from 'node:fs/promises';
 import { scanBackwards } from './scanner.js';
 
-/** The offset of the last but `count` - 1 event that begins before `end`; `end` for none of them, 0 where there are fewer. */
+/** The offset of the `count`-th event from the end, counting back from `end`; `end` if `count` is 0, 0 if there are fewer. */
 export async function offsetOfLast(
   file: FileHandle,
   end: number,

@@ -1,41 +1,33 @@
 /**
- * The lines in a piece of a chronicle's file, parsed: events, and lines that are none.
+ * The lines in a piece of a chronicle's file, parsed: events, and non-events.
  */
 import { isUtf8 } from 'node:buffer';
 import { randomInt } from 'node:crypto';
+import type { Entry } from '../../../chronicle/results.js';
 import type { CorruptReason } from '../../../event/corrupt-line.js';
 import { isObject, type JsonObject, parseLine } from '../../../event/line.js';
 import { native } from '../../../native/addon.js';
 import type { LineFilter } from './line-filter.js';
 import { type Mark, markOf } from './mark.js';
 
-/** An event, and where it stands in the file. Reading goes on behind it at `offset + length`. */
-export interface Entry<T> {
-  readonly event: T;
-  /** In bytes. */
-  readonly offset: number;
-  /** In bytes, with the newline. */
-  readonly length: number;
-}
-
-/** A line that is no event, and where it stands, in bytes. */
-export type OtherLine = { readonly offset: number; readonly length: number } & (
+/** A line that is no event, and where it is in the file, in bytes. */
+export type NonEventLine = { readonly offset: number; readonly length: number } & (
   | { readonly kind: 'blank' }
   | { readonly kind: 'corrupt'; readonly reason: CorruptReason }
 );
 
 /**
- * Lines that follow each other without a gap, but for those that a {@link LineFilter} left out. A clean file has none but
- * events, which so need no second look.
+ * Lines that follow each other without a gap, except for those that a {@link LineFilter} left out. Events and non-events
+ * are apart, because a clean file has only events, which then need no second look.
  */
 export interface LineBatch {
   /** In the direction in which the file is read. */
   readonly entries: Entry<JsonObject>[];
   /** Likewise. */
-  readonly others: OtherLine[];
-  /** Where the first byte of these lines stands in the file. */
+  readonly nonEvents: NonEventLine[];
+  /** The offset of the first of these lines in the file. */
   readonly begin: number;
-  /** Where the first byte stands that is no more of them. */
+  /** The offset just past these lines. */
   readonly end: number;
   /** At their end: tells later whether the file still has them. */
   readonly mark: Mark;
@@ -44,14 +36,14 @@ export interface LineBatch {
 const newline = 0x0a;
 /** A string of more than 128 KiB gets pages of its own in V8's heap, which costs more than to parse it. */
 const textBytes = 64 * 1024;
-/** What stands between the lines that are parsed together; see native/read/line_array.h. */
+/** The element between the lines that are parsed together; see native/read/line_array.h. */
 const separator = randomInt(100_000_000, 1_000_000_000);
 const separatorText = String(separator);
-/** Where the newlines stand in the text that is parsed. */
+/** The indexes of the newlines in the text that is parsed. */
 const ends = new Uint32Array(8192);
 
 /**
- * Parses the lines in `bytes`, of which the first byte stands at `offset` in the file. A last line without newline
+ * Parses the lines in `bytes`, which begin at `offset` in the file. A last line without newline
  * that is a whole JSON object counts as an event. CRLF and a byte order mark are taken.
  */
 export function parseLines(
@@ -61,7 +53,7 @@ export function parseLines(
   filter?: LineFilter,
 ): LineBatch {
   const end = offset + bytes.length;
-  const batch: LineBatch = { entries: [], others: [], begin: offset, end, mark: markOf(bytes, end) };
+  const batch: LineBatch = { entries: [], nonEvents: [], begin: offset, end, mark: markOf(bytes, end) };
   for (let begin = 0; begin < bytes.length; ) {
     const end = endOfLinesWithin(bytes, begin, textBytes);
     const text = bytes.subarray(begin, end);
@@ -73,30 +65,30 @@ export function parseLines(
   return batch;
 }
 
-/** Where the last line ends that ends within the `most` bytes from `begin` on; of a longer line, where that one ends. */
-export function endOfLinesWithin(bytes: Buffer, begin: number, most: number): number {
-  if (bytes.length <= begin + most) return bytes.length;
-  const last = bytes.lastIndexOf(newline, begin + most - 1);
+/** The end of the last line that ends within `max` bytes from `begin` on; if there is none, the end of the first line. */
+export function endOfLinesWithin(bytes: Buffer, begin: number, max: number): number {
+  if (bytes.length <= begin + max) return bytes.length;
+  const last = bytes.lastIndexOf(newline, begin + max - 1);
   if (last >= begin) return last + 1;
-  const next = bytes.indexOf(newline, begin + most);
+  const next = bytes.indexOf(newline, begin + max);
   return next === -1 ? bytes.length : next + 1;
 }
 
 /** A line that is too long to be kept. */
 export function longLine(offset: number, length: number): LineBatch {
-  const other: OtherLine = { kind: 'corrupt', reason: 'long', offset, length };
+  const line: NonEventLine = { kind: 'corrupt', reason: 'long', offset, length };
   const end = offset + length;
-  return { entries: [], others: [other], begin: offset, end, mark: { end, bytes: Buffer.alloc(0) } };
+  return { entries: [], nonEvents: [line], begin: offset, end, mark: { end, bytes: Buffer.alloc(0) } };
 }
 
 /** The same lines, the last one first. */
 export function reversed(batch: LineBatch): LineBatch {
   batch.entries.reverse();
-  batch.others.reverse();
+  batch.nonEvents.reverse();
   return batch;
 }
 
-/** False where some of the lines are damaged, or where that cannot be known: then nothing of them is in the batch. */
+/** False if some of the lines are damaged, or may be; then none of them is in the batch. */
 function parseTogether(bytes: Buffer, offset: number, maxLineBytes: number, batch: LineBatch): boolean {
   const text = native.lineArray(bytes, separatorText, maxLineBytes, ends);
   const values = text === undefined ? undefined : parseArray(text);
@@ -107,7 +99,8 @@ function parseTogether(bytes: Buffer, offset: number, maxLineBytes: number, batc
   for (let index = 0; index < values.length; index += 2) {
     const next = (ends[index / 2] as number) + 1;
     const event = values[index];
-    if (isObject(event)) entries.push({ event, offset: offset + begin, length: next - begin });
+    if (isObject(event))
+      entries.push({ event, offset: offset + begin, length: next - begin, next: offset + next });
     else addLine(batch, bytes.subarray(begin, next), offset + begin, maxLineBytes);
     begin = next;
   }
@@ -135,7 +128,7 @@ function parseOneByOne(
   batch: LineBatch,
 ): void {
   const mayFilter = filter && (filter.ignoresDamage || (bytes.length <= textBytes && isUtf8(bytes)));
-  // In Latin-1 every byte is a character, so that places in the text are places in the file.
+  // In Latin-1 every byte is a character, so an index in the text is one in the bytes.
   const filtered = mayFilter ? filter.search(bytes.toString('latin1')) : undefined;
   for (let begin = 0; ; ) {
     if (filtered) begin = filtered.next(begin, maxLineBytes);
@@ -150,6 +143,7 @@ function parseOneByOne(
 function addLine(batch: LineBatch, line: Buffer, offset: number, maxLineBytes: number): void {
   const { length } = line;
   const parsed = parseLine(line, offset, maxLineBytes);
-  if (parsed.kind === 'event') batch.entries.push({ event: parsed.event, offset, length });
-  else batch.others.push({ ...parsed, offset, length });
+  if (parsed.kind === 'event')
+    batch.entries.push({ event: parsed.event, offset, length, next: offset + length });
+  else batch.nonEvents.push({ ...parsed, offset, length });
 }

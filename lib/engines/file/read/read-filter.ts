@@ -2,34 +2,34 @@
  * What becomes of the lines that a reader scans: which of them need not be parsed, which events it takes, and which the
  * schema refuses.
  */
-
 import type { ReadSettings } from '../../../chronicle/options.js';
+import type { Entry } from '../../../chronicle/results.js';
+import type { JsonObject } from '../../../event/line.js';
 import { areInvalid, type Schema } from '../../../event/schema.js';
-import type { Selection } from '../../../event/where.js';
-import type { Entry, LineBatch, OtherLine } from '../lines/line-batch.js';
+import { matcherOf, type Where } from '../../../event/where.js';
+import type { LineBatch, NonEventLine } from '../lines/line-batch.js';
 import { LineFilter } from '../lines/line-filter.js';
+import { needlesOf } from '../lines/needles.js';
 
-export class Sieve {
+export class ReadFilter {
   /** For the scanner. */
-  readonly filter: LineFilter | undefined;
+  readonly lines: LineFilter | undefined;
   readonly #schema: Schema | undefined;
-  readonly #selection: Selection | undefined;
+  readonly #matches: ((event: JsonObject) => boolean) | undefined;
 
-  constructor({ onCorrupt, schema }: ReadSettings, selection: Selection | undefined) {
+  constructor({ onCorrupt, schema }: ReadSettings, where: Where | undefined) {
     this.#schema = schema;
-    this.#selection = selection;
+    this.#matches = where && matcherOf(where);
     const ignoresDamage = onCorrupt === 'skip';
-    // An event that is not selected may still be one that the schema refuses, which is to be reported.
-    if (selection && (ignoresDamage || !schema))
-      this.filter = new LineFilter(selection.needles, ignoresDamage);
+    // An event that is not asked for may still be one that the schema refuses, which is to be reported.
+    if (where && (ignoresDamage || !schema)) this.lines = new LineFilter(needlesOf(where), ignoresDamage);
   }
 
-  /** The batch with the events that are taken, and with those that the schema refuses among the lines that are none. */
-  async sift(batch: LineBatch, reverse: boolean): Promise<LineBatch> {
+  /** The batch with the events that are asked for; those that the schema refuses are among its non-events. */
+  async apply(batch: LineBatch, reverse: boolean): Promise<LineBatch> {
     const valid = this.#schema ? await this.#validate(batch, this.#schema, reverse) : batch;
-    const selection = this.#selection;
-    if (!selection) return valid;
-    return { ...valid, entries: valid.entries.filter(({ event }) => selection.matches(event)) };
+    const matches = this.#matches;
+    return matches ? { ...valid, entries: valid.entries.filter(({ event }) => matches(event)) } : valid;
   }
 
   async #validate(batch: LineBatch, schema: Schema, reverse: boolean): Promise<LineBatch> {
@@ -39,12 +39,26 @@ export class Sieve {
     );
     const failed = batch.entries.filter((_, index) => invalid[index]);
     if (failed.length === 0) return batch;
-    const others = [...batch.others, ...failed.map(toCorrupt)];
-    others.sort((a, b) => (reverse ? b.offset - a.offset : a.offset - b.offset));
-    return { ...batch, entries: batch.entries.filter((_, index) => !invalid[index]), others };
+    const nonEvents = [...batch.nonEvents, ...failed.map(toCorrupt)];
+    nonEvents.sort((a, b) => (reverse ? b.offset - a.offset : a.offset - b.offset));
+    return { ...batch, entries: batch.entries.filter((_, index) => !invalid[index]), nonEvents };
   }
 }
 
-function toCorrupt({ offset, length }: Entry<object>): OtherLine {
+function toCorrupt({ offset, length }: Entry<object>): NonEventLine {
   return { kind: 'corrupt', reason: 'schema', offset, length };
+}
+
+/** The events of a batch, one array between two damaged lines, and those lines, in the order of the batch. */
+export function* splitAtDamage({ entries, nonEvents }: LineBatch, reverse: boolean) {
+  let begin = 0;
+  for (const line of nonEvents) {
+    if (line.kind === 'blank') continue;
+    let end = begin;
+    while (end < entries.length && (entries[end] as Entry<object>).offset < line.offset !== reverse) end++;
+    if (end > begin) yield entries.slice(begin, end);
+    yield { offset: line.offset, length: line.length, reason: line.reason };
+    begin = end;
+  }
+  if (begin < entries.length) yield begin === 0 ? entries : entries.slice(begin);
 }

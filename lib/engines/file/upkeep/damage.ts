@@ -1,19 +1,8 @@
 /**
  * Counting corrupt lines: exactly, but remembering only the first of them.
  */
+import type { Damage } from '../../../chronicle/results.js';
 import type { CorruptLine, CorruptReason } from '../../../event/corrupt-line.js';
-
-/** Corrupt lines. */
-export interface Damage {
-  /** How many lines. */
-  readonly lines: number;
-  /** How many bytes they are, with their newlines. */
-  readonly bytes: number;
-  /** How many lines for each reason that there was. */
-  readonly reasons: { readonly [reason in CorruptReason]?: number };
-  /** The first 100 of them. */
-  readonly first: readonly CorruptLine[];
-}
 
 /** As many are listed, of whatever is counted. */
 export const mostListed = 100;

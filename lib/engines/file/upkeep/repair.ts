@@ -8,55 +8,34 @@ import { constants as osConstants } from 'node:os';
 import { keepOwnerAndMode } from '../../../atomic/replace-file.js';
 import { syncDirectory, syncFile } from '../../../atomic/sync.js';
 import { throwIfAborted } from '../../../base/abort.js';
-import { checkOptions, checkSignal, type FilePath, toNativePath } from '../../../base/arguments.js';
+import { type FilePath, toNativePath } from '../../../base/arguments.js';
 import { HoldfastError, ioError, irregular, systemError, withIoErrors } from '../../../base/errors.js';
 import { followLinks, withSuffix } from '../../../base/paths.js';
+import { checkRepairOptions, type RepairOptions } from '../../../chronicle/call-options.js';
 import { channels } from '../../../chronicle/diagnostics.js';
 import { type ChronicleOptions, checkChronicleOptions, type Settings } from '../../../chronicle/options.js';
+import type { Repair } from '../../../chronicle/results.js';
 import type { FileLock } from '../../../lock/file-lock.js';
 import { lock } from '../../../lock/lock.js';
 import type { NativePath } from '../../../native/addon.js';
-import { type Damage, DamageCount } from './damage.js';
+import { DamageCount } from './damage.js';
 import { rewriteChronicle, type Selection } from './rewrite.js';
-import { checkProgress, type Progress } from './verify.js';
 
 const newline = 0x0a;
-
-export interface RepairOptions {
-  /**
-   * Called again and again; what it throws ends the work. A file is gone through twice where it is damaged: in phase
-   * `'look'`, which ends at the first damage, and in phase `'copy'`.
-   */
-  onProgress?: (progress: Progress & { readonly phase: 'look' | 'copy' }) => void;
-  /** Ends the work and leaves the file as it is; the call then rejects with `signal.reason`. */
-  signal?: AbortSignal;
-}
-
-export interface Repair {
-  /** The absolute path of the file. */
-  readonly path: string;
-  /** What was taken out of the file, and where it stood there. */
-  readonly removed: Damage;
-  /** Where it is now: `<path>.damaged`. Undefined where nothing was damaged, and so nothing was written. */
-  readonly damagedPath: string | undefined;
-}
 
 /** Puts the corrupt lines of a file aside that need not be open; see {@link Chronicle.repair}. */
 export async function repairChronicle(
   path: FilePath,
   options?: RepairOptions & Pick<ChronicleOptions, 'durability' | 'lockTimeout' | 'maxLineBytes'>,
 ): Promise<Repair> {
-  return repair(toNativePath(path, 'path'), checkChronicleOptions(options), options);
+  return repair(toNativePath(path, 'path'), checkChronicleOptions(options), checkRepairOptions(options));
 }
 
 export async function repair(
   path: NativePath,
   settings: Settings,
-  options: RepairOptions | undefined,
+  { onProgress, signal }: RepairOptions,
 ): Promise<Repair> {
-  const { onProgress, signal } = checkOptions(options);
-  checkSignal(signal, 'signal');
-  checkProgress(onProgress);
   throwIfAborted(signal);
 
   let removed = new DamageCount();
@@ -64,7 +43,7 @@ export async function repair(
   const begin = (): Selection => {
     removed = new DamageCount();
     return {
-      keepsOther(line) {
+      keepsNonEvent(line) {
         if (line.kind === 'blank') return true;
         const { offset, length, reason } = line;
         removed.add({ path: path.toString(), offset, length, reason });

@@ -12,11 +12,12 @@ import { replaceFile } from '../../../atomic/replace-file.js';
 import { throwIfAborted } from '../../../base/abort.js';
 import type { Durability } from '../../../base/durability.js';
 import { eachWithIoErrors, HoldfastError, ioError, isMissing, withIoErrors } from '../../../base/errors.js';
+import type { Entry } from '../../../chronicle/results.js';
 import type { JsonObject } from '../../../event/line.js';
 import type { FileLock } from '../../../lock/file-lock.js';
 import { lock } from '../../../lock/lock.js';
 import type { NativePath } from '../../../native/addon.js';
-import type { Entry, LineBatch, OtherLine } from '../lines/line-batch.js';
+import type { LineBatch, NonEventLine } from '../lines/line-batch.js';
 import { openForReading } from '../lines/open-file.js';
 import { scanForwards } from '../lines/scanner.js';
 
@@ -36,7 +37,7 @@ export interface Selection {
   /** Asked once for each event, in the order of the file. Default: it stays, byte for byte, as every line that stays. */
   keepsEvent?(entry: Entry<JsonObject>): boolean;
   /** Asked once for each line that is no event, in the order of the file. Default: it stays. */
-  keepsOther?(line: OtherLine): boolean;
+  keepsNonEvent?(line: NonEventLine): boolean;
   /** Called before the first line is dropped for good, and without the lock. */
   prepare?(): Promise<void>;
   /** Gets the bytes of the lines that do not stay, in their order; a long line comes in several pieces. */
@@ -215,10 +216,10 @@ class Rewriting {
 }
 
 /** The lines that do not stay, as ranges in the order of the file; those that touch are one. */
-function dropped({ entries, others }: LineBatch, selection: Selection): [number, number][] {
+function dropped({ entries, nonEvents }: LineBatch, selection: Selection): [number, number][] {
   const lines = [
     ...entries.filter((entry) => selection.keepsEvent?.(entry) === false),
-    ...others.filter((line) => selection.keepsOther?.(line) === false),
+    ...nonEvents.filter((line) => selection.keepsNonEvent?.(line) === false),
   ].sort((a, b) => a.offset - b.offset);
   const ranges: [number, number][] = [];
   for (const { offset, length } of lines) {
@@ -235,6 +236,6 @@ function upTo(end: number, batch: LineBatch): LineBatch {
   const endOf = (line: { offset: number; length: number } | undefined) =>
     line ? line.offset + line.length : batch.begin;
   const entries = batch.entries.filter((entry) => endOf(entry) <= end);
-  const others = batch.others.filter((line) => endOf(line) <= end);
-  return { ...batch, entries, others, end: Math.max(endOf(entries.at(-1)), endOf(others.at(-1))) };
+  const nonEvents = batch.nonEvents.filter((line) => endOf(line) <= end);
+  return { ...batch, entries, nonEvents, end: Math.max(endOf(entries.at(-1)), endOf(nonEvents.at(-1))) };
 }

@@ -4,16 +4,11 @@
 
 import type { FileHandle } from 'node:fs/promises';
 import { throwIfAborted } from '../../../base/abort.js';
-import {
-  checkBoolean,
-  checkOptions,
-  checkSignal,
-  describe,
-  type FilePath,
-  toNativePath,
-} from '../../../base/arguments.js';
-import { eachWithIoErrors, HoldfastError, invalid, ioError, isMissing } from '../../../base/errors.js';
+import { type FilePath, toNativePath } from '../../../base/arguments.js';
+import { eachWithIoErrors, HoldfastError, ioError, isMissing } from '../../../base/errors.js';
+import { checkVerifyOptions, type VerifyOptions } from '../../../chronicle/call-options.js';
 import { type ChronicleOptions, checkChronicleOptions, type Settings } from '../../../chronicle/options.js';
+import type { DuplicateId, Verification, WrongId } from '../../../chronicle/results.js';
 import { computedId, idOf, looksComputed } from '../../../event/event-id.js';
 import type { JsonObject } from '../../../event/line.js';
 import { lock } from '../../../lock/lock.js';
@@ -21,85 +16,26 @@ import type { NativePath } from '../../../native/addon.js';
 import type { LineBatch } from '../lines/line-batch.js';
 import { openForReading } from '../lines/open-file.js';
 import { scanForwards } from '../lines/scanner.js';
-import { type Damage, DamageCount, mostListed } from './damage.js';
+import { DamageCount, mostListed } from './damage.js';
 import { FirstPlaces } from './first-offsets.js';
-
-/** How far work on a large file has come. */
-export interface Progress {
-  /** In bytes. */
-  readonly done: number;
-  /** In bytes. */
-  readonly total: number;
-}
-
-export interface VerifyOptions {
-  /** Look at the ids too, which takes most of the time. Default: true. */
-  ids?: boolean;
-  /** Called again and again; what it throws ends the work. */
-  onProgress?: (progress: Progress) => void;
-  /** Ends the work; the call then rejects with `signal.reason`. */
-  signal?: AbortSignal;
-}
-
-/** What an event's id and its place have to do with those of another event. */
-export interface DuplicateId {
-  readonly eventId: string;
-  /** Where the event stands, in bytes. */
-  readonly offset: number;
-  /** Where the first event with this id stands, in bytes. */
-  readonly firstOffset: number;
-}
-
-export interface WrongId {
-  readonly eventId: string;
-  /** Where the event stands, in bytes. */
-  readonly offset: number;
-  /** The id that the event should have; undefined where it has no canonical JSON. */
-  readonly computed: string | undefined;
-}
-
-export interface Verification {
-  /** The absolute path of the file. */
-  readonly path: string;
-  /** True where no line is corrupt and no id is wrong. Duplicates are no damage: options may have allowed them. */
-  readonly intact: boolean;
-  /** The size of the file: of all lines, with their newlines. */
-  readonly bytes: number;
-  /** All lines: events, blank lines and corrupt lines. */
-  readonly lines: number;
-  readonly events: number;
-  readonly blank: number;
-  readonly corrupt: Damage;
-  /** Events whose id an earlier event has. */
-  readonly duplicates: { readonly count: number; readonly first: readonly DuplicateId[] };
-  /**
-   * Events whose id looks like a computed one (64 lowercase hexadecimal digits) and is not that of the event: it was
-   * changed after it was written, or the id is the SHA-256 of something else.
-   */
-  readonly wrongIds: { readonly count: number; readonly first: readonly WrongId[] };
-}
 
 /** Looks at every line of a file that need not be open; see {@link Chronicle.verify}. */
 export async function verifyChronicle(
   path: FilePath,
   options?: VerifyOptions & Pick<ChronicleOptions, 'idKey' | 'lockTimeout' | 'maxLineBytes'>,
 ): Promise<Verification> {
-  return verify(toNativePath(path, 'path'), checkChronicleOptions(options), options);
+  return verify(toNativePath(path, 'path'), checkChronicleOptions(options), checkVerifyOptions(options));
 }
 
 export async function verify(
   path: NativePath,
   settings: Settings,
-  options: VerifyOptions | undefined,
+  { ids, onProgress, signal }: VerifyOptions & { readonly ids: boolean },
 ): Promise<Verification> {
-  const { ids = true, onProgress, signal } = checkOptions(options);
-  checkBoolean(ids, 'ids');
-  checkSignal(signal, 'signal');
-  checkProgress(onProgress);
   throwIfAborted(signal);
   const file = await openForReading(path);
   try {
-    const total = await settledSize(file, path, settings, signal);
+    const total = await sizeUnderLock(file, path, settings, signal);
     const lines = new LineCount(path, ids ? settings.idKey : undefined);
     const range = { from: 0, to: total, maxLineBytes: settings.maxLineBytes };
     for await (const batch of eachWithIoErrors(scanForwards(file, range), path)) {
@@ -113,17 +49,11 @@ export async function verify(
   }
 }
 
-export function checkProgress(onProgress: unknown): void {
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw invalid('onProgress', `expected a function, got ${describe(onProgress)}`);
-  }
-}
-
 /**
- * The size of the file. Where its last line has no newline, somebody may be writing it: then the size is that under
- * the lock, so that a line is only called torn that nobody will complete.
+ * The size of the file. If its last line has no newline, somebody may be writing it: then the size is taken under the
+ * lock, so that a line is only called torn if nobody will complete it.
  */
-async function settledSize(
+async function sizeUnderLock(
   file: FileHandle,
   path: NativePath,
   settings: Settings,
@@ -169,13 +99,13 @@ class LineCount {
     this.#idKey = idKey;
   }
 
-  add({ entries, others, end }: LineBatch): void {
+  add({ entries, nonEvents, end }: LineBatch): void {
     this.bytes = end;
     this.#events += entries.length;
     if (this.#idKey !== undefined) {
       for (const { event, offset } of entries) this.#checkId(event, this.#idKey, offset);
     }
-    for (const line of others) {
+    for (const line of nonEvents) {
       if (line.kind === 'blank') this.#blank++;
       else
         this.#damage.add({ path: this.#path, offset: line.offset, length: line.length, reason: line.reason });

@@ -1,0 +1,104 @@
+/**
+ * The engine that keeps a chronicle in one NDJSON file, and in the files that rotation has left beside it.
+ */
+import { withIoErrors } from '../../base/errors.js';
+import { followLinks } from '../../base/paths.js';
+import type { FollowQuery, ReadQuery, RepairOptions, VerifyOptions } from '../../chronicle/call-options.js';
+import type { Batches, Engine } from '../../chronicle/engine.js';
+import type { Settings } from '../../chronicle/options.js';
+import type { AppendResult, Entry, Position, Repair, Verification } from '../../chronicle/results.js';
+import type { ChronicleStats } from '../../chronicle/stats.js';
+import type { EventLine } from '../../event/event-line.js';
+import type { JsonObject } from '../../event/line.js';
+import type { NativePath } from '../../native/addon.js';
+import { Appender } from './append/appender.js';
+import { followBatches } from './follow/follow.js';
+import { findEvent, readBatches } from './read/read.js';
+import { repair } from './upkeep/repair.js';
+import { verify } from './upkeep/verify.js';
+
+export class FileEngine implements Engine {
+  readonly name: string;
+  readonly #path: NativePath;
+  readonly #settings: Settings;
+  readonly #appender: Appender;
+
+  /** Creates the file, and the directories above it. */
+  static async open(path: NativePath, settings: Settings): Promise<FileEngine> {
+    // Rotation renames the file, not a link to it, and puts the rotated files beside the file.
+    const target = settings.rotation ? await withIoErrors(followLinks(path), path) : path;
+    const engine = new FileEngine(target, settings);
+    await engine.#appender.open();
+    return engine;
+  }
+
+  private constructor(path: NativePath, settings: Settings) {
+    this.name = path.toString();
+    this.#path = path;
+    this.#settings = settings;
+    this.#appender = new Appender(path, settings);
+  }
+
+  append(
+    line: EventLine,
+    ifEnd: Position | undefined,
+    resolve: (result: AppendResult) => void,
+    reject: (error: Error) => void,
+  ): void {
+    this.#appender.append(line, ifEnd, resolve, reject);
+  }
+
+  appendMany(
+    lines: readonly EventLine[],
+    ifEnd: Position | undefined,
+    resolve: (results: AppendResult[]) => void,
+    reject: (error: Error) => void,
+  ): void {
+    this.#appender.appendMany(lines, ifEnd, resolve, reject);
+  }
+
+  appendSync(line: EventLine, ifEnd: Position | undefined): AppendResult {
+    return this.#appender.appendSync(line, ifEnd);
+  }
+
+  /** True if nothing can be appended any more. */
+  get isBroken(): boolean {
+    return this.#appender.isBroken;
+  }
+
+  ready(): Promise<void> {
+    return this.#appender.ready();
+  }
+
+  drain(): Promise<void> {
+    return this.#appender.drain();
+  }
+
+  close(): Promise<void> {
+    return this.#appender.close();
+  }
+
+  stats(): ChronicleStats {
+    return this.#appender.stats();
+  }
+
+  read(query: ReadQuery): Batches {
+    return readBatches(this.#path, this.#settings, query);
+  }
+
+  find(eventId: string): Promise<Entry<JsonObject> | undefined> {
+    return findEvent(this.#path, this.#settings, this.#settings.idKey, eventId);
+  }
+
+  follow(query: FollowQuery, stop: AbortSignal): Batches {
+    return followBatches(this.#path, this.#settings, query, stop);
+  }
+
+  verify(options: VerifyOptions & { readonly ids: boolean }): Promise<Verification> {
+    return verify(this.#path, this.#settings, options);
+  }
+
+  repair(options: RepairOptions): Promise<Repair> {
+    return repair(this.#path, this.#settings, options);
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * The line that an event becomes, given as an object or as text that is JSON already.
+ */
+import { describe } from '../base/arguments.js';
+import { invalid } from '../base/errors.js';
+import { firstLine, idOf, idOfJson } from './event-id.js';
+import type { JsonObject } from './line.js';
+import { type Schema, validate } from './schema.js';
+
+/** An event as it will be written, without its newline. */
+export interface EventLine {
+  readonly text: string;
+  readonly id: string | undefined;
+  /** If the schema's validator does not answer at once: rejects with `EVALIDATION` when it refuses the event. */
+  readonly validation?: Promise<void>;
+}
+
+export interface LineSettings {
+  /** The property that holds an event's id. */
+  readonly idKey: string;
+  /** Give an id to events that carry none. */
+  readonly computeId: boolean;
+  /** In bytes. */
+  readonly maxLineBytes: number;
+  readonly schema: Schema | undefined;
+}
+
+/**
+ * Turns an event into its line. The id that it carries is kept; if it carries none and `computeId` is set, it gets the
+ * lowercase hex SHA-256 of its canonical JSON (RFC 8785), as the last property.
+ *
+ * What counts is the event as JSON writes it: after `toJSON`, without undefined properties.
+ *
+ * @throws `EVALIDATION` for one that cannot be written
+ */
+export function lineOfEvent(event: unknown, field: string, settings: LineSettings): EventLine {
+  const { idKey, computeId } = settings;
+  const text = toJson(event, field);
+  // Only then can it carry one; the name may also be deeper in the event, or in a string.
+  if (text.includes(nameInText(idKey))) {
+    const written = JSON.parse(text) as JsonObject;
+    const id = carriedId(written, field, idKey);
+    if (id !== undefined) return checkedLine(text, id, field, settings);
+  }
+  if (!computeId) return checkedLine(text, undefined, field, settings);
+  const id = idOfJson(text, field);
+  return checkedLine(withId(text, text === '{}', idKey, id), id, field, settings);
+}
+
+/** The JSON of an event, as it will be written. */
+export function toJson(event: unknown, field: string): string {
+  if (typeof event !== 'object' || event === null || Array.isArray(event)) {
+    throw invalid(field, `expected an object, got ${describe(event)}`);
+  }
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(event);
+  } catch (error) {
+    throw invalid(field, `cannot be written as JSON: ${firstLine(error)}`, error);
+  }
+  if (!text?.startsWith('{')) throw invalid(field, 'its JSON is no object');
+  // Only JSON.rawJSON can do that; written as UTF-8 it would become another text.
+  if (!text.isWellFormed()) throw invalid(field, 'its JSON holds a lone surrogate');
+  return text;
+}
+
+function carriedId(event: JsonObject, field: string, idKey: string): string | undefined {
+  const id = idOf(event, idKey);
+  if (id === undefined && Object.hasOwn(event, idKey)) {
+    throw invalid(`${field}.${idKey}`, `expected a non-empty string, got ${describe(event[idKey])}`);
+  }
+  return id;
+}
+
+/** The JSON of an object, with its id as the last property. */
+function withId(text: string, isEmpty: boolean, idKey: string, id: string): string {
+  return `${text.slice(0, -1)}${isEmpty ? '' : ','}${nameInText(idKey)}"${id}"}`;
+}
+
+function checkedLine(text: string, id: string | undefined, field: string, settings: LineSettings): EventLine {
+  const { maxLineBytes, schema } = settings;
+  // Three bytes of UTF-8 are the most that one UTF-16 code unit can take.
+  if (text.length * 3 > maxLineBytes && Buffer.byteLength(text) > maxLineBytes) {
+    throw invalid(field, `is longer than maxLineBytes (${maxLineBytes}), no reader would take it`);
+  }
+  const validation = schema && validate(text, field, schema);
+  return validation ? { text, id, validation } : { text, id };
+}
+
+/** The last that was asked for; it is nearly always the same. */
+let lastIdKey = 'eventId';
+let lastIdName = '"eventId":';
+
+/** A property's name as `JSON.stringify` writes it, with its colon. Text of others may write it with escapes or spaces. */
+function nameInText(idKey: string): string {
+  if (idKey !== lastIdKey) {
+    lastIdName = `${JSON.stringify(idKey)}:`;
+    lastIdKey = idKey;
+  }
+  return lastIdName;
+}
