@@ -13,6 +13,7 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import {
   type CorruptLine,
+  type Entry,
   type FollowOptions,
   followChronicle,
   lockSync,
@@ -65,7 +66,7 @@ async function expectWaiting(promise: Promise<unknown>, watched = Math.max(follo
 
 /** Events as they come, to be taken one after the other. */
 class Following {
-  readonly #entries: AsyncGenerator<{ event: { n: number }; offset: number; length: number }>;
+  readonly #entries: AsyncGenerator<Entry<{ n: number }>>;
 
   constructor(file: string, options?: FollowOptions & ReadOptions) {
     this.#entries = followChronicle(file, options);
@@ -107,11 +108,11 @@ describe('follow', () => {
   it('yields what is there, and then what comes, with offset and length', async () => {
     const file = fileWith(line(1));
     const entries = followChronicle(file);
-    expect((await entries.next()).value).toEqual({ event: { n: 1 }, offset: 0, length: 8 });
+    expect((await entries.next()).value).toEqual({ event: { n: 1 }, offset: 0, length: 8, next: 8 });
     const next = entries.next();
     await expectWaiting(next);
     appendFileSync(file, `\n${line(22)}${line(3)}`);
-    expect((await next).value).toEqual({ event: { n: 22 }, offset: 9, length: 9 });
+    expect((await next).value).toEqual({ event: { n: 22 }, offset: 9, length: 9, next: 18 });
     expect((await entries.next()).value).toMatchObject({ event: { n: 3 }, offset: 18 });
     await entries.return();
   });
@@ -248,7 +249,7 @@ describe('follow, whatever is in a file', () => {
         const last = (async () => {
           for await (const entry of entries) {
             followed.push(entry);
-            if ('last' in entry.event && entry.offset + entry.length === content.length) return;
+            if ('last' in entry.event && entry.next === content.length) return;
           }
         })();
         for (const [index, place] of places.entries()) {
@@ -259,7 +260,7 @@ describe('follow, whatever is in a file', () => {
         const expected = expectedLines(content, 8 * 1024 * 1024);
         expect(followed).toEqual(
           expected.flatMap(({ kind, event, offset, length }) =>
-            kind === 'event' ? [{ event, offset, length }] : [],
+            kind === 'event' ? [{ event, offset, length, next: offset + length }] : [],
           ),
         );
         expect(damage.map(({ offset, length, reason }) => [offset, length, reason])).toEqual(

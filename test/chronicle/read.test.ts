@@ -82,14 +82,18 @@ describe('a file with damage of every kind', () => {
   it('yields each event at its place, and reports each damaged line once', async () => {
     const { entries, damage } = await readingOf(everything, {}, maxLineBytes);
     expect(entries.map(({ event }) => event.n)).toEqual([0, 1, 2, 3, 4, 5]);
-    expect(entries).toMatchObject(whole.map(({ offset, length }) => ({ offset, length })));
+    expect(entries).toMatchObject(
+      whole.map(({ offset, length }) => ({ offset, length, next: offset + length })),
+    );
     expect(damage).toEqual(damaged);
   });
 
   it('is the same from its end', async () => {
     const { entries, damage } = await readingOf(everything, { reverse: true }, maxLineBytes);
     expect(entries.map(({ event }) => event.n)).toEqual([5, 4, 3, 2, 1, 0]);
-    expect(entries).toMatchObject([...whole].reverse().map(({ offset, length }) => ({ offset, length })));
+    expect(entries).toMatchObject(
+      [...whole].reverse().map(({ offset, length }) => ({ offset, length, next: offset + length })),
+    );
     expect(damage).toEqual([...damaged].reverse());
   });
 
@@ -142,14 +146,14 @@ describe('a file with damage of every kind', () => {
     }
   });
 
-  it('reading goes on at offset + length', async () => {
+  it('reading goes on at the next of an entry', async () => {
     const chronicle = await chronicleOf(everything, { onCorrupt: 'skip', maxLineBytes });
     const seen: unknown[] = [];
     for (let from = 0; ; ) {
       const [entry] = await toArray(chronicle.read({ from, limit: 1 }));
       if (!entry) break;
       seen.push(entry.event.n);
-      from = entry.offset + entry.length;
+      from = entry.next;
     }
     expect(seen).toEqual([0, 1, 2, 3, 4, 5]);
   });
@@ -278,7 +282,7 @@ describe('lines that are parsed together', () => {
       const text = `${JSON.stringify(event)}${n % 9 === 0 ? '\r' : ''}\n`;
       const length = Buffer.byteLength(text);
       texts.push(text);
-      expected.push({ event, offset, length });
+      expected.push({ event, offset, length, next: offset + length });
       offset += length;
       if (n % 11 === 0) {
         texts.push('\n');
@@ -294,7 +298,7 @@ describe('lines that are parsed together', () => {
   it('more of them than are parsed at once', async () => {
     const { entries } = await readingOf('{}\n'.repeat(30_000));
     expect(entries).toHaveLength(30_000);
-    expect(entries.at(-1)).toEqual({ event: {}, offset: 3 * 29_999, length: 3 });
+    expect(entries.at(-1)).toEqual({ event: {}, offset: 3 * 29_999, length: 3, next: 90_000 });
   });
 
   it.each([

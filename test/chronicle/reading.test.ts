@@ -226,6 +226,7 @@ describe('find(): the event with an id', () => {
             event: { eventId: id, n: 1 },
             offset,
             length: Buffer.byteLength(text) + 1,
+            next: offset + Buffer.byteLength(text) + 1,
           });
         }
       }

@@ -32,9 +32,9 @@ function linesOf(batches: readonly LineBatch[]): ExpectedLine[] {
 
 function expectWithoutGap(batches: readonly LineBatch[], from: number, to: number): void {
   let at = from;
-  for (const { entries, others, begin, end } of batches) {
+  for (const { entries, nonEvents, begin, end } of batches) {
     expect(begin).toBe(at);
-    const lengths = [...entries, ...others].reduce((sum, { length }) => sum + length, 0);
+    const lengths = [...entries, ...nonEvents].reduce((sum, { length }) => sum + length, 0);
     expect(lengths).toBe(end - begin);
     at = end;
   }

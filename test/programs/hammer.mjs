@@ -31,9 +31,9 @@ const roles = {
     const chronicle = await openChronicle(file, options);
     for (let from = 0; ; from = moves ? 0 : from) {
       const seen = [];
-      for await (const { event, offset, length } of chronicle.read({ from })) {
+      for await (const { event, offset, next } of chronicle.read({ from })) {
         seen.push({ event, offset });
-        from = offset + length;
+        from = next;
       }
       process.send({ seen });
       await new Promise((resolve) => setImmediate(resolve));

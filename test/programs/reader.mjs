@@ -37,7 +37,7 @@ for (let reading = 0; !stopped; reading++) {
   const reverse = reading % 3 === 2;
   const entries = await ways[reading % ways.length]({ from, reverse });
   if (reverse) entries.reverse();
-  for (const { offset, length } of entries) if (known.at(-1) < offset + length) known.push(offset + length);
+  for (const { next } of entries) if (known.at(-1) < next) known.push(next);
   process.send({
     from,
     reverse,
