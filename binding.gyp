@@ -49,8 +49,10 @@
             "native/lock/fcntl.cc",
             "native/lock/flock.cc",
             "native/lock/interrupt_posix.cc",
+            "native/os/directory_posix.cc",
             "native/os/file_posix.cc",
             "native/os/library_posix.cc",
+            "native/os/system_calls.cc",
             "native/os/thread_posix.cc"
           ]
         }],
@@ -58,9 +60,12 @@
           "sources": [
             "native/lock/interrupt_windows.cc",
             "native/lock/lock_file_ex_windows.cc",
+            "native/os/directory_windows.cc",
+            "native/os/errors_windows.cc",
             "native/os/file_windows.cc",
             "native/os/library_windows.cc",
             "native/os/node_windows.cc",
+            "native/os/paths_windows.cc",
             "native/os/thread_windows.cc"
           ]
         }],

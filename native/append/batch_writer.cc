@@ -11,6 +11,7 @@
 
 #include "lock/named_file.h"
 #include "os/clock.h"
+#include "os/directory.h"
 #include "os/thread_pool.h"
 
 namespace holdfast::append {

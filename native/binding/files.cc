@@ -5,6 +5,7 @@
 #include "binding/environment.h"
 #include "binding/exports.h"
 #include "binding/values.h"
+#include "os/directory.h"
 #include "os/file.h"
 
 namespace holdfast {

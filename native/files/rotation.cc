@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "os/directory.h"
+
 namespace holdfast::files {
 namespace {
 
@@ -25,10 +27,12 @@ os::Error RotatedFiles(const std::string& path, std::vector<std::string>* out) {
   const size_t slash = path.find_last_of(os::kSeparators);
   const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   const std::string prefix = (slash == std::string::npos ? path : path.substr(slash + 1)) + '.';
-  std::vector<std::string> names;
-  if (os::Error error = os::ListDirectory(directory, &names)) return error;
   out->clear();
-  for (const std::string& name : names) {
+  os::Directory listed;
+  if (os::Error error = listed.Open(directory)) return error;
+  for (std::string name;;) {
+    if (os::Error error = listed.Next(&name)) return error;
+    if (name.empty()) break;
     if (name.compare(0, prefix.size(), prefix) == 0 && IsStamp(name.substr(prefix.size()))) {
       out->push_back((slash == std::string::npos ? "" : directory) + name);
     }

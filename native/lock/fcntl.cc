@@ -22,7 +22,7 @@ Attempt Call(const os::File& file, int command, short type, const Spec& spec, os
   lock.l_whence = SEEK_SET;
   lock.l_start = static_cast<off_t>(spec.start);
   lock.l_len = static_cast<off_t>(spec.length);
-  if (os::system_calls.fcntl_lock(file.handle(), command, &lock) == 0) return Attempt::kGranted;
+  if (os::system_calls.fcntl(file.handle(), command, &lock) == 0) return Attempt::kGranted;
   if (errno == EAGAIN || errno == EACCES) return Attempt::kBusy;
   if (errno == EINTR) return Attempt::kInterrupted;
   *error = {errno, "fcntl"};

@@ -15,6 +15,7 @@
 #include "lock/interrupt.h"
 #include "lock/named_file.h"
 #include "os/clock.h"
+#include "os/directory.h"
 #include "os/thread_pool.h"
 
 namespace holdfast::lock {

@@ -1,10 +1,11 @@
-// Waiting for locks, for the whole process: first come first served, one kernel waiter per path.
+// Waiting for locks, for the whole process: first come first served, one kernel waiter for each thing that
+// can be locked: a path, a descriptor, or a range of bytes of one of them.
 //
-// Callers that want a path which is taken stand in a queue. For the first of them one helper thread waits in
+// Callers that want one which is taken stand in a queue. For the first of them one helper thread waits in
 // the kernel; when the lock is granted it goes to whoever is first by then. So ten thousand waiting calls
 // cost one thread, and a caller who gives up costs the others nothing: the kernel's queue keeps our place.
 //
-// The threads that wait in the kernel are bounded. Past the bound, one more thread tries the remaining paths
+// The threads that wait in the kernel are bounded. Past the bound, one more thread tries the remaining queues
 // in turn, until a kernel waiter becomes free.
 #ifndef HOLDFAST_LOCK_WAIT_QUEUE_H_
 #define HOLDFAST_LOCK_WAIT_QUEUE_H_

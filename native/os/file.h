@@ -1,5 +1,5 @@
-// The file operations that locking and appending need. This header is the seam between platforms: one .cc
-// file per platform fills it, and nothing above it knows which one.
+// The file operations that locking and appending need. This header and directory.h are the seam between
+// platforms: one .cc file per platform fills each, and nothing above them knows which one.
 #ifndef HOLDFAST_OS_FILE_H_
 #define HOLDFAST_OS_FILE_H_
 
@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <vector>
+#include <utility>
 
 namespace holdfast::os {
 
@@ -26,8 +26,8 @@ struct Error {
   explicit operator bool() const { return number != 0; }
 };
 
-// Whether closing a locked file has freed its lock when it returns. Windows frees it too, but names no time
-// (LockFileEx).
+// Whether closing a locked file has freed its lock when it returns. Windows also frees it, but does not
+// promise when (LockFileEx).
 #ifdef _WIN32
 constexpr bool kCloseUnlocksAtOnce = false;
 #else
@@ -66,8 +66,14 @@ class File {
 
   File() = default;
   explicit File(Handle handle) : handle_(handle) {}
-  File(File&& other) noexcept : handle_(other.handle_) { other.handle_ = kNone; }
-  File& operator=(File&& other) noexcept;
+  File(File&& other) noexcept : handle_(std::exchange(other.handle_, kNone)) {}
+  File& operator=(File&& other) noexcept {
+    if (this != &other) {
+      Close();
+      handle_ = std::exchange(other.handle_, kNone);
+    }
+    return *this;
+  }
   ~File() { Close(); }
 
   // For locking: read and write, or only read where writing is not allowed and need not be.
@@ -94,7 +100,9 @@ class File {
 
   bool is_open() const { return handle_ != kNone; }
   Handle handle() const { return handle_; }
-  void Close();
+  void Close() {
+    if (is_open()) CloseHandle(std::exchange(handle_, kNone));
+  }
 
   Error Id(FileId* out) const;
   Error Size(uint64_t* out) const;
@@ -116,28 +124,19 @@ class File {
   bool IsLocal() const;
 
  private:
+  static void CloseHandle(Handle handle);
+
   Handle handle_ = kNone;
 };
 
 // The file that `path` names now (ENOENT: none).
 Error Identify(const std::string& path, FileId* out);
 
-// As File::IsLocal, for the directory that holds `path`.
-bool IsInLocalDirectory(const std::string& path);
-
 // Gives the file `from` the name `to`, in the place of what has that name.
 Error Rename(const std::string& from, const std::string& to);
 
-// The names in a directory.
-Error ListDirectory(const std::string& path, std::vector<std::string>* names);
-
 // Removes the directory entry `path`, not a directory.
 Error Remove(const std::string& path);
-
-// Makes the directory entry of `path` durable; with `ancestors`, those of the directories above it as well,
-// up to the root of the file system. Directories that may not be opened are passed over: who may not read
-// them cannot have made them.
-Error SyncDirectory(const std::string& path, bool ancestors);
 
 }  // namespace holdfast::os
 

@@ -1,71 +1,37 @@
 // File operations on Linux and macOS.
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <sys/file.h>
-#include <unistd.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 
-#ifdef __linux__
-#include <sys/syscall.h>
-#include <sys/vfs.h>
-#else
-#include <sys/mount.h>
-#include <sys/param.h>
-#endif
-
+#include "os/directory.h"
 #include "os/file.h"
+#include "os/posix.h"
 #include "os/system_calls.h"
 
 namespace holdfast::os {
 
-SystemCalls system_calls = {
-    [](const char* path, int flags, mode_t mode) { return ::open(path, flags, mode); },
-    ::close,
-    [](int descriptor, struct stat* out) { return ::fstat(descriptor, out); },
-    [](const char* path, struct stat* out) { return ::stat(path, out); },
-    ::pread,
-    ::writev,
-    ::ftruncate,
-    ::fsync,
-#ifdef __APPLE__
-    ::fsync,  // fdatasync exists there, but is not documented
-#else
-    ::fdatasync,
-#endif
-    ::mkdir,
-    ::rename,
-    ::unlink,
-    ::flock,
-    [](int descriptor, int command, struct flock* lock) { return ::fcntl(descriptor, command, lock); },
-    [](int descriptor) { return ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0); },
-    ::pthread_create,
-};
-
 namespace {
 
-Error Failed(const char* syscall) {
-  return {errno, syscall};
-}
+#ifdef __linux__
+// Named as in linux/magic.h, which not every tool chain has; the last two are from the sources of OpenZFS and
+// bcachefs-tools.
+constexpr uint32_t kExt4SuperMagic = 0xef53;  // ext2 and ext3 as well
+constexpr uint32_t kXfsSuperMagic = 0x58465342;
+constexpr uint32_t kBtrfsSuperMagic = 0x9123683e;
+constexpr uint32_t kTmpfsMagic = 0x01021994;
+constexpr uint32_t kRamfsMagic = 0x858458f6;
+constexpr uint32_t kOverlayfsSuperMagic = 0x794c7630;
+constexpr uint32_t kF2fsSuperMagic = 0xf2f52010;
+constexpr uint32_t kZfsSuperMagic = 0x2fc12fc1;
+constexpr uint32_t kBcachefsSuperMagic = 0xca451a4e;
+#endif
 
-// Calls again after a signal of the host program.
-template <typename Call>
-auto Retry(Call call) {
-  decltype(call()) result;
-  do result = call();
-  while (result == -1 && errno == EINTR);
-  return result;
-}
+}  // namespace
 
-std::string DirectoryOf(const std::string& path) {
-  const size_t slash = path.find_last_of('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-Error Open(const std::string& path, int flags, File* out, mode_t mode = 0666) {
+Error Open(const std::string& path, int flags, File* out, mode_t mode) {
   const int descriptor =
       Retry([&] { return system_calls.open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY, mode); });
   if (descriptor == -1) return Failed("open");
@@ -73,47 +39,18 @@ Error Open(const std::string& path, int flags, File* out, mode_t mode = 0666) {
   return {};
 }
 
-Error MakeDirectories(const std::string& directory) {
-  if (system_calls.mkdir(directory.c_str(), 0777) == 0) return {};
-  // EEXIST for something that is no directory shows when the file in it is opened (ENOTDIR).
-  if (errno == EEXIST) return {};
-  if (errno != ENOENT || directory == DirectoryOf(directory)) return Failed("mkdir");
-  if (Error error = MakeDirectories(DirectoryOf(directory))) return error;
-  if (system_calls.mkdir(directory.c_str(), 0777) == 0 || errno == EEXIST) return {};
-  return Failed("mkdir");
-}
-
-Error SyncDescriptor(int descriptor, Durability durability) {
-  if (durability == Durability::kNone) return {};
-#ifdef __APPLE__
-  // fsync on macOS stops at the drive's cache; F_FULLFSYNC goes through it. File systems that have no such
-  // command refuse it, and fsync is then the best there is (fsync(2) on macOS).
-  if (durability == Durability::kFull) {
-    if (::fcntl(descriptor, F_FULLFSYNC) == 0) return {};
-    if (errno != ENOTSUP && errno != EINVAL && errno != ENOTTY) return Failed("fcntl");
-  }
-#endif
-  // No retry after a failure, EINTR included: once a sync has failed, a later one that succeeds proves
-  // nothing.
-  if (durability == Durability::kData) {
-    return system_calls.fdatasync(descriptor) == 0 ? Error{} : Failed("fdatasync");
-  }
-  return system_calls.fsync(descriptor) == 0 ? Error{} : Failed("fsync");
-}
-
 bool IsLocalFileSystem(const struct statfs& status) {
 #ifdef __linux__
-  // From linux/magic.h and statfs(2): ext2/3/4, xfs, btrfs, tmpfs, ramfs, overlayfs, f2fs, zfs, bcachefs.
   switch (static_cast<uint32_t>(status.f_type)) {
-    case 0xef53:
-    case 0x58465342:
-    case 0x9123683e:
-    case 0x01021994:
-    case 0x858458f6:
-    case 0x794c7630:
-    case 0xf2f52010:
-    case 0x2fc12fc1:
-    case 0xca451a4e:
+    case kExt4SuperMagic:
+    case kXfsSuperMagic:
+    case kBtrfsSuperMagic:
+    case kTmpfsMagic:
+    case kRamfsMagic:
+    case kOverlayfsSuperMagic:
+    case kF2fsSuperMagic:
+    case kZfsSuperMagic:
+    case kBcachefsSuperMagic:
       return true;
     default:
       return false;
@@ -123,21 +60,9 @@ bool IsLocalFileSystem(const struct statfs& status) {
 #endif
 }
 
-}  // namespace
-
-File& File::operator=(File&& other) noexcept {
-  if (this != &other) {
-    Close();
-    handle_ = other.handle_;
-    other.handle_ = kNone;
-  }
-  return *this;
-}
-
-void File::Close() {
+void File::CloseHandle(Handle handle) {
   // Not called again after EINTR: the descriptor is gone on Linux, and may be somebody else's by then.
-  if (handle_ != kNone) system_calls.close(handle_);
-  handle_ = kNone;
+  system_calls.close(handle);
 }
 
 Error File::OpenForLock(const std::string& path, LockAccess access, File* out) {
@@ -155,7 +80,7 @@ File::Handle File::OfDescriptor(int number) {
 }
 
 Error File::Duplicate(Handle handle, File* out) {
-  const int descriptor = system_calls.duplicate(handle);
+  const int descriptor = system_calls.dup(handle);
   if (descriptor == -1) return Failed("dup");
   *out = File(descriptor);
   return {};
@@ -194,7 +119,7 @@ Error File::OpenBeside(const std::string& path, const File& owner, bool create, 
   if (Error error = Open(path, kFlags | (create ? O_CREAT : 0), out, mode)) return error;
   struct stat status;
   if (system_calls.fstat(out->handle(), &status) != 0) return Failed("fstat");
-  const bool ours = status.st_uid == beside.st_uid || status.st_uid == ::geteuid();
+  const bool ours = status.st_uid == beside.st_uid || status.st_uid == system_calls.geteuid();
   if (S_ISREG(status.st_mode) && status.st_nlink <= 1 && ours) return {};
   out->Close();
   return {EPERM, "open"};
@@ -216,11 +141,9 @@ Error File::Size(uint64_t* out) const {
 
 Error File::Born(std::chrono::milliseconds* out) const {
   using std::chrono::milliseconds;
-#if defined(STATX_BTIME) && defined(SYS_statx)
+#ifdef STATX_BTIME
   struct statx extended;
-  // Not by its name in the C library, which has had it only since glibc 2.28.
-  if (::syscall(SYS_statx, handle_, "", AT_EMPTY_PATH, STATX_BTIME, &extended) == 0 &&
-      (extended.stx_mask & STATX_BTIME) != 0) {
+  if (system_calls.statx(handle_, STATX_BTIME, &extended) == 0 && (extended.stx_mask & STATX_BTIME) != 0) {
     *out = milliseconds(extended.stx_btime.tv_sec * 1000 + extended.stx_btime.tv_nsec / 1'000'000);
     return {};
   }
@@ -275,17 +198,26 @@ Error File::Truncate(uint64_t size) const {
 }
 
 Error File::Sync(Durability durability) const {
-  return SyncDescriptor(handle_, durability);
+  if (durability == Durability::kNone) return {};
+#ifdef __APPLE__
+  // fsync on macOS stops at the drive's cache; F_FULLFSYNC goes through it. File systems that have no such
+  // command refuse it, and fsync is then the best there is (fsync(2) on macOS).
+  if (durability == Durability::kFull) {
+    if (system_calls.full_fsync(handle_) == 0) return {};
+    if (errno != ENOTSUP && errno != EINVAL && errno != ENOTTY) return Failed("fcntl");
+  }
+#endif
+  // No retry after a failure, EINTR included: once a sync has failed, a later one that succeeds proves
+  // nothing.
+  if (durability == Durability::kData) {
+    return system_calls.fdatasync(handle_) == 0 ? Error{} : Failed("fdatasync");
+  }
+  return system_calls.fsync(handle_) == 0 ? Error{} : Failed("fsync");
 }
 
 bool File::IsLocal() const {
   struct statfs status;
-  return ::fstatfs(handle_, &status) == 0 && IsLocalFileSystem(status);
-}
-
-bool IsInLocalDirectory(const std::string& path) {
-  struct statfs status;
-  return ::statfs(DirectoryOf(path).c_str(), &status) == 0 && IsLocalFileSystem(status);
+  return system_calls.fstatfs(handle_, &status) == 0 && IsLocalFileSystem(status);
 }
 
 Error Identify(const std::string& path, FileId* out) {
@@ -299,43 +231,8 @@ Error Rename(const std::string& from, const std::string& to) {
   return system_calls.rename(from.c_str(), to.c_str()) == 0 ? Error{} : Failed("rename");
 }
 
-Error ListDirectory(const std::string& path, std::vector<std::string>* names) {
-  DIR* directory = ::opendir(path.c_str());
-  if (directory == nullptr) return Failed("scandir");
-  names->clear();
-  errno = 0;
-  while (const struct dirent* entry = ::readdir(directory)) names->emplace_back(entry->d_name);
-  const int failure = errno;
-  ::closedir(directory);
-  return failure == 0 ? Error{} : Error{failure, "scandir"};
-}
-
 Error Remove(const std::string& path) {
   return system_calls.unlink(path.c_str()) == 0 ? Error{} : Failed("unlink");
-}
-
-Error SyncDirectory(const std::string& path, bool ancestors) {
-  // Through symbolic links: the entry that must last is the one in the directory where the file really is.
-  char resolved[PATH_MAX];
-  std::string directory = DirectoryOf(::realpath(path.c_str(), resolved) != nullptr ? resolved : path);
-  dev_t device = 0;
-  for (bool first = true;; first = false) {
-    File opened;
-    Error error = Open(directory, O_RDONLY | O_DIRECTORY, &opened);
-    if (error && error.number != EACCES && error.number != EPERM) return error;
-    if (!error) {
-      struct stat status;
-      if (system_calls.fstat(opened.handle(), &status) != 0) return Failed("fstat");
-      if (!first && status.st_dev != device) return {};
-      device = status.st_dev;
-      error = SyncDescriptor(opened.handle(), Durability::kFull);
-      // EINVAL, ENOTSUP: a file system whose directories cannot be synced, as fsync(2) allows.
-      if (error && error.number != EINVAL && error.number != ENOTSUP && error.number != EROFS) return error;
-    }
-    const std::string parent = DirectoryOf(directory);
-    if (!ancestors || parent == directory) return {};
-    directory = parent;
-  }
 }
 
 }  // namespace holdfast::os

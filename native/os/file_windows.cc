@@ -10,98 +10,11 @@
 #include <cwchar>
 #include <vector>
 
+#include "os/directory.h"
 #include "os/file.h"
 #include "os/windows.h"
 
 namespace holdfast::os {
-
-Error FailedWith(DWORD code, const char* syscall) {
-  switch (code) {
-    case ERROR_FILE_NOT_FOUND:
-    case ERROR_PATH_NOT_FOUND:
-    case ERROR_INVALID_DRIVE:
-    case ERROR_INVALID_NAME:
-    case ERROR_BAD_PATHNAME:
-    case ERROR_BAD_NETPATH:
-    case ERROR_BAD_NET_NAME:
-    case ERROR_MOD_NOT_FOUND:
-      return {ENOENT, syscall};
-    case ERROR_DIRECTORY:
-      return {ENOTDIR, syscall};
-    case ERROR_ACCESS_DENIED:
-    case ERROR_PRIVILEGE_NOT_HELD:
-      return {EPERM, syscall};
-    case ERROR_NOACCESS:
-      return {EACCES, syscall};
-    case ERROR_SHARING_VIOLATION:
-    case ERROR_LOCK_VIOLATION:
-    case ERROR_PIPE_BUSY:
-    case ERROR_USER_MAPPED_FILE:
-      return {EBUSY, syscall};
-    case ERROR_ALREADY_EXISTS:
-    case ERROR_FILE_EXISTS:
-      return {EEXIST, syscall};
-    case ERROR_DIR_NOT_EMPTY:
-      return {ENOTEMPTY, syscall};
-    case ERROR_DISK_FULL:
-    case ERROR_HANDLE_DISK_FULL:
-    case 1295:  // ERROR_DISK_QUOTA_EXCEEDED, which MinGW does not name
-      return {ENOSPC, syscall};
-    case ERROR_FILE_TOO_LARGE:
-      return {EFBIG, syscall};
-    case ERROR_WRITE_PROTECT:
-      return {EROFS, syscall};
-    case ERROR_TOO_MANY_OPEN_FILES:
-      return {EMFILE, syscall};
-    case ERROR_NOT_ENOUGH_MEMORY:
-    case ERROR_OUTOFMEMORY:
-    case ERROR_NO_SYSTEM_RESOURCES:
-    case ERROR_COMMITMENT_LIMIT:
-      return {ENOMEM, syscall};
-    case ERROR_FILENAME_EXCED_RANGE:
-    case ERROR_BUFFER_OVERFLOW:
-      return {ENAMETOOLONG, syscall};
-    case ERROR_CANT_RESOLVE_FILENAME:
-      return {ELOOP, syscall};
-    case ERROR_NOT_SAME_DEVICE:
-      return {EXDEV, syscall};
-    case ERROR_INVALID_HANDLE:
-      return {EBADF, syscall};
-    case ERROR_INVALID_PARAMETER:
-    case ERROR_NEGATIVE_SEEK:
-      return {EINVAL, syscall};
-    case ERROR_NOT_SUPPORTED:
-    case ERROR_INVALID_FUNCTION:
-    case ERROR_CALL_NOT_IMPLEMENTED:
-      return {ENOTSUP, syscall};
-    default:
-      return {EIO, syscall};
-  }
-}
-
-Error Failed(const char* syscall) {
-  return FailedWith(::GetLastError(), syscall);
-}
-
-std::wstring ToWide(const std::string& path) {
-  std::wstring wide(path.size(), L'\0');  // never more units than bytes
-  const int length = ::MultiByteToWideChar(CP_UTF8, 0, path.data(), static_cast<int>(path.size()),
-                                           wide.data(), static_cast<int>(wide.size()));
-  wide.resize(static_cast<size_t>(length));
-  std::replace(wide.begin(), wide.end(), L'/', L'\\');
-  // `\\?\` and `\\.\` stay as they are; a share is `\\?\UNC\server\share`.
-  if (wide.compare(0, 4, L"\\\\?\\") == 0 || wide.compare(0, 4, L"\\\\.\\") == 0) return wide;
-  if (wide.compare(0, 2, L"\\\\") == 0) return L"\\\\?\\UNC" + wide.substr(1);
-  return L"\\\\?\\" + wide;
-}
-
-std::string ToUtf8(const wchar_t* text, size_t length) {
-  std::string bytes(length * 3, '\0');
-  const int count = ::WideCharToMultiByte(CP_UTF8, 0, text, static_cast<int>(length), bytes.data(),
-                                          static_cast<int>(bytes.size()), nullptr, nullptr);
-  bytes.resize(static_cast<size_t>(count));
-  return bytes;
-}
 
 namespace {
 
@@ -112,11 +25,6 @@ constexpr auto kFileRenameInfoEx = static_cast<FILE_INFO_BY_HANDLE_CLASS>(22);
 constexpr int kMostTries = 16;
 
 constexpr DWORD kShareAll = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
-
-std::string DirectoryOf(const std::string& path) {
-  const size_t slash = path.find_last_of("/\\");
-  return slash == std::string::npos ? path : path.substr(0, slash);
-}
 
 // Whether the call of this thread that just failed did so with STATUS_DELETE_PENDING.
 bool IsRemovedButOpen() {
@@ -132,44 +40,6 @@ void SetBornNow(HANDLE handle) {
   FILETIME now;
   ::GetSystemTimeAsFileTime(&now);
   ::SetFileTime(handle, &now, nullptr, nullptr);
-}
-
-Error Open(const std::string& path, DWORD access, DWORD disposition, DWORD flags, File* out) {
-  const std::wstring wide = ToWide(path);
-  for (int tries = 0;; tries++) {
-    const HANDLE handle = ::CreateFileW(wide.c_str(), access, kShareAll, nullptr, disposition,
-                                        FILE_ATTRIBUTE_NORMAL | flags, nullptr);
-    if (handle != INVALID_HANDLE_VALUE) {
-      if (disposition == OPEN_ALWAYS && ::GetLastError() != ERROR_ALREADY_EXISTS) SetBornNow(handle);
-      *out = File(handle);
-      return {};
-    }
-    const DWORD code = ::GetLastError();
-    if (code != ERROR_ACCESS_DENIED) return FailedWith(code, "open");
-    // Windows has the same answer for what is a directory, and for what is removed but still open somewhere.
-    if (IsRemovedButOpen()) return {EBUSY, "open"};
-    const DWORD attributes = ::GetFileAttributesW(wide.c_str());
-    const bool is_gone = attributes == INVALID_FILE_ATTRIBUTES;  // it was a directory, perhaps
-    if (is_gone && tries < kMostTries) continue;
-    return {!is_gone && (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0 ? EISDIR : EPERM, "open"};
-  }
-}
-
-// For looking at it only. Directories too, and nobody's permission to read is needed.
-Error OpenToIdentify(const std::string& path, File* out) {
-  return Open(path, FILE_READ_ATTRIBUTES, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, out);
-}
-
-Error MakeDirectories(const std::string& directory) {
-  if (::CreateDirectoryW(ToWide(directory).c_str(), nullptr) != 0) return {};
-  const DWORD code = ::GetLastError();
-  if (code == ERROR_ALREADY_EXISTS) return {};
-  if (code != ERROR_PATH_NOT_FOUND || directory == DirectoryOf(directory)) {
-    return FailedWith(code, "mkdir");
-  }
-  if (Error error = MakeDirectories(DirectoryOf(directory))) return error;
-  if (::CreateDirectoryW(ToWide(directory).c_str(), nullptr) != 0) return {};
-  return ::GetLastError() == ERROR_ALREADY_EXISTS ? Error{} : Failed("mkdir");
 }
 
 Error Information(HANDLE handle, BY_HANDLE_FILE_INFORMATION* out) {
@@ -204,21 +74,6 @@ Error WriteAtEnd(HANDLE handle, const char* data, size_t length) {
     length -= count;
   }
   return {};
-}
-
-// By the path that the system itself has for the file, through links of every kind: `\\?\C:\…` on a drive of
-// this machine, `\\?\UNC\…` on a network.
-bool IsOnLocalDrive(HANDLE handle) {
-  std::vector<wchar_t> path(512);
-  DWORD length = ::GetFinalPathNameByHandleW(handle, path.data(), static_cast<DWORD>(path.size()), 0);
-  if (length > path.size()) {
-    path.resize(length);
-    length = ::GetFinalPathNameByHandleW(handle, path.data(), length, 0);
-  }
-  if (length < 7 || length >= path.size() || path[5] != L':') return false;
-  const wchar_t root[] = {path[4], L':', L'\\', L'\0'};
-  const UINT type = ::GetDriveTypeW(root);
-  return type == DRIVE_FIXED || type == DRIVE_REMOVABLE || type == DRIVE_RAMDISK;
 }
 
 // Gives a file that is open with DELETE access the name `to`.
@@ -277,18 +132,33 @@ class Owner {
 
 }  // namespace
 
-File& File::operator=(File&& other) noexcept {
-  if (this != &other) {
-    Close();
-    handle_ = other.handle_;
-    other.handle_ = kNone;
+Error Open(const std::string& path, DWORD access, DWORD disposition, DWORD flags, File* out) {
+  const std::wstring wide = ToWide(path);
+  for (int tries = 0;; tries++) {
+    const HANDLE handle = ::CreateFileW(wide.c_str(), access, kShareAll, nullptr, disposition,
+                                        FILE_ATTRIBUTE_NORMAL | flags, nullptr);
+    if (handle != INVALID_HANDLE_VALUE) {
+      if (disposition == OPEN_ALWAYS && ::GetLastError() != ERROR_ALREADY_EXISTS) SetBornNow(handle);
+      *out = File(handle);
+      return {};
+    }
+    const DWORD code = ::GetLastError();
+    if (code != ERROR_ACCESS_DENIED) return FailedWith(code, "open");
+    // Windows has the same answer for what is a directory, and for what is removed but still open somewhere.
+    if (IsRemovedButOpen()) return {EBUSY, "open"};
+    const DWORD attributes = ::GetFileAttributesW(wide.c_str());
+    const bool is_gone = attributes == INVALID_FILE_ATTRIBUTES;  // it was a directory, perhaps
+    if (is_gone && tries < kMostTries) continue;
+    return {!is_gone && (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0 ? EISDIR : EPERM, "open"};
   }
-  return *this;
 }
 
-void File::Close() {
-  if (handle_ != kNone) ::CloseHandle(handle_);
-  handle_ = kNone;
+Error OpenToIdentify(const std::string& path, File* out) {
+  return Open(path, FILE_READ_ATTRIBUTES, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, out);
+}
+
+void File::CloseHandle(Handle handle) {
+  ::CloseHandle(handle);
 }
 
 Error File::OpenForLock(const std::string& path, LockAccess access, File* out) {
@@ -424,12 +294,6 @@ bool File::IsLocal() const {
   return IsOnLocalDrive(handle_);
 }
 
-bool IsInLocalDirectory(const std::string& path) {
-  File directory;
-  // With its backslash, or `C:` would be the current directory of that drive.
-  return !OpenToIdentify(DirectoryOf(path) + "\\", &directory) && IsOnLocalDrive(directory.handle());
-}
-
 Error Identify(const std::string& path, FileId* out) {
   File file;
   const Error error = OpenToIdentify(path, &file);
@@ -448,20 +312,6 @@ Error Rename(const std::string& from, const std::string& to) {
   const Error error = RenameOpen(file.handle(), name, kFileRenameInfoEx,
                                  FILE_RENAME_FLAG_REPLACE_IF_EXISTS | FILE_RENAME_FLAG_POSIX_SEMANTICS);
   return error ? RenameOpen(file.handle(), name, FileRenameInfo, TRUE) : Error{};
-}
-
-Error ListDirectory(const std::string& path, std::vector<std::string>* names) {
-  const std::string all = path + (path.back() == '/' || path.back() == '\\' ? "*" : "\\*");
-  WIN32_FIND_DATAW entry;
-  const HANDLE search =
-      ::FindFirstFileExW(ToWide(all).c_str(), FindExInfoBasic, &entry, FindExSearchNameMatch, nullptr, 0);
-  if (search == INVALID_HANDLE_VALUE) return Failed("scandir");
-  names->clear();
-  do names->push_back(ToUtf8(entry.cFileName, std::wcslen(entry.cFileName)));
-  while (::FindNextFileW(search, &entry) != 0);
-  const DWORD code = ::GetLastError();
-  ::FindClose(search);
-  return code == ERROR_NO_MORE_FILES ? Error{} : FailedWith(code, "scandir");
 }
 
 Error Remove(const std::string& path) {
@@ -483,12 +333,6 @@ Error Remove(const std::string& path) {
     return {};
   }
   return Failed("unlink");
-}
-
-Error SyncDirectory(const std::string&, bool) {
-  // Nothing to do: NTFS logs the making, renaming and removing of names, and FlushFileBuffers on a file
-  // writes the log up to there. There is no call for a directory that a user without privileges may make.
-  return {};
 }
 
 }  // namespace holdfast::os

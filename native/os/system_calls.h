@@ -1,34 +1,79 @@
-// Every system call of the POSIX files goes through this table, so that a test build can make each one fail
-// (SQLite's os_unix.c has the same, as aSyscall). The test build is that of test/native, whose probe.cc has a
-// wrapper for each member.
+// Every system call of the POSIX files that a file, a directory or the system can make fail goes through this
+// table, so that a test build can make each one fail (SQLite's os_unix.c has the same, as aSyscall). The test
+// build is that of test/native: its probe.cc has a wrapper for each entry, and does not compile without.
+//
+// Not in it: what sets up signals and reads the clock, which can only fail for wrong arguments, and the
+// dynamic loader.
 #ifndef HOLDFAST_OS_SYSTEM_CALLS_H_
 #define HOLDFAST_OS_SYSTEM_CALLS_H_
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#ifdef __linux__
+#include <sys/vfs.h>
+#else
+#include <sys/mount.h>
+#include <sys/param.h>
+#endif
+
 namespace holdfast::os {
 
+// An entry of the table: called like the function that it stands for.
+template <typename Function>
+struct SystemCall;
+
+template <typename Result, typename... Arguments>
+struct SystemCall<Result(Arguments...)> {
+  const char* name;
+  Result (*function)(Arguments...);
+  Result operator()(Arguments... arguments) const { return function(arguments...); }
+};
+
+// ENTRY(name, type) for each entry. `dup` is fcntl's F_DUPFD_CLOEXEC, `fcntl` its locks, `full_fsync` its
+// F_FULLFSYNC on macOS. fdatasync is fsync on macOS, which has it, but does not document it.
+#define HOLDFAST_SYSTEM_CALLS(ENTRY)                                                                  \
+  ENTRY(open, int(const char* path, int flags, mode_t mode))                                          \
+  ENTRY(close, int(int descriptor))                                                                   \
+  ENTRY(dup, int(int descriptor))                                                                     \
+  ENTRY(fstat, int(int descriptor, struct stat* out))                                                 \
+  ENTRY(stat, int(const char* path, struct stat* out))                                                \
+  ENTRY(fstatfs, int(int descriptor, struct statfs* out))                                             \
+  ENTRY(statfs, int(const char* path, struct statfs* out))                                            \
+  ENTRY(pread, ssize_t(int descriptor, void* buffer, size_t length, off_t offset))                    \
+  ENTRY(writev, ssize_t(int descriptor, const struct iovec* parts, int count))                        \
+  ENTRY(ftruncate, int(int descriptor, off_t size))                                                   \
+  ENTRY(fsync, int(int descriptor))                                                                   \
+  ENTRY(fdatasync, int(int descriptor))                                                               \
+  ENTRY(mkdir, int(const char* path, mode_t mode))                                                    \
+  ENTRY(rename, int(const char* from, const char* to))                                                \
+  ENTRY(unlink, int(const char* path))                                                                \
+  ENTRY(readlink, ssize_t(const char* path, char* buffer, size_t length))                             \
+  ENTRY(realpath, char*(const char* path, char* buffer))                                              \
+  ENTRY(opendir, DIR*(const char* path))                                                              \
+  ENTRY(readdir, struct dirent*(DIR * directory))                                                     \
+  ENTRY(closedir, int(DIR * directory))                                                               \
+  ENTRY(flock, int(int descriptor, int operation))                                                    \
+  ENTRY(fcntl, int(int descriptor, int command, struct flock* lock))                                  \
+  ENTRY(geteuid, uid_t())                                                                             \
+  ENTRY(pthread_create,                                                                               \
+        int(pthread_t * out, const pthread_attr_t* attributes, void* (*body)(void*), void* argument)) \
+  HOLDFAST_MORE_SYSTEM_CALLS(ENTRY)
+
+#ifdef __APPLE__
+#define HOLDFAST_MORE_SYSTEM_CALLS(ENTRY) ENTRY(full_fsync, int(int descriptor))
+#else
+#define HOLDFAST_MORE_SYSTEM_CALLS(ENTRY) ENTRY(statx, int(int descriptor, unsigned mask, struct statx* out))
+#endif
+
 struct SystemCalls {
-  int (*open)(const char* path, int flags, mode_t mode);
-  int (*close)(int descriptor);
-  int (*fstat)(int descriptor, struct stat* out);
-  int (*stat)(const char* path, struct stat* out);
-  ssize_t (*pread)(int descriptor, void* buffer, size_t length, off_t offset);
-  ssize_t (*writev)(int descriptor, const struct iovec* parts, int count);
-  int (*ftruncate)(int descriptor, off_t size);
-  int (*fsync)(int descriptor);
-  int (*fdatasync)(int descriptor);
-  int (*mkdir)(const char* path, mode_t mode);
-  int (*rename)(const char* from, const char* to);
-  int (*unlink)(const char* path);
-  int (*flock)(int descriptor, int operation);
-  int (*fcntl_lock)(int descriptor, int command, struct flock* lock);
-  int (*duplicate)(int descriptor);  // fcntl F_DUPFD_CLOEXEC
-  int (*start_thread)(pthread_t* out, const pthread_attr_t* attributes, void* (*body)(void*), void* argument);
+#define HOLDFAST_MEMBER(name, ...) SystemCall<__VA_ARGS__> name;
+  HOLDFAST_SYSTEM_CALLS(HOLDFAST_MEMBER)
+#undef HOLDFAST_MEMBER
 };
 
 extern SystemCalls system_calls;

@@ -34,7 +34,7 @@ Error StartThread(std::function<void()> body) {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   pthread_t thread;
-  const int failure = system_calls.start_thread(&thread, &attributes, Run, owned.get());
+  const int failure = system_calls.pthread_create(&thread, &attributes, Run, owned.get());
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
   if (failure != 0) return {failure, "pthread_create"};

@@ -27,6 +27,17 @@ std::wstring ToWide(const std::string& path);
 
 std::string ToUtf8(const wchar_t* text, size_t length);
 
+// Opens a file whose handle no child process inherits, and that others may read, write, rename and remove
+// meanwhile. `access`, `disposition` and `flags` are those of CreateFileW.
+Error Open(const std::string& path, DWORD access, DWORD disposition, DWORD flags, File* out);
+
+// For looking at it only. Directories too, and nobody's permission to read is needed.
+Error OpenToIdentify(const std::string& path, File* out);
+
+// By the path that the system itself has for the file, through links of every kind: `\\?\C:\…` on a drive of
+// this machine, `\\?\UNC\…` on a network.
+bool IsOnLocalDrive(HANDLE handle);
+
 }  // namespace holdfast::os
 
 #endif  // HOLDFAST_OS_WINDOWS_H_

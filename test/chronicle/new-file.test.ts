@@ -1,7 +1,7 @@
 /**
  * C9: a new file is acknowledged only after its directory, and every parent directory made for it, is synced.
  */
-import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ChronicleProcess } from '../support/chronicle-process.js';
@@ -121,6 +121,39 @@ describe.skipIf(unwatchable)('C9: directories that somebody else made', () => {
     );
     await process.append({ eventId: '1' });
     expect(syncsIn(calls.made)).toEqual(expect.arrayContaining(['real/new', 'real']));
+  });
+
+  it('of a link to the file, the directory where the file really is, also when another process has renamed it', async () => {
+    const { directory, calls } = await watched();
+    mkdirSync(join(directory, 'real'));
+    writeFileSync(join(directory, 'real', 'chronicle'), '{"eventId":"older"}\n');
+    symlinkSync('real/chronicle', join(directory, 'link'));
+    const process = await ChronicleProcess.open(join(directory, 'link'), {}, { env: calls.env });
+    const reached = calls.hold('fdatasync real/chronicle');
+    const append = process.append({ eventId: '1' });
+    const sync = await reached;
+    renameSync(join(directory, 'real', 'chronicle'), join(directory, 'real', 'rotated'));
+    sync.answer('go');
+    await append;
+    expect(syncsIn(calls.made)).toContain('real');
+  });
+
+  // Without an answer nobody knows which directory it is.
+  it.each([
+    ['realpath', 'a/b'],
+    ['readlink', 'a/b/chronicle'],
+  ])('the append rejects where %s of %s fails, and nothing is written', async (call, path) => {
+    const { file, calls } = await watched();
+    const process = await ChronicleProcess.open(file, {}, { env: calls.env });
+    calls.answer(`${call} ${path}`, { fail: 'EIO' });
+    await expect(process.append({ eventId: '1' })).rejects.toMatchObject({
+      code: 'EIO',
+      outcomeUnknown: false,
+      cause: { code: 'EIO', syscall: call },
+    });
+    expect(readFileSync(file, 'utf8')).toBe('');
+    await process.append({ eventId: '1' });
+    expect(syncsIn(calls.made)).toEqual(expect.arrayContaining(directories));
   });
 });
 

@@ -1,7 +1,16 @@
 /**
  * Rotation by the writers themselves: agreed under the lock, so that no line is lost or split, whoever writes.
  */
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type JsonObject, lock, openChronicle, readChronicle } from 'holdfast';
 import { describe, expect, it } from 'vitest';
@@ -22,6 +31,10 @@ function rotatedOf(file: string): string[] {
 }
 
 const allEventsOf = (file: string): JsonObject[] => [...rotatedOf(file), file].flatMap(eventsOf);
+
+/** The ids in each of the files, the oldest first. */
+const idsOf = (file: string) =>
+  [...rotatedOf(file), file].map((one) => eventsOf(one).map(({ eventId }) => eventId));
 
 describe('rotate', () => {
   it('{ maxBytes } begins a new file before the old one would become larger', async () => {
@@ -180,6 +193,48 @@ describe('rotate', () => {
     expect(await other.append({ eventId: 'b' })).toMatchObject({ duplicate: false });
     expect(allEventsOf(file).map(({ eventId }) => eventId)).toEqual(['a', 'b']);
   });
+
+  it.skipIf(unwatchable).each(['opendir', 'readdir'])(
+    'an append rejects where %s fails, nothing is written, and the next one rotates',
+    async (call) => {
+      const file = newFile();
+      const calls = await SystemCalls.under(dirname(file));
+      const process = await ChronicleProcess.open(file, { rotate: { maxBytes: 1 } }, { env: calls.env });
+      await process.append({ eventId: 'a' });
+      calls.answer(`${call} .`, { fail: 'EIO' });
+      await expect(process.append({ eventId: 'b' })).rejects.toMatchObject({
+        code: 'EIO',
+        outcomeUnknown: false,
+        cause: { code: 'EIO', syscall: 'scandir' },
+      });
+      expect(idsOf(file)).toEqual([['a']]);
+      await process.append({ eventId: 'b' });
+      expect(idsOf(file)).toEqual([['a'], ['b']]);
+      expect(calls.made.filter((made) => made === 'closedir .').length).toBe(
+        calls.made.filter((made) => made === 'opendir .').length - (call === 'opendir' ? 1 : 0),
+      );
+    },
+  );
+
+  it.skipIf(unwatchable)(
+    '{ maxAge } counts from the last write where no time of birth is known',
+    async () => {
+      const file = newFile();
+      const calls = await SystemCalls.under(dirname(file));
+      calls.answer('statx chronicle', { fail: 'ENOSYS' }, true);
+      const process = await ChronicleProcess.open(
+        file,
+        { rotate: { maxAge: 3_600_000 } },
+        { env: calls.env },
+      );
+      await process.append({ eventId: 'a' });
+      const longAgo = new Date(Date.now() - 7_200_000);
+      utimesSync(file, longAgo, longAgo);
+      await process.append({ eventId: 'b' });
+      expect(calls.made).toContain('statx chronicle');
+      expect(idsOf(file)).toEqual([['a'], ['b']]);
+    },
+  );
 
   it('waits for the lock like every append: ELOCK_TIMEOUT, and nothing is renamed', async () => {
     const file = newFile();

@@ -1,4 +1,4 @@
-/** What happens when the system itself does not answer, or not as usual. The calls are held by test/support/shim. */
+/** What happens when the system itself does not answer, or not as usual. The calls are held and failed by test/native/probe.cc. */
 import { join } from 'node:path';
 import { lock, tryLock } from 'holdfast';
 import { describe, expect, it } from 'vitest';
@@ -69,6 +69,25 @@ describe.skipIf(unwatchable !== undefined)('a kernel without open file descripti
     const answer = await locker.ask({ command: 'lock', file: join(directory, 'file'), options });
     expect(answer).toMatchObject({ error: { code: 'EINVAL' } });
   });
+});
+
+// Nobody knows then whether a call on it may hang; so none is made on the event loop's thread.
+describe.skipIf(unwatchable !== undefined)('a file system that does not say what it is', () => {
+  it.each(['fstatfs file', 'statfs .'])(
+    '%s: counts as remote, and is locked by a helper thread',
+    async (call) => {
+      const directory = temporaryDirectory();
+      const file = join(directory, 'file');
+      const { calls, locker } = await lockerUnder(directory);
+      calls.answer(call, { fail: 'EIO' }, true);
+      expect(await locker.ask({ command: 'lock', file })).toEqual({ held: true });
+      const hung = calls.hold('open file');
+      locker.send({ command: 'lock', file, options: { timeout: 20 } });
+      const held = await hung;
+      expect(await locker.next()).toMatchObject({ error: { code: 'ELOCK_TIMEOUT' } });
+      held.answer('go');
+    },
+  );
 });
 
 describe.skipIf(unwatchable !== undefined)('errors of the system', () => {

@@ -6,7 +6,7 @@
 //   <process> <call> <argument> <path>
 // and waits for the answer of the test, one line too:
 //   go         make the call
-//   fail <n>   do not; return -1 with errno n
+//   fail <n>   do not; return -1, or a null pointer, with errno n
 //   short <n>  make it with the first n bytes only (writev, write, pread)
 //   skip       do not, and return success all the same
 //   last <n>   make it, and give the last byte that it read the value n (pread)
@@ -31,6 +31,7 @@
 #include <cstring>
 #include <new>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "os/system_calls.h"
@@ -117,12 +118,22 @@ std::string PathOf(int descriptor) {
 // True while this thread is in a call of the addon, which was told of already.
 thread_local bool inside = false;
 
+// What a call answers that fails with errno; one that is skipped answers 0.
+template <typename Result>
+Result FailureOf() {
+  if constexpr (std::is_pointer_v<Result>)
+    return nullptr;
+  else
+    return static_cast<Result>(-1);
+}
+
 // Asks, and does as it is told. `make` makes the call.
 template <typename Make>
 auto Watch(const char* call, long argument, const std::string& path, Make make) -> decltype(make(Answer())) {
+  using Result = decltype(make(Answer()));
   const int before = errno;
   const bool outer = std::exchange(inside, true);
-  const auto leave = [&](auto result) {
+  const auto leave = [&](Result result) {
     inside = outer;
     return result;
   };
@@ -134,13 +145,16 @@ auto Watch(const char* call, long argument, const std::string& path, Make make) 
   errno = before;
   if (answer.what == Answer::kFail) {
     errno = static_cast<int>(answer.number);
-    return leave(decltype(make(answer)){-1});
+    return leave(FailureOf<Result>());
   }
-  if (answer.what == Answer::kSkip) return leave(decltype(make(answer)){0});
-  const auto result = make(answer);
+  if (answer.what == Answer::kSkip) return leave(Result{});
+  const Result result = make(answer);
   if (answer.what == Answer::kTell) {
     const int number = errno;
-    TheConnection().Ask(std::to_string(result) + " " + std::to_string(result == -1 ? number : 0) + "\n");
+    const bool failed = result == FailureOf<Result>();
+    long told = failed ? -1 : 0;
+    if constexpr (!std::is_pointer_v<Result>) told = static_cast<long>(result);
+    TheConnection().Ask(std::to_string(told) + " " + std::to_string(failed ? number : 0) + "\n");
     errno = number;
   }
   return leave(result);
@@ -168,83 +182,148 @@ ssize_t WriteFirst(long length, int descriptor, const struct iovec* parts, int c
   return real.writev(descriptor, first, used);
 }
 
-// One wrapper for each member of the table, in its order.
-const SystemCalls watched = {
-    [](const char* path, int flags, mode_t mode) {
-      return Watch("open", flags, path, [&](Answer) { return real.open(path, flags, mode); });
-    },
-    [](int descriptor) {
-      // Closed first: a close that fails has closed the descriptor all the same (close(2) on Linux).
-      const std::string path = PathOf(descriptor);
-      const int result = real.close(descriptor);
-      return Watch("close", 0, path, [&](Answer) { return result; });
-    },
-    [](int descriptor, struct stat* out) {
-      return Watch("fstat", 0, PathOf(descriptor), [&](Answer) { return real.fstat(descriptor, out); });
-    },
-    [](const char* path, struct stat* out) {
-      return Watch("stat", 0, path, [&](Answer) { return real.stat(path, out); });
-    },
-    [](int descriptor, void* buffer, size_t length, off_t offset) {
-      return Watch("pread", static_cast<long>(length), PathOf(descriptor), [&](Answer answer) {
-        const size_t asked = Short(answer, length);
-        const ssize_t count = real.pread(descriptor, buffer, asked, offset);
-        if (answer.what == Answer::kLast && count > 0)
-          static_cast<char*>(buffer)[count - 1] = static_cast<char>(answer.number);
-        return count;
-      });
-    },
-    [](int descriptor, const struct iovec* parts, int count) {
-      size_t length = 0;
-      for (int i = 0; i < count; i++) length += parts[i].iov_len;
-      return Watch("writev", static_cast<long>(length), PathOf(descriptor), [&](Answer answer) {
-        if (answer.what == Answer::kShort) return WriteFirst(answer.number, descriptor, parts, count);
-        return real.writev(descriptor, parts, count);
-      });
-    },
-    [](int descriptor, off_t size) {
-      return Watch("ftruncate", size, PathOf(descriptor),
-                   [&](Answer) { return real.ftruncate(descriptor, size); });
-    },
-    [](int descriptor) {
-      return Watch("fsync", 0, PathOf(descriptor), [&](Answer) { return real.fsync(descriptor); });
-    },
-    [](int descriptor) {
-      return Watch("fdatasync", 0, PathOf(descriptor), [&](Answer) { return real.fdatasync(descriptor); });
-    },
-    [](const char* path, mode_t mode) {
-      return Watch("mkdir", 0, path, [&](Answer) { return real.mkdir(path, mode); });
-    },
-    [](const char* from, const char* to) {
-      return Watch("rename", 0, Both(from, to), [&](Answer) { return real.rename(from, to); });
-    },
-    [](const char* path) { return Watch("unlink", 0, path, [&](Answer) { return real.unlink(path); }); },
-    [](int descriptor, int operation) {
-      const char* name = (operation & LOCK_UN) != 0 ? "unlock" : "flock";
-      return Watch(name, operation, PathOf(descriptor),
-                   [&](Answer) { return real.flock(descriptor, operation); });
-    },
-    [](int descriptor, int command, struct flock* lock) {
-      return Watch("fcntl", command, PathOf(descriptor),
-                   [&](Answer) { return real.fcntl_lock(descriptor, command, lock); });
-    },
-    [](int descriptor) {
-      return Watch("dup", 0, PathOf(descriptor), [&](Answer) { return real.duplicate(descriptor); });
-    },
-    [](pthread_t* out, const pthread_attr_t* attributes, void* (*body)(void*), void* argument) {
-      // Answers with the number itself in place of -1 and errno (pthread_create(3)).
-      const int result = Watch("pthread_create", 0, directory, [&](Answer) {
-        const int failure = real.start_thread(out, attributes, body, argument);
-        errno = failure;
-        return failure == 0 ? 0 : -1;
-      });
-      return result == 0 ? 0 : errno;
-    },
-};
-static_assert(sizeof(SystemCalls) == 16 * sizeof(void (*)()), "a new system call: give it a wrapper above");
+// A wrapper for each entry of the table, by its name there.
+namespace watched {
 
-[[maybe_unused]] const bool watching =
-    directory != nullptr && socket_path != nullptr && (system_calls = watched, true);
+int open(const char* path, int flags, mode_t mode) {
+  return Watch(real.open.name, flags, path, [&](Answer) { return real.open(path, flags, mode); });
+}
+
+int close(int descriptor) {
+  // Closed first: a close that fails has closed the descriptor all the same (close(2) on Linux).
+  const std::string path = PathOf(descriptor);
+  const int result = real.close(descriptor);
+  return Watch(real.close.name, 0, path, [&](Answer) { return result; });
+}
+
+int dup(int descriptor) {
+  return Watch(real.dup.name, 0, PathOf(descriptor), [&](Answer) { return real.dup(descriptor); });
+}
+
+int fstat(int descriptor, struct stat* out) {
+  return Watch(real.fstat.name, 0, PathOf(descriptor), [&](Answer) { return real.fstat(descriptor, out); });
+}
+
+int stat(const char* path, struct stat* out) {
+  return Watch(real.stat.name, 0, path, [&](Answer) { return real.stat(path, out); });
+}
+
+int fstatfs(int descriptor, struct statfs* out) {
+  return Watch(real.fstatfs.name, 0, PathOf(descriptor),
+               [&](Answer) { return real.fstatfs(descriptor, out); });
+}
+
+int statfs(const char* path, struct statfs* out) {
+  return Watch(real.statfs.name, 0, path, [&](Answer) { return real.statfs(path, out); });
+}
+
+int statx(int descriptor, unsigned mask, struct statx* out) {
+  return Watch(real.statx.name, mask, PathOf(descriptor),
+               [&](Answer) { return real.statx(descriptor, mask, out); });
+}
+
+ssize_t pread(int descriptor, void* buffer, size_t length, off_t offset) {
+  return Watch(real.pread.name, static_cast<long>(length), PathOf(descriptor), [&](Answer answer) {
+    const size_t asked = Short(answer, length);
+    const ssize_t count = real.pread(descriptor, buffer, asked, offset);
+    if (answer.what == Answer::kLast && count > 0)
+      static_cast<char*>(buffer)[count - 1] = static_cast<char>(answer.number);
+    return count;
+  });
+}
+
+ssize_t writev(int descriptor, const struct iovec* parts, int count) {
+  size_t length = 0;
+  for (int i = 0; i < count; i++) length += parts[i].iov_len;
+  return Watch(real.writev.name, static_cast<long>(length), PathOf(descriptor), [&](Answer answer) {
+    if (answer.what == Answer::kShort) return WriteFirst(answer.number, descriptor, parts, count);
+    return real.writev(descriptor, parts, count);
+  });
+}
+
+int ftruncate(int descriptor, off_t size) {
+  return Watch(real.ftruncate.name, size, PathOf(descriptor),
+               [&](Answer) { return real.ftruncate(descriptor, size); });
+}
+
+int fsync(int descriptor) {
+  return Watch(real.fsync.name, 0, PathOf(descriptor), [&](Answer) { return real.fsync(descriptor); });
+}
+
+int fdatasync(int descriptor) {
+  return Watch(real.fdatasync.name, 0, PathOf(descriptor),
+               [&](Answer) { return real.fdatasync(descriptor); });
+}
+
+int mkdir(const char* path, mode_t mode) {
+  return Watch(real.mkdir.name, 0, path, [&](Answer) { return real.mkdir(path, mode); });
+}
+
+int rename(const char* from, const char* to) {
+  return Watch(real.rename.name, 0, Both(from, to), [&](Answer) { return real.rename(from, to); });
+}
+
+int unlink(const char* path) {
+  return Watch(real.unlink.name, 0, path, [&](Answer) { return real.unlink(path); });
+}
+
+ssize_t readlink(const char* path, char* buffer, size_t length) {
+  return Watch(real.readlink.name, 0, path, [&](Answer) { return real.readlink(path, buffer, length); });
+}
+
+char* realpath(const char* path, char* buffer) {
+  return Watch(real.realpath.name, 0, path, [&](Answer) { return real.realpath(path, buffer); });
+}
+
+DIR* opendir(const char* path) {
+  return Watch(real.opendir.name, 0, path, [&](Answer) { return real.opendir(path); });
+}
+
+struct dirent* readdir(DIR* listed) {
+  return Watch(real.readdir.name, 0, PathOf(dirfd(listed)), [&](Answer) { return real.readdir(listed); });
+}
+
+int closedir(DIR* listed) {
+  const std::string path = PathOf(dirfd(listed));
+  const int result = real.closedir(listed);
+  return Watch(real.closedir.name, 0, path, [&](Answer) { return result; });
+}
+
+int flock(int descriptor, int operation) {
+  const char* name = (operation & LOCK_UN) != 0 ? "unlock" : real.flock.name;
+  return Watch(name, operation, PathOf(descriptor),
+               [&](Answer) { return real.flock(descriptor, operation); });
+}
+
+int fcntl(int descriptor, int command, struct flock* lock) {
+  return Watch(real.fcntl.name, command, PathOf(descriptor),
+               [&](Answer) { return real.fcntl(descriptor, command, lock); });
+}
+
+// Never fails (geteuid(2)); one that is failed answers a user whom nobody is.
+uid_t geteuid() {
+  return Watch(real.geteuid.name, 0, directory, [&](Answer) { return real.geteuid(); });
+}
+
+int pthread_create(pthread_t* out, const pthread_attr_t* attributes, void* (*body)(void*), void* argument) {
+  // Answers with the number itself in place of -1 and errno (pthread_create(3)).
+  const int result = Watch(real.pthread_create.name, 0, directory, [&](Answer) {
+    const int failure = real.pthread_create(out, attributes, body, argument);
+    errno = failure;
+    return failure == 0 ? 0 : -1;
+  });
+  return result == 0 ? 0 : errno;
+}
+
+}  // namespace watched
+
+void WatchAll() {
+#define HOLDFAST_WATCH(name, ...) system_calls.name.function = watched::name;
+  HOLDFAST_SYSTEM_CALLS(HOLDFAST_WATCH)
+#undef HOLDFAST_WATCH
+}
+
+[[maybe_unused]] const bool watching = directory != nullptr && socket_path != nullptr && (WatchAll(), true);
 
 bool AllocationFails() {
   static const char* const plan = std::getenv("HOLDFAST_PROBE_ALLOCATION");

@@ -176,6 +176,11 @@ describe.skipIf(unwatchable)('a system call that fails', () => {
             'writev',
             'fdatasync',
             'rename',
+            'readlink',
+            'realpath',
+            'fstatfs',
+            'statfs',
+            ...(scenario.moves ? ['opendir', 'readdir', 'closedir'] : []),
           ];
           for (const kind of [...kinds, 'close']) expect(loop.kinds).toContain(kind);
         },

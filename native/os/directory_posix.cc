@@ -1,0 +1,104 @@
+// Directory operations on Linux and macOS.
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "os/directory.h"
+#include "os/posix.h"
+#include "os/system_calls.h"
+
+namespace holdfast::os {
+namespace {
+
+// How many symbolic links Linux follows for one path (path_resolution(7)); macOS follows fewer.
+constexpr int kMaxLinks = 40;
+
+// What `path` names after the symbolic links that its last part may be, whether that exists or not.
+Error FollowLinks(std::string* path) {
+  char link[PATH_MAX];
+  for (int links = 0; links < kMaxLinks; links++) {
+    const ssize_t length = system_calls.readlink(path->c_str(), link, sizeof link);
+    // EINVAL: no link.
+    if (length == -1) return errno == EINVAL || errno == ENOENT ? Error{} : Failed("readlink");
+    const std::string target(link, static_cast<size_t>(length));
+    *path = target[0] == '/' ? target : DirectoryOf(*path) + '/' + target;
+  }
+  return {ELOOP, "readlink"};
+}
+
+}  // namespace
+
+Directory::~Directory() {
+  if (handle_ != nullptr) system_calls.closedir(static_cast<DIR*>(handle_));
+}
+
+Error Directory::Open(const std::string& path) {
+  assert(handle_ == nullptr);
+  handle_ = system_calls.opendir(path.c_str());
+  return handle_ != nullptr ? Error{} : Failed("scandir");
+}
+
+Error Directory::Next(std::string* name) {
+  assert(handle_ != nullptr);
+  // The end is told from a failure by errno alone (readdir(3)).
+  errno = 0;
+  const struct dirent* const entry = system_calls.readdir(static_cast<DIR*>(handle_));
+  if (entry == nullptr && errno != 0) return Failed("scandir");
+  name->assign(entry == nullptr ? "" : entry->d_name);
+  return {};
+}
+
+std::string DirectoryOf(const std::string& path) {
+  const size_t slash = path.find_last_of('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Error MakeDirectories(const std::string& path) {
+  if (system_calls.mkdir(path.c_str(), 0777) == 0) return {};
+  // EEXIST for something that is no directory shows when the file in it is opened (ENOTDIR).
+  if (errno == EEXIST) return {};
+  if (errno != ENOENT || path == DirectoryOf(path)) return Failed("mkdir");
+  if (Error error = MakeDirectories(DirectoryOf(path))) return error;
+  if (system_calls.mkdir(path.c_str(), 0777) == 0 || errno == EEXIST) return {};
+  return Failed("mkdir");
+}
+
+bool IsInLocalDirectory(const std::string& path) {
+  struct statfs status;
+  return system_calls.statfs(DirectoryOf(path).c_str(), &status) == 0 && IsLocalFileSystem(status);
+}
+
+Error SyncDirectory(const std::string& path, bool ancestors) {
+  // The entry that must last is the one in the directory where the file really is. The path itself is not
+  // resolved but its directory is, because another process may have rotated the file away since it was
+  // written: its name is missing then, and its entry is in that directory all the same. Any other failure is
+  // the caller's to know of, or what it acknowledges might be in a directory that nobody synced.
+  std::string file = path;
+  if (Error error = FollowLinks(&file)) return error;
+  char resolved[PATH_MAX];
+  if (system_calls.realpath(DirectoryOf(file).c_str(), resolved) == nullptr) return Failed("realpath");
+  std::string directory = resolved;
+  dev_t device = 0;
+  for (bool first = true;; first = false) {
+    File opened;
+    Error error = Open(directory, O_RDONLY | O_DIRECTORY, &opened);
+    if (error && error.number != EACCES && error.number != EPERM) return error;
+    if (!error) {
+      struct stat status;
+      if (system_calls.fstat(opened.handle(), &status) != 0) return Failed("fstat");
+      if (!first && status.st_dev != device) return {};
+      device = status.st_dev;
+      error = opened.Sync(Durability::kFull);
+      // EINVAL, ENOTSUP: a file system whose directories cannot be synced, as fsync(2) allows.
+      if (error && error.number != EINVAL && error.number != ENOTSUP && error.number != EROFS) return error;
+    }
+    const std::string parent = DirectoryOf(directory);
+    if (!ancestors || parent == directory) return {};
+    directory = parent;
+  }
+}
+
+}  // namespace holdfast::os

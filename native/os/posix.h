@@ -1,0 +1,38 @@
+// What the POSIX files share: failures by errno, calls that a signal interrupts, and opening a descriptor.
+#ifndef HOLDFAST_OS_POSIX_H_
+#define HOLDFAST_OS_POSIX_H_
+
+#include <errno.h>
+#include <sys/types.h>
+
+#include <string>
+
+#include "os/file.h"
+#include "os/system_calls.h"
+
+namespace holdfast::os {
+
+// The call of this thread that just failed.
+inline Error Failed(const char* syscall) {
+  return {errno, syscall};
+}
+
+// Calls again after a signal of the host program.
+template <typename Call>
+auto Retry(Call call) {
+  decltype(call()) result;
+  do result = call();
+  while (result == -1 && errno == EINTR);
+  return result;
+}
+
+// Opens a descriptor that no child process inherits, and that never becomes the controlling terminal.
+Error Open(const std::string& path, int flags, File* out, mode_t mode = 0666);
+
+// True for a file system of this machine, whose calls do not hang on a network. Unknown kinds count as
+// remote.
+bool IsLocalFileSystem(const struct statfs& status);
+
+}  // namespace holdfast::os
+
+#endif  // HOLDFAST_OS_POSIX_H_
