@@ -16,7 +16,7 @@ import {
   tailChronicle,
 } from 'holdfast';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { chronicleOf } from '../support/chronicle-file.js';
+import { chronicleOf, writeLongAgo } from '../support/chronicle-file.js';
 import { descriptorsOf, temporaryDirectory } from '../support/files.js';
 import { toArray } from '../support/iterate.js';
 
@@ -410,7 +410,7 @@ describe('bytes of any kind', () => {
     const file = join(temporaryDirectory(), 'chronicle');
     await fc.assert(
       fc.asyncProperty(anyBytes, fc.constantFrom(50, 8 * 1024 * 1024), async (bytes, longest) => {
-        writeFileSync(file, bytes);
+        writeLongAgo(file, bytes);
         const damage: CorruptLine[] = [];
         const chronicle = await openChronicle(file, {
           onCorrupt: (line) => damage.push(line),

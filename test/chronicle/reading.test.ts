@@ -16,7 +16,7 @@ import {
   type Where,
 } from 'holdfast';
 import { describe, expect, it } from 'vitest';
-import { chronicleOf } from '../support/chronicle-file.js';
+import { chronicleOf, writeLongAgo } from '../support/chronicle-file.js';
 import { damagedFile } from '../support/damaged-files.js';
 import { descriptorsOf, temporaryDirectory } from '../support/files.js';
 import { seeded } from '../support/fuzz.js';
@@ -318,7 +318,7 @@ describe('read({ where })', () => {
         fc.dictionary(key, value, { maxKeys: 2 }),
         fc.boolean(),
         async (lines, rest, where, reverse) => {
-          writeFileSync(file, Buffer.concat([Buffer.from(`${lines.join('\n')}\n`), rest]));
+          writeLongAgo(file, Buffer.concat([Buffer.from(`${lines.join('\n')}\n`), rest]));
           const damage: CorruptLine[] = [];
           const chronicle = await openChronicle(file, { onCorrupt: (line) => damage.push(line) });
           try {

@@ -1,18 +1,15 @@
 /**
  * The scanner, with chunks so small that every line crosses some: every byte is of one line, whatever the file holds.
  */
-import { utimesSync, writeFileSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
-import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { LineBatch } from '../../dist/lib/engines/file/lines/line-batch.js';
 import { LineFilter } from '../../dist/lib/engines/file/lines/line-filter.js';
 import { type ScanOptions, scanBackwards, scanForwards } from '../../dist/lib/engines/file/lines/scanner.js';
 import { damagedFile, type ExpectedLine, expectedLines } from '../support/damaged-files.js';
-import { temporaryDirectory } from '../support/files.js';
 import { seeded } from '../support/fuzz.js';
 import { toArray } from '../support/iterate.js';
+import { memoryFile } from '../support/memory-file.js';
 
 /** The lines of the batches, in the order of the file. */
 function linesOf(batches: readonly LineBatch[]): ExpectedLine[] {
@@ -41,18 +38,6 @@ function expectWithoutGap(batches: readonly LineBatch[], from: number, to: numbe
   expect(at).toBe(to);
 }
 
-/** Not just now, so that nobody seems to be writing its last line. */
-function writeLongAgo(file: string, bytes: Buffer): void {
-  writeFileSync(file, bytes);
-  utimesSync(file, 1e9, 1e9);
-}
-
-async function opened(file: string): Promise<FileHandle> {
-  const handle = await open(file);
-  onTestFinished(() => handle.close());
-  return handle;
-}
-
 /** Any offset, or the beginning of any line: the borders are where mistakes are made. */
 const anyPlace = fc.record({ number: fc.nat(150), atLine: fc.boolean() });
 
@@ -65,22 +50,19 @@ function placeIn(
 
 describe('any bytes, cuts and splices, with chunks of any size', () => {
   it('every byte is of an event, of a blank line or of damage, as the file in memory has them, in both directions', async () => {
-    const file = join(temporaryDirectory(), 'chronicle');
-    writeFileSync(file, '');
-    const handle = await opened(file);
     await fc.assert(
       fc.asyncProperty(
         damagedFile,
         fc.integer({ min: 1, max: 100 }),
         fc.constantFrom(2, 10, 50, 1e6),
         async (bytes, chunkBytes, maxLineBytes) => {
-          writeLongAgo(file, bytes);
+          const file = memoryFile(bytes);
           const expected = expectedLines(bytes, maxLineBytes);
           const options: ScanOptions = { from: 0, to: Number.MAX_SAFE_INTEGER, maxLineBytes, chunkBytes };
-          const forwards = await toArray(scanForwards(handle, options));
+          const forwards = await toArray(scanForwards(file, options));
           expectWithoutGap(forwards, 0, bytes.length);
           expect(linesOf(forwards)).toEqual(expected);
-          const backwards = await toArray(scanBackwards(handle, options));
+          const backwards = await toArray(scanBackwards(file, options));
           expectWithoutGap(backwards.reverse(), 0, bytes.length);
           expect(linesOf(backwards)).toEqual(expected);
         },
@@ -90,9 +72,6 @@ describe('any bytes, cuts and splices, with chunks of any size', () => {
   });
 
   it('a range holds the lines that begin in it; an unfinished last line can be left', async () => {
-    const file = join(temporaryDirectory(), 'chronicle');
-    writeFileSync(file, '');
-    const handle = await opened(file);
     await fc.assert(
       fc.asyncProperty(
         damagedFile,
@@ -100,7 +79,7 @@ describe('any bytes, cuts and splices, with chunks of any size', () => {
         anyPlace,
         anyPlace,
         async (bytes, chunkBytes, begin, end) => {
-          writeLongAgo(file, bytes);
+          const file = memoryFile(bytes);
           const lines = expectedLines(bytes, 50);
           const [from, to] = [placeIn(lines, begin), placeIn(lines, end)].sort((a, b) => a - b) as [
             number,
@@ -108,11 +87,11 @@ describe('any bytes, cuts and splices, with chunks of any size', () => {
           ];
           const expected = lines.filter(({ offset }) => offset >= from && offset < to);
           const options: ScanOptions = { from, to, maxLineBytes: 50, chunkBytes };
-          expect(linesOf(await toArray(scanForwards(handle, options)))).toEqual(expected);
-          expect(linesOf(await toArray(scanBackwards(handle, options)))).toEqual(expected);
+          expect(linesOf(await toArray(scanForwards(file, options)))).toEqual(expected);
+          expect(linesOf(await toArray(scanBackwards(file, options)))).toEqual(expected);
 
           const finished = expected.filter(({ offset, length }) => bytes[offset + length - 1] === 0x0a);
-          const leaving = scanForwards(handle, { ...options, leaveUnfinished: true });
+          const leaving = scanForwards(file, { ...options, leaveUnfinished: true });
           expect(linesOf(await toArray(leaving))).toEqual(finished);
         },
       ),
@@ -121,9 +100,6 @@ describe('any bytes, cuts and splices, with chunks of any size', () => {
   });
 
   it('a filter leaves out lines that hold no needle, and no damage unless it may', async () => {
-    const file = join(temporaryDirectory(), 'chronicle');
-    writeFileSync(file, '');
-    const handle = await opened(file);
     await fc.assert(
       fc.asyncProperty(
         damagedFile,
@@ -131,7 +107,7 @@ describe('any bytes, cuts and splices, with chunks of any size', () => {
         fc.array(fc.constantFrom('"a"', 'a', '1', '\\', '{', 'x'.repeat(30)), { minLength: 1, maxLength: 2 }),
         fc.boolean(),
         async (bytes, chunkBytes, needles, ignoresDamage) => {
-          writeLongAgo(file, bytes);
+          const file = memoryFile(bytes);
           const expected = expectedLines(bytes, 50);
           const held = ({ offset, length, kind }: ExpectedLine) => {
             const text = bytes.toString('latin1', offset, offset + length);
@@ -140,7 +116,7 @@ describe('any bytes, cuts and splices, with chunks of any size', () => {
           const filter = new LineFilter(needles, ignoresDamage);
           const options = { from: 0, to: Number.MAX_SAFE_INTEGER, maxLineBytes: 50, chunkBytes, filter };
           for (const scan of [scanForwards, scanBackwards]) {
-            const lines = linesOf(await toArray(scan(handle, options)));
+            const lines = linesOf(await toArray(scan(file, options)));
             expect(expected).toEqual(expect.arrayContaining(lines));
             expect(lines).toEqual(expect.arrayContaining(expected.filter(held)));
             if (ignoresDamage) continue;
