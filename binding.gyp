@@ -9,6 +9,7 @@
         "native/binding/files.cc",
         "native/binding/lines.cc",
         "native/binding/locks.cc",
+        "native/binding/protocol.cc",
         "native/binding/values.cc",
         "native/binding/writer.cc",
         "native/dedupe/recent_ids.cc",

@@ -75,7 +75,7 @@ export async function replaceFile(
   if (durability === 'none') return;
   try {
     // If the file existed, whoever made it has synced the directories above.
-    await syncDirectory(target, old === undefined);
+    await syncDirectory(target, old ? 'own' : 'withAncestors');
   } catch (error) {
     throw replacementUnsynced(error as Error, path.toString());
   }

@@ -4,18 +4,20 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import type { Durability } from '../base/durability.js';
-import { isNativeError, systemError } from '../base/errors.js';
-import { durabilities, type NativeError, type NativePath, native } from '../native/addon.js';
+import { isNativeError, type NativeError, systemError } from '../base/errors.js';
+import type { NativePath } from '../base/paths.js';
+import { native } from '../native/addon.js';
+import { type Done, durabilityLevel, syncedEntries } from '../native/protocol.js';
 
 /** Makes what was written to `file` durable. Rejects with the system's error; `path` is for its message. */
 export function syncFile(file: FileHandle, durability: Durability, path: NativePath): Promise<void> {
   if (durability === 'none') return Promise.resolve();
-  return run(path, (done) => native.sync(file.fd, durabilities.indexOf(durability), done));
+  return run(path, (done) => native.sync(file.fd, durabilityLevel[durability], done));
 }
 
-/** Makes the directory entry of `path` durable; with `ancestors`, also those of the directories above it. */
-export function syncDirectory(path: NativePath, ancestors: boolean): Promise<void> {
-  return run(path, (done) => native.syncDirectory(path, ancestors, done));
+/** Makes the directory entry of `path` durable, or those of the directories above it as well. */
+export function syncDirectory(path: NativePath, entries: keyof typeof syncedEntries): Promise<void> {
+  return run(path, (done) => native.syncDirectory(path, syncedEntries[entries], done));
 }
 
 /** Renames a file, replacing `to`. On Windows, node:fs can do so only if nobody has `to` open. */
@@ -23,7 +25,7 @@ export function replaceName(from: NativePath, to: NativePath): Promise<void> {
   return run(to, (done) => native.rename(from, to, done));
 }
 
-function run(path: NativePath, start: (done: (error: NativeError | null) => void) => void): Promise<void> {
+function run(path: NativePath, start: (done: Done) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (error: NativeError) => reject(systemError(error, path.toString()));
     try {

@@ -15,10 +15,9 @@ import {
   type FilePath,
   toNativePath,
 } from '../base/arguments.js';
-import type { Durability } from '../base/durability.js';
+import { type Durability, durabilities } from '../base/durability.js';
 import { invalid, withIoErrors } from '../base/errors.js';
 import { directoryOf } from '../base/paths.js';
-import { durabilities } from '../native/addon.js';
 import { type NewFile, replaceFile } from './replace-file.js';
 
 type Piece = string | Uint8Array;

@@ -9,3 +9,5 @@
  * - `'none'`: neither; the system writes when it likes.
  */
 export type Durability = 'data' | 'full' | 'none';
+
+export const durabilities: readonly Durability[] = ['data', 'full', 'none'];

@@ -9,7 +9,7 @@ import {
   checkTimeout,
   describe,
 } from '../base/arguments.js';
-import type { Durability } from '../base/durability.js';
+import { type Durability, durabilities } from '../base/durability.js';
 import { invalid } from '../base/errors.js';
 import type { OnCorrupt } from '../event/corrupt-line.js';
 import type { LineSettings } from '../event/event-line.js';
@@ -124,7 +124,7 @@ export function checkChronicleOptions(options: ChronicleOptions | undefined): Se
   return {
     ...checkReadOptions(options),
     lockTimeout: checkTimeout(lockTimeout, 'lockTimeout'),
-    durability: checkOneOf(durability, ['data', 'full', 'none'], 'durability'),
+    durability: checkOneOf(durability, durabilities, 'durability'),
     idKey,
     computeId: checkBoolean(computeId, 'computeId'),
     window: checkDedupe(dedupe),

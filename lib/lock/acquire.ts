@@ -3,10 +3,11 @@
  */
 import { throwIfAborted } from '../base/abort.js';
 import { checkOptions, checkSignal, checkTimeout } from '../base/arguments.js';
-import { type HoldfastError, lockTimeout } from '../base/errors.js';
+import { lockTimeout } from '../base/errors.js';
 import type { LockHolder, LockMode } from '../base/lock-holder.js';
+import { type LockId, unbounded } from '../native/protocol.js';
 import { channels } from './diagnostics.js';
-import { holdersOf } from './holders.js';
+import { findHolders, findHoldersSync } from './holders.js';
 import type { Target } from './target.js';
 
 export interface WaitOptions {
@@ -21,79 +22,82 @@ interface Wait {
   readonly signal: AbortSignal | undefined;
 }
 
-/** The longest delay that setTimeout takes, in milliseconds. */
-const longestTimer = 2 ** 31 - 1;
+/** The longest delay that setTimeout takes. */
+const maxTimerMs = 2 ** 31 - 1;
 
 export function checkWait(options: WaitOptions | undefined): Wait {
   const { timeout, signal } = checkOptions(options);
   return {
-    timeout: timeout === undefined ? Number.POSITIVE_INFINITY : checkTimeout(timeout, 'timeout'),
+    timeout: timeout === undefined ? unbounded : checkTimeout(timeout, 'timeout'),
     signal: checkSignal(signal, 'signal'),
   };
 }
 
-/** The lock's number. */
-export async function acquire(target: Target, mode: LockMode, { timeout, signal }: Wait): Promise<number> {
+export async function acquire(target: Target, mode: LockMode, { timeout, signal }: Wait): Promise<LockId> {
   throwIfAborted(signal);
-  const here = target.tryHere(mode, timeout === 0);
-  if (here) return acquired(target, mode, here, 0);
+  const first = target.tryOnThisThread(mode, timeout === 0 ? 'atOnce' : 'inTurn');
+  if (typeof first === 'number') return acquired(target, mode, first, 0);
   const began = performance.now();
-  if (here === undefined || timeout > 0) {
+  if (first === 'mightBlock' || timeout > 0) {
     if (channels.wait.hasSubscribers) channels.wait.publish({ path: target.path, mode });
-    const number = await waitFor(target, mode, timeout, signal);
-    if (number) return acquired(target, mode, number, performance.now() - began);
+    const lock = await waitFor(target, mode, timeout, signal);
+    if (lock !== 'busy') return acquired(target, mode, lock, performance.now() - began);
   }
-  throw timedOut(target, mode, performance.now() - began);
+  const waited = timedOut(target, mode, began);
+  throw lockTimeout({ path: target.name, mode, waited, holders: await holdersAt(target) });
 }
 
 /** As {@link acquire}, but blocks the calling thread. */
-export function acquireSync(target: Target, mode: LockMode, { timeout }: Wait): number {
-  const here = target.tryHere(mode, timeout === 0);
-  if (here) return acquired(target, mode, here, 0);
+export function acquireSync(target: Target, mode: LockMode, { timeout }: Wait): LockId {
+  const first = target.tryOnThisThread(mode, timeout === 0 ? 'atOnce' : 'inTurn');
+  if (typeof first === 'number') return acquired(target, mode, first, 0);
   const began = performance.now();
-  if (here === undefined || timeout > 0) {
+  if (first === 'mightBlock' || timeout > 0) {
     if (channels.wait.hasSubscribers) channels.wait.publish({ path: target.path, mode });
-    const number = target.waitSync(mode, timeout);
-    if (number) return acquired(target, mode, number, performance.now() - began);
+    const lock = target.waitSync(mode, timeout);
+    if (lock !== 'busy') return acquired(target, mode, lock, performance.now() - began);
   }
-  throw timedOut(target, mode, performance.now() - began);
+  const waited = timedOut(target, mode, began);
+  throw lockTimeout({ path: target.name, mode, waited, holders: holdersAtSync(target) });
 }
 
-/** The lock's number, or 0 where it is busy now. */
-export async function tryAcquire(target: Target, mode: LockMode): Promise<number> {
-  const number = target.tryHere(mode, true) ?? (await waitFor(target, mode, 0, undefined));
-  return number && acquired(target, mode, number, 0);
+/** Takes the lock if it is free now. */
+export async function tryAcquire(target: Target, mode: LockMode): Promise<LockId | 'busy'> {
+  let lock = target.tryOnThisThread(mode, 'atOnce');
+  if (lock === 'mightBlock') lock = await waitFor(target, mode, 0, undefined);
+  return lock === 'busy' ? 'busy' : acquired(target, mode, lock, 0);
 }
 
 /** As {@link tryAcquire}, without a promise. */
-export function tryAcquireSync(target: Target, mode: LockMode): number {
-  const number = target.tryHere(mode, true) ?? target.waitSync(mode, 0);
-  return number && acquired(target, mode, number, 0);
+export function tryAcquireSync(target: Target, mode: LockMode): LockId | 'busy' {
+  let lock = target.tryOnThisThread(mode, 'atOnce');
+  if (lock === 'mightBlock') lock = target.waitSync(mode, 0);
+  return lock === 'busy' ? 'busy' : acquired(target, mode, lock, 0);
 }
 
-/** The lock's number, or 0 where it was busy until the deadline. A timeout of 0 is one try. */
+/** The lock, or `'busy'` if it was so until the deadline. A timeout of 0 is one try. */
 function waitFor(
   target: Target,
   mode: LockMode,
   timeout: number,
   signal: AbortSignal | undefined,
-): Promise<number> {
+): Promise<LockId | 'busy'> {
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
     const settle = () => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
     };
-    const ticket = target.start(mode, timeout > 0, (error, number) => {
+    const ticket = target.start(timeout > 0 ? 'wait' : 'try', mode, (error, lock) => {
       settle();
       if (error) {
         reject(error);
       } else if (signal?.aborted) {
         // Granted in the very moment of the abort. Whoever aborted does not look at the result any more.
-        if (number) target.release(number);
+        if (lock !== 'busy') target.release(lock);
         reject(signal.reason);
       } else {
-        resolve(number);
+        resolve(lock);
       }
     });
     const abort = () => {
@@ -105,27 +109,34 @@ function waitFor(
       // Not cancelled: the lock was granted before the deadline, and the answer is on its way.
       if (!target.cancel(ticket)) return;
       settle();
-      resolve(0);
+      resolve('busy');
     };
-    const arm = (left: number) => {
-      const next = left > longestTimer ? () => arm(left - longestTimer) : expire;
-      timer = setTimeout(next, Math.min(left, longestTimer));
+    const arm = (rest: number) => {
+      const next = rest > maxTimerMs ? () => arm(rest - maxTimerMs) : expire;
+      timer = setTimeout(next, Math.min(rest, maxTimerMs));
     };
-    if (timeout > 0 && timeout !== Number.POSITIVE_INFINITY) arm(timeout);
+    if (timeout > 0 && timeout !== unbounded) arm(timeout);
     signal?.addEventListener('abort', abort);
   });
 }
 
-function acquired(target: Target, mode: LockMode, number: number, waited: number): number {
+function acquired(target: Target, mode: LockMode, lock: LockId, waited: number): LockId {
   if (channels.acquire.hasSubscribers) channels.acquire.publish({ path: target.path, mode, waited });
-  return number;
+  return lock;
 }
 
-/** Says how long, for which mode and, where that can be known, who holds it. */
-function timedOut(target: Target, mode: LockMode, waited: number): HoldfastError {
+/** How long the wait was that ends now, in milliseconds. */
+function timedOut(target: Target, mode: LockMode, began: number): number {
+  const waited = performance.now() - began;
   if (channels.timeout.hasSubscribers) channels.timeout.publish({ path: target.path, mode, waited });
-  let holders: LockHolder[] = [];
-  // On a network, even asking which file that is might never return.
-  if (target.path !== undefined && target.isKnownLocal) holders = holdersOf(target.path);
-  return lockTimeout({ path: target.name, mode, waited, holders });
+  return waited;
+}
+
+/** Who holds the lock, if that can be known. On a network, even asking which file that is might never return. */
+async function holdersAt(target: Target): Promise<LockHolder[]> {
+  return target.path !== undefined && target.isKnownLocal ? findHolders(target.path) : [];
+}
+
+function holdersAtSync(target: Target): LockHolder[] {
+  return target.path !== undefined && target.isKnownLocal ? findHoldersSync(target.path) : [];
 }

@@ -4,6 +4,7 @@
 import { checkBoolean, checkOptions } from '../base/arguments.js';
 import { HoldfastError, invalid } from '../base/errors.js';
 import type { LockMode } from '../base/lock-holder.js';
+import { type FileAtUnlock, fileAtUnlock, type LockId } from '../native/protocol.js';
 import { acquire, checkWait, tryAcquire, type WaitOptions } from './acquire.js';
 import { channels } from './diagnostics.js';
 import type { Target } from './target.js';
@@ -11,11 +12,14 @@ import type { Target } from './target.js';
 export interface ReleaseOptions {
   /**
    * Remove the file while the lock is still held, and only if the path still names the locked file. Those who wait
-   * for it then lock the file that is made in its place. Where others share the lock, or hold another range of the
+   * for it then lock the file that is made in its place. If others share the lock, or hold another range of the
    * file, it stays. Default: false.
    */
   remove?: boolean;
 }
+
+/** The only way to make one: FileLock's own constructor is private, and this is not exported by the package. */
+export let newFileLock: (target: Target, lock: LockId, mode: LockMode) => FileLock;
 
 /**
  * A kernel-held lock on a file. It lasts until it is released, or until its process or worker thread ends, however
@@ -26,16 +30,20 @@ export class FileLock {
   /** The absolute path that was locked; undefined for a lock on an open descriptor. */
   readonly path: string | undefined;
   readonly #target: Target;
-  #number: number;
+  /** Undefined if it is not held. */
+  #lock: LockId | undefined;
   #mode: LockMode;
   /** Whether upgrade() has given the lock up for a moment and waits for it. */
   #upgrading = false;
   readonly #since: number | undefined;
 
-  /** @internal */
-  constructor(target: Target, number: number, mode: LockMode) {
+  static {
+    newFileLock = (target, lock, mode) => new FileLock(target, lock, mode);
+  }
+
+  private constructor(target: Target, lock: LockId, mode: LockMode) {
     this.#target = target;
-    this.#number = number;
+    this.#lock = lock;
     this.#mode = mode;
     this.path = target.path;
     this.#since = channels.release.hasSubscribers ? performance.now() : undefined;
@@ -47,79 +55,81 @@ export class FileLock {
 
   /** False once it was released. */
   get held(): boolean {
-    return this.#number !== 0;
+    return this.#lock !== undefined;
   }
 
   /**
    * Releases the lock. To do so again has no effect.
    *
-   * @throws the system's error where the file could not be removed; the lock is released all the same
+   * @throws the system's error if the file could not be removed; the lock is released all the same
    */
   async release(options?: ReleaseOptions): Promise<void> {
-    const remove = this.#checkRemove(options);
+    const file = this.#checkRelease(options);
     this.#upgrading = false;
-    const number = this.#forget();
-    if (number) await this.#target.releaseElsewhere(number, remove);
+    const lock = this.#forget();
+    if (lock) await this.#target.releaseOnHelper(lock, file);
   }
 
   /** As {@link release}, but the lock is released when this returns. */
   releaseSync(options?: ReleaseOptions): void {
-    const remove = this.#checkRemove(options);
+    const file = this.#checkRelease(options);
     this.#upgrading = false;
-    const number = this.#forget();
-    if (number) this.#target.release(number, remove);
+    const lock = this.#forget();
+    if (lock) this.#target.release(lock, file);
   }
 
   /**
    * Makes a shared lock exclusive; waits as `lock` does. Not atomic: others may have held the lock between, so read
-   * again what you rely on. (Atomic only with `'fcntl'`, where nobody else holds it.) If it fails, the shared lock is
+   * again what you rely on. (Atomic only with `'fcntl'`, if nobody else holds it.) If it fails, the shared lock is
    * taken again if it is free; `held` says so.
    *
-   * @throws as `lock` does; `ECLOSED` where the lock is not held
+   * @throws as `lock` does; `ECLOSED` if the lock is not held
    */
   async upgrade(options?: WaitOptions): Promise<void> {
     const wait = checkWait(options);
-    this.#checkHeld();
+    const held = this.#checkHeld();
     if (this.#mode === 'exclusive') return;
-    if (this.#target.isFcntl && this.#target.convert(this.#number, 'exclusive')) {
+    if (this.#target.isFcntl && this.#target.convert(held, 'exclusive')) {
       this.#mode = 'exclusive';
       return;
     }
     // A waiting flock(2) conversion gives the shared lock up as well, and two waiting fcntl conversions would wait for
     // each other for ever. So it is given up here, and the wait is like every other: fair, timed and abortable.
     this.#upgrading = true;
-    this.#target.release(this.#forget());
+    this.#forget();
+    this.#target.release(held);
     let failure: unknown;
-    let number = 0;
+    let lock: LockId | 'busy' = 'busy';
     try {
-      number = await acquire(this.#target, 'exclusive', wait);
+      lock = await acquire(this.#target, 'exclusive', wait);
     } catch (error) {
       failure = error;
-      if (this.#upgrading) number = await tryAcquire(this.#target, 'shared').catch(() => 0);
+      if (this.#upgrading) lock = await tryAcquire(this.#target, 'shared').catch(() => 'busy' as const);
     }
-    if (number && !this.#upgrading) {
-      this.#target.release(number); // released while it waited
-      number = 0;
+    if (lock !== 'busy' && !this.#upgrading) {
+      this.#target.release(lock); // released while it waited
+      lock = 'busy';
     }
     this.#upgrading = false;
-    this.#number = number;
+    this.#lock = lock === 'busy' ? undefined : lock;
     if (failure) throw failure;
-    if (!number) throw notHeld(this.#target);
+    if (this.#lock === undefined) throw notHeld(this.#target);
     this.#mode = 'exclusive';
   }
 
   /**
    * Makes an exclusive lock shared. Atomic on Linux, and with `'fcntl'` everywhere: no exclusive holder comes between.
    *
-   * @throws `ECLOSED` where the lock is not held
+   * @throws `ECLOSED` if the lock is not held
    */
   async downgrade(): Promise<void> {
-    this.#checkHeld();
+    const held = this.#checkHeld();
     if (this.#mode === 'shared') return;
-    if (!this.#target.convert(this.#number, 'shared')) {
+    if (!this.#target.convert(held, 'shared')) {
       // A system whose flock(2) gives the lock up first, and somebody was faster.
-      this.#target.release(this.#forget());
-      this.#number = await acquire(this.#target, 'shared', checkWait(undefined));
+      this.#forget();
+      this.#target.release(held);
+      this.#lock = await acquire(this.#target, 'shared', checkWait(undefined));
     }
     this.#mode = 'shared';
   }
@@ -132,26 +142,27 @@ export class FileLock {
     this.releaseSync();
   }
 
-  #forget(): number {
-    const number = this.#number;
-    this.#number = 0;
-    if (number && channels.release.hasSubscribers) {
+  #forget(): LockId | undefined {
+    const lock = this.#lock;
+    this.#lock = undefined;
+    if (lock && channels.release.hasSubscribers) {
       const held = this.#since === undefined ? undefined : performance.now() - this.#since;
       channels.release.publish({ path: this.path, mode: this.#mode, held });
     }
-    return number;
+    return lock;
   }
 
-  #checkRemove(options: ReleaseOptions | undefined): boolean {
+  #checkRelease(options: ReleaseOptions | undefined): FileAtUnlock {
     const { remove = false } = checkOptions(options);
     if (checkBoolean(remove, 'remove') && this.path === undefined) {
       throw invalid('remove', 'goes with a path, not with an open descriptor');
     }
-    return remove;
+    return remove ? fileAtUnlock.remove : fileAtUnlock.keep;
   }
 
-  #checkHeld(): void {
-    if (this.#number === 0) throw notHeld(this.#target);
+  #checkHeld(): LockId {
+    if (this.#lock === undefined) throw notHeld(this.#target);
+    return this.#lock;
   }
 }
 

@@ -5,7 +5,7 @@ import { checkOneOf, checkOptions } from '../base/arguments.js';
 import { invalid } from '../base/errors.js';
 import type { LockMode } from '../base/lock-holder.js';
 import { acquire, acquireSync, checkWait, tryAcquire, tryAcquireSync, type WaitOptions } from './acquire.js';
-import { FileLock } from './file-lock.js';
+import { type FileLock, newFileLock } from './file-lock.js';
 import { type Lockable, Target, type TargetOptions } from './target.js';
 
 export interface TryLockOptions extends TargetOptions {
@@ -28,7 +28,7 @@ export type LockSyncOptions = Omit<LockOptions, 'signal'>;
  */
 export async function lock(file: Lockable, options?: LockOptions): Promise<FileLock> {
   const { target, mode } = check(file, options);
-  return new FileLock(target, await acquire(target, mode, checkWait(options)), mode);
+  return newFileLock(target, await acquire(target, mode, checkWait(options)), mode);
 }
 
 /**
@@ -37,21 +37,21 @@ export async function lock(file: Lockable, options?: LockOptions): Promise<FileL
 export function lockSync(file: Lockable, options?: LockSyncOptions): FileLock {
   const { target, mode } = check(file, options);
   if (options && 'signal' in options) throw invalid('signal', 'cannot end a call that blocks its thread');
-  return new FileLock(target, acquireSync(target, mode, checkWait(options)), mode);
+  return newFileLock(target, acquireSync(target, mode, checkWait(options)), mode);
 }
 
 /** Takes the lock if it is free, else resolves to null. Rejects as {@link lock} does. */
 export async function tryLock(file: Lockable, options?: TryLockOptions): Promise<FileLock | null> {
   const { target, mode } = check(file, options);
-  const number = await tryAcquire(target, mode);
-  return number ? new FileLock(target, number, mode) : null;
+  const lock = await tryAcquire(target, mode);
+  return lock === 'busy' ? null : newFileLock(target, lock, mode);
 }
 
 /** Takes the lock if it is free, else returns null. Throws as {@link lock} rejects. */
 export function tryLockSync(file: Lockable, options?: TryLockOptions): FileLock | null {
   const { target, mode } = check(file, options);
-  const number = tryAcquireSync(target, mode);
-  return number ? new FileLock(target, number, mode) : null;
+  const lock = tryAcquireSync(target, mode);
+  return lock === 'busy' ? null : newFileLock(target, lock, mode);
 }
 
 /**

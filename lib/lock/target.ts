@@ -5,7 +5,20 @@ import type { FileHandle } from 'node:fs/promises';
 import { checkBoolean, checkOneOf, describe, type FilePath, toNativePath } from '../base/arguments.js';
 import { invalid, isNativeError, systemError } from '../base/errors.js';
 import type { LockMode } from '../base/lock-holder.js';
-import { lockFlags, type NativeError, type NativeTarget, native } from '../native/addon.js';
+import { native } from '../native/addon.js';
+import {
+  type Busy,
+  type Done,
+  type FileAtUnlock,
+  fileAtUnlock,
+  type LockId,
+  lockFlag,
+  lockMode,
+  type MightBlock,
+  type NativeTarget,
+  noLock,
+  type Ticket,
+} from '../native/protocol.js';
 
 /** A path (string, Buffer, `file:` URL), or an open descriptor or FileHandle, which stays its owner's to close. */
 export type Lockable = FilePath | number | FileHandle;
@@ -26,16 +39,28 @@ export interface TargetOptions {
   kind?: 'flock' | 'fcntl';
   /** Only with `'fcntl'`. Default: the whole file. */
   range?: LockRange;
-  /** Create the file where it is missing. Directories are never created. Default: true. */
+  /** Create the file if it is missing. Directories are never created. Default: true. */
   create?: boolean;
 }
 
-const largestOffset = 2n ** 63n - 1n;
+const maxOffset = 2n ** 63n - 1n;
 
-/** The descriptors that are locked, or waited for, through this module. */
+/**
+ * The descriptors that are locked, or waited for, through this module. One set per thread, on purpose: locks belong to
+ * their thread, and end with it.
+ */
 const descriptors = new Set<number>();
 
+/** Whether the warning of {@link Target} was given. Once per thread, on purpose: each has its own listeners. */
 let warned = false;
+
+type AcquireDone = (error: Error | null, lock: LockId | 'busy') => void;
+
+/** What a try came to: the lock, `'busy'`, or `'mightBlock'`: it must be made on another thread. */
+export type Attempt = LockId | 'busy' | 'mightBlock';
+
+/** Whether a try waits for its turn after the calls of this process that wait for the same path. */
+export type Order = 'inTurn' | 'atOnce';
 
 export class Target {
   /** For messages. */
@@ -66,87 +91,87 @@ export class Target {
     }
     this.#start = checkOffset(range?.start, 'range.start');
     this.#length = checkOffset(range?.length, 'range.length');
-    if (range !== undefined && BigInt(this.#start) + BigInt(this.#length) > largestOffset) {
+    if (range !== undefined && BigInt(this.#start) + BigInt(this.#length) > maxOffset) {
       throw invalid('range', 'ends beyond 2^63 - 1 bytes');
     }
     const creates = create === undefined ? true : checkBoolean(create, 'create');
-    this.#flags = (creates ? lockFlags.create : 0) | (this.isFcntl ? lockFlags.fcntl : 0);
+    this.#flags = (creates ? lockFlag.create : 0) | (this.isFcntl ? lockFlag.fcntl : 0);
   }
 
-  /** True where asking the system about the path cannot block on a network. */
+  /** True if asking the system about the path cannot block on a network. */
   get isKnownLocal(): boolean {
     return typeof this.#target !== 'number' && native.isKnownLocal(this.#target);
   }
 
-  /** The lock's number, 0: busy, undefined: the attempt might block this thread and must be made on another one. */
-  tryHere(mode: LockMode, barge: boolean): number | undefined {
-    if (typeof this.#target === 'number') return undefined;
-    const flags = this.#flagsFor(mode) | (barge ? lockFlags.barge : 0);
+  tryOnThisThread(mode: LockMode, order: Order): Attempt {
+    if (typeof this.#target === 'number') return 'mightBlock';
+    const flags = this.#flagsFor(mode) | (order === 'atOnce' ? lockFlag.barge : 0);
     return this.#taken(
-      this.#mapped(() => native.tryLockHere(this.#target, flags, this.#start, this.#length)),
+      this.#mapped(() => native.tryLockOnThisThread(this.#target, flags, this.#start, this.#length)),
     );
   }
 
-  /** The lock's number, 0: busy until the deadline. A timeout of 0 is one try. */
-  waitSync(mode: LockMode, timeout: number): number {
+  /** Blocks this thread for up to `timeout` milliseconds; 0 is one try. */
+  waitSync(mode: LockMode, timeout: number): LockId | 'busy' {
     this.#claim();
-    let number = 0;
+    let lock: LockId | 'busy' = 'busy';
     try {
       const flags = this.#flagsFor(mode);
-      number = this.#mapped(() =>
-        native.waitLockSync(this.#target, flags, this.#start, this.#length, timeout),
+      lock = this.#taken(
+        this.#mapped(() => native.waitLockSync(this.#target, flags, this.#start, this.#length, timeout)),
       );
     } finally {
-      if (number === 0) this.#disclaim();
+      if (lock === 'busy') this.#disclaim();
     }
-    return this.#taken(number) ?? 0;
+    return lock;
   }
 
-  /** Starts one try, or a wait without end; `done` gets the lock's number, or 0 for busy. The ticket is for cancel(). */
-  start(mode: LockMode, wait: boolean, done: (error: Error | null, number: number) => void): number {
+  /** Starts one try, or a wait without end, on a helper thread. The ticket is for cancel(). */
+  start(what: 'try' | 'wait', mode: LockMode, done: AcquireDone): Ticket {
     this.#claim();
-    const begin = wait ? native.waitLock : native.tryLock;
-    return begin(this.#target, this.#flagsFor(mode), this.#start, this.#length, (error, number) => {
-      if (number === 0) this.#disclaim();
-      done(error && systemError(error, this.name), this.#taken(number) ?? 0);
+    const begin = what === 'wait' ? native.waitLock : native.tryLock;
+    return begin(this.#target, this.#flagsFor(mode), this.#start, this.#length, (error, answer) => {
+      const lock = this.#taken(answer);
+      if (lock === 'busy') this.#disclaim();
+      done(error && systemError(error, this.name), lock);
     });
   }
 
-  /** True where `done` will not be called any more. */
-  cancel(ticket: number): boolean {
+  /** True if `done` will not be called any more. */
+  cancel(ticket: Ticket): boolean {
     const cancelled = native.cancel(ticket);
     if (cancelled) this.#disclaim();
     return cancelled;
   }
 
-  /** With `remove`, removes the file first, where the path still names it. */
-  release(number: number, remove = false): void {
+  /** A file is removed first, and only if the path still names it. */
+  release(lock: LockId, file: FileAtUnlock = fileAtUnlock.keep): void {
     this.#disclaim();
-    this.#mapped(() => native.unlock(number, remove));
+    this.#mapped(() => native.unlock(lock, file));
   }
 
-  /** As release(), but where that may block on a network, on another thread. */
-  releaseElsewhere(number: number, remove: boolean): Promise<void> {
+  /** As release(), but on another thread if it may block on a network. */
+  releaseOnHelper(lock: LockId, file: FileAtUnlock): Promise<void> {
     return new Promise((resolve, reject) => {
-      const finish = (error: NativeError | null) => {
+      const finish: Done = (error) => {
         this.#disclaim();
         if (error) reject(systemError(error, this.name));
         else resolve();
       };
-      if (!native.unlockElsewhere(number, remove, finish)) {
-        this.release(number, remove);
+      if (!native.unlockOnHelper(lock, file, finish)) {
+        this.release(lock, file);
         resolve();
       }
     });
   }
 
-  /** Changes the mode without waiting; false where that is not possible. */
-  convert(number: number, mode: LockMode): boolean {
-    return this.#mapped(() => native.convert(number, mode === 'exclusive'));
+  /** Changes the mode without waiting; false if that is not possible. */
+  convert(lock: LockId, mode: LockMode): boolean {
+    return this.#mapped(() => native.convert(lock, lockMode[mode]));
   }
 
   #flagsFor(mode: LockMode): number {
-    return this.#flags | (mode === 'exclusive' ? lockFlags.exclusive : 0);
+    return this.#flags | (mode === 'exclusive' ? lockFlag.exclusive : 0);
   }
 
   /**
@@ -163,15 +188,20 @@ export class Target {
     if (typeof this.#target === 'number') descriptors.delete(this.#target);
   }
 
-  #taken(number: number | undefined): number | undefined {
-    if (number && this.isFcntl && !warned && !native.isFcntl(number)) {
+  /** Names what crossed, and warns if the lock is of another kind than was asked for. */
+  #taken(answer: LockId | Busy): LockId | 'busy';
+  #taken(answer: LockId | Busy | MightBlock): Attempt;
+  #taken(answer: LockId | Busy | MightBlock): Attempt {
+    if (answer === noLock.busy) return 'busy';
+    if (answer === noLock.mightBlock) return 'mightBlock';
+    if (this.isFcntl && !warned && !native.isFcntl(answer)) {
       warned = true;
       process.emitWarning('This kernel has no open file description locks; flock is used in their place', {
         type: 'HoldfastWarning',
         code: 'HOLDFAST_FLOCK_FOR_FCNTL',
       });
     }
-    return number;
+    return answer;
   }
 
   #mapped<T>(call: () => T): T {
@@ -200,7 +230,7 @@ function toDescriptor(file: Lockable): number | undefined {
 function checkOffset(value: unknown, field: string): number | bigint {
   if (value === undefined) return 0;
   const whole = typeof value === 'bigint' || Number.isSafeInteger(value);
-  if (!whole || (value as number | bigint) < 0 || (value as number | bigint) > largestOffset) {
+  if (!whole || (value as number | bigint) < 0 || (value as number | bigint) > maxOffset) {
     const shown = typeof value === 'bigint' ? `${value}n` : describe(value);
     throw invalid(field, `expected a whole number of bytes from 0 to 2^63 - 1, got ${shown}`);
   }

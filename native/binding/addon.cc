@@ -14,6 +14,7 @@ namespace {
 Napi::Object Load(Napi::Env env, Napi::Object exports) {
   os::KeepLibraryLoaded();
   env.SetInstanceData(new Environment(env));
+  DefineProtocol(env, exports);
   DefineLocks(env, exports);
   DefineFiles(env, exports);
   DefineLines(env, exports);

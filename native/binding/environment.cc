@@ -66,18 +66,26 @@ Environment::Environment(Napi::Env env) : mailbox_(std::make_shared<Mailbox>()) 
   env.AddCleanupHook([this] { End(); });
 }
 
-uint32_t Environment::Keep(lock::HeldLock held) {
-  locks_.emplace(++last_lock_, std::move(held));
+protocol::LockId Environment::Keep(lock::HeldLock held) {
+  // After 2^32 locks they start again, and some of the first may be held still.
+  do {
+    ++last_lock_;
+  } while (last_lock_ == 0 || !locks_.try_emplace(last_lock_, std::move(held)).second);
   return last_lock_;
 }
 
-lock::HeldLock* Environment::FindLock(uint32_t number) {
-  const auto found = locks_.find(number);
+protocol::Ticket Environment::NewTicket() {
+  while (++last_ticket_ == 0 || waits_.count(last_ticket_) != 0 || jobs_.count(last_ticket_) != 0) continue;
+  return last_ticket_;
+}
+
+lock::HeldLock* Environment::FindLock(protocol::LockId id) {
+  const auto found = locks_.find(id);
   return found == locks_.end() ? nullptr : &found->second;
 }
 
 void Environment::RunOnHelper(Napi::Env env, const Napi::Value& done, std::function<os::Error()> job) {
-  const uint32_t ticket = NewTicket();
+  const protocol::Ticket ticket = NewTicket();
   jobs_[ticket] = Napi::Persistent(done.As<Napi::Function>());
   mailbox_->Expect(env);
   const os::Error failure = os::RunOnHelperThread([this, job = std::move(job), ticket, mailbox = mailbox_] {

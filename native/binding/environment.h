@@ -15,6 +15,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "binding/protocol.h"
 #include "lock/held_lock.h"
 #include "lock/wait_queue.h"
 #include "os/file.h"
@@ -63,20 +64,20 @@ class Environment {
   const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
   read::LineArray& line_array() { return line_array_; }
 
-  // The locks that are held, by their numbers, from 1 on.
-  uint32_t Keep(lock::HeldLock held);
-  // Null if no lock has this number.
-  lock::HeldLock* FindLock(uint32_t number);
-  void ForgetLock(uint32_t number) { locks_.erase(number); }
+  // The locks that are held.
+  protocol::LockId Keep(lock::HeldLock held);
+  // Null if no lock has this id.
+  lock::HeldLock* FindLock(protocol::LockId id);
+  void ForgetLock(protocol::LockId id) { locks_.erase(id); }
 
   // A call that waits for a lock, and who is told how it ended.
   struct PendingWait {
-    Napi::FunctionReference callback;
+    Napi::FunctionReference done;
     std::shared_ptr<lock::Waiter> waiter;
   };
-  // By their tickets.
-  std::unordered_map<uint32_t, PendingWait>& waits() { return waits_; }
-  uint32_t NewTicket() { return ++last_ticket_; }
+  std::unordered_map<protocol::Ticket, PendingWait>& waits() { return waits_; }
+  // That of no call that is pending.
+  protocol::Ticket NewTicket();
 
   // Runs a job that may block for long on a helper thread; done(error) is called with null or what it
   // returned.
@@ -89,13 +90,13 @@ class Environment {
   void End();
 
   std::shared_ptr<Mailbox> mailbox_;
-  std::unordered_map<uint32_t, lock::HeldLock> locks_;
-  std::unordered_map<uint32_t, PendingWait> waits_;
-  std::unordered_map<uint32_t, Napi::FunctionReference> jobs_;
+  std::unordered_map<protocol::LockId, lock::HeldLock> locks_;
+  std::unordered_map<protocol::Ticket, PendingWait> waits_;
+  std::unordered_map<protocol::Ticket, Napi::FunctionReference> jobs_;
   std::unordered_set<Writer*> writers_;
   read::LineArray line_array_;
-  uint32_t last_lock_ = 0;
-  uint32_t last_ticket_ = 0;
+  protocol::LockId last_lock_ = 0;
+  protocol::Ticket last_ticket_ = 0;
 };
 
 }  // namespace holdfast

@@ -4,6 +4,7 @@
 
 #include "binding/environment.h"
 #include "binding/exports.h"
+#include "binding/protocol.h"
 #include "binding/values.h"
 #include "os/directory.h"
 #include "os/file.h"
@@ -25,9 +26,10 @@ void Sync(const Napi::CallbackInfo& info) {
   });
 }
 
-// syncDirectory(path, ancestors, done): makes the directory entry of `path` durable; see os::SyncDirectory.
+// syncDirectory(path, entries, done): makes directory entries durable; see os::SyncDirectory.
 void SyncDirectory(const Napi::CallbackInfo& info) {
-  const bool ancestors = info[1].ToBoolean();
+  const int entries = info[1].As<Napi::Number>().Int32Value();
+  const bool ancestors = entries == static_cast<int>(protocol::SyncedEntries::kWithAncestors);
   Environment::Of(info.Env()).RunOnHelper(info.Env(), info[2], [path = PathFrom(info[0]), ancestors] {
     return os::SyncDirectory(path, ancestors);
   });

@@ -1,5 +1,6 @@
-// Locks for JavaScript, which knows each by its number. Every locking function begins with the same four
-// arguments: target (a path, or the number of an open descriptor), flags, and the range's start and length.
+// Locks for JavaScript, which knows each by its LockId. Every function that takes one begins with the same
+// four arguments: target (a path, or the number of an open descriptor), LockFlags, and the range's start and
+// length.
 #include <chrono>
 #include <condition_variable>
 #include <memory>
@@ -9,6 +10,7 @@
 
 #include "binding/environment.h"
 #include "binding/exports.h"
+#include "binding/protocol.h"
 #include "binding/values.h"
 #include "lock/wait_queue.h"
 #include "os/clock.h"
@@ -16,8 +18,10 @@
 namespace holdfast {
 namespace {
 
-// As in lib/native.
-enum Flag : uint32_t { kExclusive = 1, kCreate = 2, kFcntl = 4, kBarge = 8 };
+using protocol::FileAtUnlock;
+using protocol::LockId;
+using protocol::NoLock;
+using protocol::Ticket;
 
 lock::Request RequestFrom(const Napi::CallbackInfo& info) {
   const uint32_t flags = info[1].As<Napi::Number>().Uint32Value();
@@ -27,62 +31,70 @@ lock::Request RequestFrom(const Napi::CallbackInfo& info) {
   } else {
     request.path = PathFrom(info[0]);
   }
-  request.spec.mode = (flags & kExclusive) != 0 ? lock::Mode::kExclusive : lock::Mode::kShared;
-  request.spec.kind = (flags & kFcntl) != 0 ? lock::Kind::kFcntl : lock::Kind::kFlock;
+  request.spec.mode = (flags & protocol::kExclusive) != 0 ? lock::Mode::kExclusive : lock::Mode::kShared;
+  request.spec.kind = (flags & protocol::kFcntl) != 0 ? lock::Kind::kFcntl : lock::Kind::kFlock;
   if (request.spec.kind == lock::Kind::kFcntl) {
     request.spec.start = OffsetFrom(info[2]);
     request.spec.length = OffsetFrom(info[3]);
   }
-  request.create = (flags & kCreate) != 0;
+  request.create = (flags & protocol::kCreate) != 0;
   return request;
 }
 
-uint32_t NumberFrom(const Napi::Value& value) {
+LockId LockIdFrom(const Napi::Value& value) {
   return value.As<Napi::Number>().Uint32Value();
 }
 
-// tryLockHere(target, flags, start, length): the lock's number, 0 if it is busy, undefined if trying on this
-// thread might block it.
-Napi::Value TryLockHere(const Napi::CallbackInfo& info) {
-  const bool barge = (info[1].As<Napi::Number>().Uint32Value() & kBarge) != 0;
-  std::optional<lock::Outcome> outcome = lock::TryHere(RequestFrom(info), barge);
-  if (!outcome) return info.Env().Undefined();
-  if (outcome->error) Throw(info.Env(), outcome->error);
-  const uint32_t number = outcome->busy ? 0 : Environment::Of(info.Env()).Keep(std::move(outcome->lock));
-  return Napi::Number::New(info.Env(), number);
+Napi::Value ToValue(Napi::Env env, NoLock none) {
+  return Napi::Number::New(env, static_cast<int>(none));
 }
 
-void Answer(Napi::Env env, Environment* environment, uint32_t ticket, lock::Outcome outcome) {
-  auto wait = environment->waits().extract(ticket);
-  environment->mailbox()->Received(env);
-  const Napi::Function callback = wait.mapped().callback.Value();
+// The LockId of what was granted, or NoLock::kBusy.
+Napi::Value ToValue(Napi::Env env, lock::Outcome outcome) {
+  if (outcome.busy) return ToValue(env, NoLock::kBusy);
+  return Napi::Number::New(env, Environment::Of(env).Keep(std::move(outcome.lock)));
+}
+
+// tryLockOnThisThread(target, flags, start, length): a LockId or a NoLock.
+Napi::Value TryLockOnThisThread(const Napi::CallbackInfo& info) {
+  const bool barge = (info[1].As<Napi::Number>().Uint32Value() & protocol::kBarge) != 0;
+  std::optional<lock::Outcome> outcome = lock::TryHere(RequestFrom(info), barge);
+  if (!outcome) return ToValue(info.Env(), NoLock::kMightBlock);
+  if (outcome->error) Throw(info.Env(), outcome->error);
+  return ToValue(info.Env(), std::move(*outcome));
+}
+
+void Answer(Napi::Env env, Ticket ticket, lock::Outcome outcome) {
+  Environment& environment = Environment::Of(env);
+  auto wait = environment.waits().extract(ticket);
+  environment.mailbox()->Received(env);
+  const Napi::Function done = wait.mapped().done.Value();
   if (outcome.error) {
-    callback.Call({ToObject(env, outcome.error), Napi::Number::New(env, 0)});
+    done.Call({ToObject(env, outcome.error), ToValue(env, NoLock::kBusy)});
   } else {
-    const uint32_t number = outcome.busy ? 0 : environment->Keep(std::move(outcome.lock));
-    callback.Call({env.Null(), Napi::Number::New(env, number)});
+    done.Call({env.Null(), ToValue(env, std::move(outcome))});
   }
 }
 
 Napi::Value Submit(const Napi::CallbackInfo& info,
                    std::shared_ptr<lock::Waiter> (*start)(lock::Request, lock::Done)) {
-  Environment* environment = &Environment::Of(info.Env());
+  Environment& environment = Environment::Of(info.Env());
   lock::Request request = RequestFrom(info);
-  const uint32_t ticket = environment->NewTicket();
-  Environment::PendingWait& wait = environment->waits()[ticket];
-  wait.callback = Napi::Persistent(info[4].As<Napi::Function>());
-  environment->mailbox()->Expect(info.Env());
+  const Ticket ticket = environment.NewTicket();
+  Environment::PendingWait& wait = environment.waits()[ticket];
+  wait.done = Napi::Persistent(info[4].As<Napi::Function>());
+  environment.mailbox()->Expect(info.Env());
   // Shared, because a std::function must be copyable and a lock is not.
-  wait.waiter = start(
-      std::move(request), [environment, ticket, mailbox = environment->mailbox()](lock::Outcome outcome) {
-        mailbox->Post([environment, ticket, outcome = std::make_shared<lock::Outcome>(std::move(outcome))](
-                          Napi::Env env) { Answer(env, environment, ticket, std::move(*outcome)); });
-      });
+  wait.waiter = start(std::move(request), [ticket, mailbox = environment.mailbox()](lock::Outcome outcome) {
+    mailbox->Post([ticket, outcome = std::make_shared<lock::Outcome>(std::move(outcome))](Napi::Env env) {
+      Answer(env, ticket, std::move(*outcome));
+    });
+  });
   return Napi::Number::New(info.Env(), ticket);
 }
 
-// tryLock(target, flags, start, length, done), waitLock(…, done): a ticket for cancel().
-// done(error, lock): the lock's number, or 0 if it is busy.
+// tryLock(target, flags, start, length, done), waitLock(…, done): a Ticket for cancel(). done(error, lock)
+// gets a LockId or NoLock::kBusy.
 Napi::Value TryLock(const Napi::CallbackInfo& info) {
   return Submit(info, lock::Try);
 }
@@ -93,7 +105,7 @@ Napi::Value WaitLock(const Napi::CallbackInfo& info) {
 // cancel(ticket): true if done() will not be called any more.
 Napi::Value Cancel(const Napi::CallbackInfo& info) {
   Environment& environment = Environment::Of(info.Env());
-  const auto found = environment.waits().find(NumberFrom(info[0]));
+  const auto found = environment.waits().find(info[0].As<Napi::Number>().Uint32Value());
   const bool cancelled = found != environment.waits().end() && lock::Cancel(found->second.waiter);
   if (cancelled) {
     environment.waits().erase(found);
@@ -102,9 +114,9 @@ Napi::Value Cancel(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), cancelled);
 }
 
-// waitLockSync(target, flags, start, length, timeout): blocks this thread; the lock's number, or 0 after
-// `timeout` milliseconds (Infinity: never). A helper thread does the waiting, so that the deadline holds
-// even if the system call cannot be interrupted.
+// waitLockSync(target, flags, start, length, timeout): blocks this thread; a LockId, or NoLock::kBusy after
+// `timeout` milliseconds, which may be kUnbounded. A helper thread does the waiting, so that the deadline
+// holds even if the system call cannot be interrupted.
 Napi::Value WaitLockSync(const Napi::CallbackInfo& info) {
   struct Shared {
     std::mutex mutex;
@@ -131,23 +143,21 @@ Napi::Value WaitLockSync(const Napi::CallbackInfo& info) {
     const auto deadline = began + std::chrono::duration_cast<os::Clock::duration>(wait);
     if (!shared->changed.wait_until(guard, deadline, answered)) {
       guard.unlock();
-      if (lock::Cancel(waiter)) return Napi::Number::New(info.Env(), 0);
+      if (lock::Cancel(waiter)) return ToValue(info.Env(), NoLock::kBusy);
       guard.lock();
     }
   }
   shared->changed.wait(guard, answered);
   if (shared->outcome->error) Throw(info.Env(), shared->outcome->error);
-  const uint32_t number =
-      shared->outcome->busy ? 0 : Environment::Of(info.Env()).Keep(std::move(shared->outcome->lock));
-  return Napi::Number::New(info.Env(), number);
+  return ToValue(info.Env(), std::move(*shared->outcome));
 }
 
-// convert(lock, exclusive): changes the mode without waiting; false if that is not possible now.
+// convert(lock, mode): changes the mode without waiting; false if that is not possible now.
 Napi::Value Convert(const Napi::CallbackInfo& info) {
-  lock::HeldLock* held = Environment::Of(info.Env()).FindLock(NumberFrom(info[0]));
+  lock::HeldLock* held = Environment::Of(info.Env()).FindLock(LockIdFrom(info[0]));
   if (held == nullptr) return Napi::Boolean::New(info.Env(), false);
   os::Error error;
-  const auto mode = info[1].ToBoolean() ? lock::Mode::kExclusive : lock::Mode::kShared;
+  const auto mode = static_cast<lock::Mode>(info[1].As<Napi::Number>().Int32Value());
   const lock::Attempt attempt = held->Convert(mode, &error);
   if (attempt == lock::Attempt::kFailed) Throw(info.Env(), error);
   return Napi::Boolean::New(info.Env(), attempt == lock::Attempt::kGranted);
@@ -155,7 +165,7 @@ Napi::Value Convert(const Napi::CallbackInfo& info) {
 
 // isFcntl(lock): false if flock had to stand in.
 Napi::Value IsFcntl(const Napi::CallbackInfo& info) {
-  const lock::HeldLock* held = Environment::Of(info.Env()).FindLock(NumberFrom(info[0]));
+  const lock::HeldLock* held = Environment::Of(info.Env()).FindLock(LockIdFrom(info[0]));
   return Napi::Boolean::New(info.Env(), held != nullptr && held->kind() == lock::Kind::kFcntl);
 }
 
@@ -164,40 +174,44 @@ Napi::Value IsKnownLocal(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), lock::IsKnownLocal(PathFrom(info[0])));
 }
 
-os::Error Release(lock::HeldLock* held, bool remove) {
-  if (remove) return held->RemoveAndRelease();
+os::Error Release(lock::HeldLock* held, FileAtUnlock file) {
+  if (file == FileAtUnlock::kRemove) return held->RemoveAndRelease();
   held->ReleaseForReuse();
   return {};
 }
 
-// unlockElsewhere(lock, remove, done): as unlock(), on a helper thread, if it may block; else false.
-Napi::Value UnlockElsewhere(const Napi::CallbackInfo& info) {
-  Environment& environment = Environment::Of(info.Env());
-  const uint32_t number = NumberFrom(info[0]);
-  lock::HeldLock* found = environment.FindLock(number);
-  if (found == nullptr || found->is_local()) return Napi::Boolean::New(info.Env(), false);
-  auto held = std::make_shared<lock::HeldLock>(std::move(*found));
-  environment.ForgetLock(number);
-  const bool remove = info[1].ToBoolean();
-  environment.RunOnHelper(info.Env(), info[2], [held, remove] { return Release(held.get(), remove); });
-  return Napi::Boolean::New(info.Env(), true);
+FileAtUnlock FileAtUnlockFrom(const Napi::Value& value) {
+  return static_cast<FileAtUnlock>(value.As<Napi::Number>().Int32Value());
 }
 
-// unlock(lock, remove): with `remove`, removes the file first, if its path still names it.
+// unlock(lock, file): a FileAtUnlock; a file is removed first, and only if its path still names it.
 void Unlock(const Napi::CallbackInfo& info) {
   Environment& environment = Environment::Of(info.Env());
-  const uint32_t number = NumberFrom(info[0]);
-  lock::HeldLock* held = environment.FindLock(number);
+  const LockId id = LockIdFrom(info[0]);
+  lock::HeldLock* held = environment.FindLock(id);
   if (held == nullptr) return;
-  const os::Error error = Release(held, info[1].ToBoolean());
-  environment.ForgetLock(number);
+  const os::Error error = Release(held, FileAtUnlockFrom(info[1]));
+  environment.ForgetLock(id);
   if (error) Throw(info.Env(), error);
+}
+
+// unlockOnHelper(lock, file, done): as unlock(), on a helper thread, if it may block; else false.
+Napi::Value UnlockOnHelper(const Napi::CallbackInfo& info) {
+  Environment& environment = Environment::Of(info.Env());
+  const LockId id = LockIdFrom(info[0]);
+  lock::HeldLock* found = environment.FindLock(id);
+  if (found == nullptr || found->is_local()) return Napi::Boolean::New(info.Env(), false);
+  auto held = std::make_shared<lock::HeldLock>(std::move(*found));
+  environment.ForgetLock(id);
+  environment.RunOnHelper(info.Env(), info[2],
+                          [held, file = FileAtUnlockFrom(info[1])] { return Release(held.get(), file); });
+  return Napi::Boolean::New(info.Env(), true);
 }
 
 }  // namespace
 
 void DefineLocks(Napi::Env env, Napi::Object exports) {
-  Define<TryLockHere>(env, exports, "tryLockHere");
+  Define<TryLockOnThisThread>(env, exports, "tryLockOnThisThread");
   Define<TryLock>(env, exports, "tryLock");
   Define<WaitLock>(env, exports, "waitLock");
   Define<WaitLockSync>(env, exports, "waitLockSync");
@@ -205,8 +219,8 @@ void DefineLocks(Napi::Env env, Napi::Object exports) {
   Define<Convert>(env, exports, "convert");
   Define<IsFcntl>(env, exports, "isFcntl");
   Define<IsKnownLocal>(env, exports, "isKnownLocal");
-  Define<UnlockElsewhere>(env, exports, "unlockElsewhere");
   Define<Unlock>(env, exports, "unlock");
+  Define<UnlockOnHelper>(env, exports, "unlockOnHelper");
 }
 
 }  // namespace holdfast

@@ -1,7 +1,8 @@
 #include "binding/values.h"
 
-#include <cmath>
 #include <system_error>
+
+#include "binding/protocol.h"
 
 namespace holdfast {
 
@@ -28,7 +29,7 @@ uint64_t OffsetFrom(const Napi::Value& value) {
 
 uint64_t BoundFrom(const Napi::Value& value) {
   const double bound = value.As<Napi::Number>().DoubleValue();
-  return std::isinf(bound) ? UINT64_MAX : static_cast<uint64_t>(bound);
+  return bound == protocol::kUnbounded ? UINT64_MAX : static_cast<uint64_t>(bound);
 }
 
 Napi::Object ToObject(Napi::Env env, const os::Error& error) {

@@ -17,7 +17,7 @@ std::string PathFrom(const Napi::Value& value);
 // A number or a BigInt, in bytes.
 uint64_t OffsetFrom(const Napi::Value& value);
 
-// Infinity stands for "no bound", which is UINT64_MAX here.
+// protocol::kUnbounded is UINT64_MAX here.
 uint64_t BoundFrom(const Napi::Value& value);
 
 // { errno, syscall, text }, as lib/native describes it.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "binding/exports.h"
+#include "binding/protocol.h"
 #include "binding/values.h"
 
 namespace holdfast {
@@ -185,7 +186,7 @@ void Writer::CallSettle(Napi::Env env, const append::Reply& reply) {
                number(static_cast<double>(reply.written)), number(static_cast<double>(reply.start)),
                number(static_cast<double>(reply.end)), number(static_cast<double>(reply.waited.count())),
                number(static_cast<double>(reply.synced.count())),
-               number((reply.healed ? 1 : 0) + (reply.rotated ? 2 : 0)),
+               number(protocol::kHealed * reply.healed + protocol::kRotated * reply.rotated),
                number(static_cast<double>(reply.known_ids)), number(static_cast<double>(reply.known_bytes)),
                Details(env, reply)});
 }

@@ -13,23 +13,23 @@ import {
   poisoned,
   systemError,
 } from '../../../base/errors.js';
+import type { NativePath } from '../../../base/paths.js';
 import type { Settings } from '../../../chronicle/options.js';
 import type { AppendResult } from '../../../chronicle/results.js';
 import { type ChronicleStats, CommitLog } from '../../../chronicle/stats.js';
 import { idOf } from '../../../event/event-id.js';
 import type { EventLine } from '../../../event/event-line.js';
 import { parseLine } from '../../../event/line.js';
-import { holdersOfFile } from '../../../lock/holders.js';
+import { findHoldersOfSync } from '../../../lock/holders.js';
+import { native } from '../../../native/addon.js';
 import {
-  durabilities,
-  type NativePath,
-  native,
+  durabilityLevel,
   type Writer,
   type WriterDetails,
   type WriterReply,
-  writerFlags,
+  writerFlag,
   writerStatus,
-} from '../../../native/addon.js';
+} from '../../../native/protocol.js';
 import { LineBuffer, roomFor } from './line-buffer.js';
 
 /** The events of one call, which are acknowledged or rejected together: one event by its result, several by theirs. */
@@ -105,7 +105,7 @@ export class Appender {
       this.#path,
       {
         lockTimeout: Math.min(settings.lockTimeout, longestLockTimeout),
-        durability: durabilities.indexOf(settings.durability),
+        durability: durabilityLevel[settings.durability],
         idKey,
         window,
         maxLineBytes,
@@ -290,7 +290,7 @@ export class Appender {
     }
     if (status === writerStatus.committed) {
       const duplicates = details?.duplicates.length ?? 0;
-      const { healed, rotated } = writerFlags;
+      const { healed, rotated } = writerFlag;
       this.#log.record(
         written,
         duplicates,
@@ -384,7 +384,7 @@ export class Appender {
   #errorOf(status: number, waited: number, details: WriterDetails | undefined): HoldfastError {
     if (status === writerStatus.lockTimeout) {
       const [dev, ino] = details?.file.split(':') ?? [];
-      const holders = dev && ino ? holdersOfFile(BigInt(dev), BigInt(ino)) : [];
+      const holders = dev && ino ? findHoldersOfSync({ dev: BigInt(dev), ino: BigInt(ino) }) : [];
       return lockTimeout({ path: this.#name, mode: 'exclusive', waited: waited / 1e6, holders });
     }
     if (status === writerStatus.poisoned && this.#broken) return this.#broken;

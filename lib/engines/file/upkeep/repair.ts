@@ -143,7 +143,8 @@ class DamagedFile {
     // A torn tail: what a later repair appends must begin a line of its own.
     if (this.#lastByte !== newline) await this.append(Buffer.from('\n'));
     await this.#withIoErrors(syncFile(this.#file, durability, this.#nativePath));
-    if (durability !== 'none') await this.#withIoErrors(syncDirectory(this.#nativePath, this.#start === 0));
+    if (durability !== 'none')
+      await this.#withIoErrors(syncDirectory(this.#nativePath, this.#start === 0 ? 'withAncestors' : 'own'));
   }
 
   /** Takes back what was appended. */

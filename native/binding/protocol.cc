@@ -1,0 +1,55 @@
+#include "binding/protocol.h"
+
+#include <napi.h>
+
+#include <initializer_list>
+
+#include "append/batch_writer.h"
+#include "binding/exports.h"
+#include "lock/mechanism.h"
+#include "os/file.h"
+
+namespace holdfast {
+namespace {
+
+struct Entry {
+  template <typename Number>
+  constexpr Entry(const char* name, Number number) : name(name), number(static_cast<double>(number)) {}
+  const char* name;
+  double number;
+};
+
+Napi::Object Table(Napi::Env env, std::initializer_list<Entry> entries) {
+  Napi::Object table = Napi::Object::New(env);
+  for (const Entry& entry : entries) table[entry.name] = entry.number;
+  return table;
+}
+
+}  // namespace
+
+void DefineProtocol(Napi::Env env, Napi::Object exports) {
+  using namespace protocol;
+  Napi::Object tables = Napi::Object::New(env);
+  tables["noLock"] = Table(env, {{"busy", NoLock::kBusy}, {"mightBlock", NoLock::kMightBlock}});
+  tables["lockFlag"] =
+      Table(env, {{"exclusive", kExclusive}, {"create", kCreate}, {"fcntl", kFcntl}, {"barge", kBarge}});
+  tables["lockMode"] = Table(env, {{"shared", lock::Mode::kShared}, {"exclusive", lock::Mode::kExclusive}});
+  tables["fileAtUnlock"] = Table(env, {{"keep", FileAtUnlock::kKeep}, {"remove", FileAtUnlock::kRemove}});
+  tables["durabilityLevel"] = Table(
+      env,
+      {{"none", os::Durability::kNone}, {"data", os::Durability::kData}, {"full", os::Durability::kFull}});
+  tables["syncedEntries"] =
+      Table(env, {{"own", SyncedEntries::kOwn}, {"withAncestors", SyncedEntries::kWithAncestors}});
+  tables["writerStatus"] = Table(env, {{"ask", append::Status::kAsk},
+                                       {"committed", append::Status::kCommitted},
+                                       {"lockTimeout", append::Status::kLockTimeout},
+                                       {"failed", append::Status::kFailed},
+                                       {"unknown", append::Status::kUnknown},
+                                       {"poisoned", append::Status::kPoisoned},
+                                       {"closed", append::Status::kClosed}});
+  tables["writerFlag"] = Table(env, {{"healed", kHealed}, {"rotated", kRotated}});
+  tables["unbounded"] = kUnbounded;
+  exports["protocol"] = tables;
+}
+
+}  // namespace holdfast
