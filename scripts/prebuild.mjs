@@ -5,31 +5,25 @@
  * On Linux all of Linux and Windows is built, by Debian's cross compilers; on another system what runs there, by
  * node-gyp. The same sources and compilers give the same bytes: `--check` builds again and compares.
  */
-import { execFile, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
+import { removeNeeded } from './elf.mjs';
 import { sourcesFor } from './gyp.mjs';
+import { compilerOptions, description, inParallel, root, run } from './native-build.mjs';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const require = createRequire(import.meta.url);
-const { nativeHash } = require('./native-hash.cjs');
 
-/** Ends the program with what a command that failed has printed. */
-async function run(command, parameters, options) {
-  try {
-    return await promisify(execFile)(command, parameters, options);
-  } catch (error) {
-    return fail(`${command} failed:\n${error.stderr ?? error.message}`);
-  }
-}
-
+// One file for glibc from 2.17 on and for musl: nothing in it may be of one of them alone (test/prebuilds.test.ts).
 const elf = {
   os: 'linux',
-  compile: ['-fPIC', '-D_FILE_OFFSET_BITS=64'], // the latter as node-gyp has it
+  file: 'holdfast.node',
+  compiler: 'g++',
+  compile: ['-fPIC'],
+  unlisted: ['libc.so.6', 'ld-linux-x86-64.so.2', 'ld-linux-aarch64.so.1'],
   link: [
     '-shared',
     `-Wl,--version-script=${join(root, 'native', 'exports.map')}`,
@@ -39,16 +33,12 @@ const elf = {
 const targets = {
   'linux-x64': {
     ...elf,
-    file: 'holdfast.glibc.node',
     prefix: 'x86_64-linux-gnu-',
-    compiler: 'g++',
     package: 'g++',
   },
   'linux-arm64': {
     ...elf,
-    file: 'holdfast.glibc.node',
     prefix: 'aarch64-linux-gnu-',
-    compiler: 'g++',
     package: 'g++-aarch64-linux-gnu',
   },
   'win32-x64': {
@@ -72,7 +62,7 @@ if (process.platform === 'linux') {
   for (const name of wanted)
     if (!(name in targets)) fail(`unknown target ${name}; there are ${Object.keys(targets).join(', ')}`);
   requireCompilers(wanted);
-  await crossBuild(wanted);
+  await crossBuild(wanted).catch((error) => fail(error.message));
 } else {
   buildHere();
 }
@@ -92,8 +82,6 @@ function requireCompilers(names) {
 
 /** Every file of every target is one task; as many run at once as there are processors. */
 async function crossBuild(names) {
-  const description = JSON.parse(readFileSync(join(root, 'binding.gyp'), 'utf8')).targets[0];
-  const hash = nativeHash();
   const temporary = mkdtempSync(join(tmpdir(), 'holdfast-prebuild-'));
   try {
     const objects = new Map(names.map((name) => [name, []]));
@@ -101,13 +89,10 @@ async function crossBuild(names) {
       sourcesFor(description, targets[name].os).map((source) => async () => {
         const object = join(temporary, `${name}-${source.replaceAll('/', '-')}.o`);
         objects.get(name).push(object);
-        await compile(description, targets[name], hash, source, object);
+        await compile(targets[name], source, object);
       }),
     );
-    const work = async () => {
-      for (let task = tasks.shift(); task; task = tasks.shift()) await task();
-    };
-    await Promise.all(Array.from({ length: availableParallelism() }, work));
+    await inParallel(tasks);
     let differ = 0;
     for (const name of names) {
       const built = join(temporary, `${name}.node`);
@@ -121,36 +106,15 @@ async function crossBuild(names) {
   }
 }
 
-async function compile(description, target, hash, source, object) {
-  const defines = description.defines.map((define) =>
-    define.startsWith('HOLDFAST_SOURCES') ? `HOLDFAST_SOURCES="${hash}"` : define,
-  );
-  const includes = [require('node-addon-api').include_dir, require('node-api-headers').include_dir];
-  await run(
-    `${target.prefix}${target.compiler}`,
-    [
-      ...[
-        '-c',
-        source,
-        '-o',
-        object,
-        '-O3',
-        '-fno-rtti',
-        '-ffunction-sections',
-        '-fdata-sections',
-        '-pthread',
-      ],
-      // Reproducible: no path of this machine, no random name.
-      ...[`-ffile-prefix-map=${root}=.`, `-frandom-seed=${source}`],
-      ...description.cflags,
-      ...description.cflags_cc,
-      ...target.compile,
-      ...defines.map((define) => `-D${define}`),
-      ...includes.flatMap((directory) => ['-isystem', directory]),
-      ...['-I', 'native'],
-    ],
-    { cwd: root },
-  );
+async function compile(target, source, object) {
+  await run(`${target.prefix}${target.compiler}`, [
+    ...['-c', source, '-o', object],
+    ...['-O3', '-fno-rtti', '-ffunction-sections', '-fdata-sections', '-pthread'],
+    // Reproducible: no path of this machine, no random name.
+    ...[`-ffile-prefix-map=${root}=./`, `-frandom-seed=${source}`],
+    ...target.compile,
+    ...compilerOptions,
+  ]);
 }
 
 async function link(target, objects, temporary, built) {
@@ -163,6 +127,7 @@ async function link(target, objects, temporary, built) {
     ...objects,
     ...libraries,
   ]);
+  if (target.unlisted) writeFileSync(built, removeNeeded(readFileSync(built), target.unlisted));
 }
 
 /**

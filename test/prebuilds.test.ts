@@ -1,6 +1,6 @@
 /** The binaries in prebuilds/ are built from the code as it stands; a comment may differ. */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,8 +15,8 @@ const binaries = readdirSync(join(root, 'prebuilds'), { recursive: true, encodin
 it('prebuilds/ holds the binaries that the README names', () => {
   expect(binaries).toEqual(
     expect.arrayContaining([
-      'linux-arm64/holdfast.glibc.node',
-      'linux-x64/holdfast.glibc.node',
+      'linux-arm64/holdfast.node',
+      'linux-x64/holdfast.node',
       'win32-x64/holdfast.node',
     ]),
   );
@@ -31,26 +31,83 @@ it.each(binaries)('prebuilds/%s is no older than the native sources', (name) => 
   expect(isFresh, howToRebuild).toBe(true);
 });
 
-describe.runIf(process.platform === 'linux')('the floor that the README names', () => {
+/** What the binaries for Linux may call of the C library: all of it is in glibc 2.17 and in musl 1.2.3. */
+const inBothCLibraries = new Set(
+  `__cxa_finalize __errno_location __fxstat __libc_current_sigrtmax __libc_current_sigrtmin __tls_get_addr __xstat
+  clock_gettime close closedir dladdr dlopen dlsym fcntl fdatasync flock fstatfs fsync ftruncate getauxval geteuid memchr
+  memcmp memcpy memmove memset mkdir nanosleep open opendir pread pthread_attr_destroy pthread_attr_init
+  pthread_attr_setdetachstate pthread_attr_setstacksize pthread_cond_timedwait pthread_create pthread_kill
+  pthread_mutex_lock pthread_mutex_unlock pthread_self pthread_sigmask readdir realpath rename sched_yield sigaction
+  sigaddset sigemptyset sigfillset snprintf statfs strchr strlen strtoll syscall unlink writev`.split(/\s+/),
+);
+
+/** Debian's package musl. */
+const musl = '/lib/ld-musl-x86_64.so.1';
+
+describe.runIf(process.platform === 'linux')('on every Linux that the README names', () => {
   const linux = binaries.filter((name) => name.startsWith('linux-'));
+  const path = (name: string) => join(root, 'prebuilds', name);
 
   it.each(linux)('prebuilds/%s needs no more than glibc 2.17 and the libstdc++ of GCC 5', (name) => {
-    const needed = neededVersions(join(root, 'prebuilds', name));
+    const needed = neededVersions(path(name));
     expect(needed.GLIBC).toBeGreaterThan(0);
     expect(needed.GLIBC).toBeLessThanOrEqual(version('2.17'));
     expect(needed.GLIBCXX).toBeLessThanOrEqual(version('3.4.21'));
     expect(needed.CXXABI).toBeLessThanOrEqual(version('1.3.9'));
   });
+
+  it.each(linux)('prebuilds/%s lists no library that a system with musl lacks', (name) => {
+    const dynamic = readelf('--dynamic', path(name));
+    const listed = [...dynamic.matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, library]) => library);
+    expect(listed).toEqual(['libstdc++.so.6', 'libgcc_s.so.1']);
+  });
+
+  it.each(linux)('prebuilds/%s calls nothing of the C library that glibc 2.17 or musl lacks', (name) => {
+    const symbols = dynamicSymbols(path(name)).filter(({ isDefined, isWeak }) => !isDefined && !isWeak);
+    const fromNode = symbols.filter(({ name }) => name.startsWith('napi_'));
+    const fromC = symbols.filter(({ version }) => version.startsWith('GLIBC_'));
+    const fromCompiler = symbols.filter(({ version }) => /^(GLIBCXX|CXXABI|GCC)_/.test(version));
+    expect(fromNode.length).toBeGreaterThan(10);
+    expect(fromC.length).toBeGreaterThan(10);
+    expect(fromNode.length + fromC.length + fromCompiler.length).toBe(symbols.length);
+    expect(fromC.map(({ name }) => name).filter((name) => !inBothCLibraries.has(name))).toEqual([]);
+  });
+
+  it.runIf(existsSync(musl))('musl has what the binaries may call', () => {
+    const defined = new Set(
+      dynamicSymbols(musl)
+        .filter(({ isDefined }) => isDefined)
+        .map(({ name }) => name),
+    );
+    expect([...inBothCLibraries].filter((name) => !defined.has(name))).toEqual([]);
+  });
 });
 
 /** The highest version of each library's symbols that a Linux binary asks for. */
 function neededVersions(path: string): { [library: string]: number } {
-  const table = execFileSync('readelf', ['--version-info', '--wide', path]).toString();
+  const table = readelf('--version-info', path);
   const highest: { [library: string]: number } = {};
   for (const [, library = '', numbers = ''] of table.matchAll(/Name: ([A-Z]+)_([\d.]+)/g)) {
     highest[library] = Math.max(highest[library] ?? 0, version(numbers));
   }
   return highest;
+}
+
+/** The symbols that a file shares with others at run time; of a symbol without version, the version is ''. */
+function dynamicSymbols(path: string) {
+  const line = /^ *\d+: [\da-f]+ +\d+ \w+ +(\w+) +\w+ +(\w+) ([^@\s]+)@{0,2}(\S*)/gm;
+  return [...readelf('--dyn-syms', path).matchAll(line)].map(
+    ([, binding, section, name = '', version = '']) => ({
+      name,
+      version,
+      isWeak: binding === 'WEAK',
+      isDefined: section !== 'UND',
+    }),
+  );
+}
+
+function readelf(option: string, path: string): string {
+  return execFileSync('readelf', [option, '--wide', path]).toString();
 }
 
 function version(text: string): number {

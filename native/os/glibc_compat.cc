@@ -1,9 +1,10 @@
-// Keeps the addon loadable on old Linux systems: links the few functions that the tool chain of today would
-// take from a newer C or C++ library to what every version has.
+// Keeps the addon loadable on old Linux systems, and on those with musl: links the few functions that the
+// tool chain of today would take from a newer C or C++ library to what every version has, musl too.
 //
 // Building on a system with a newer glibc binds each function to its newest version there, although the old
 // one is the same or would do. The definitions below stand in for those, inside the addon only (exports.map
-// lets nobody else see them). The floor that they keep is checked by test/prebuilds.test.ts.
+// lets nobody else see them). The floor that they keep is checked by test/prebuilds.test.ts. musl's symbols
+// have no versions; __xstat and the like it has for programs that were linked with glibc.
 #include <features.h>
 
 #if defined(__GLIBC__) && (defined(__x86_64__) || defined(__aarch64__))
@@ -13,6 +14,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -72,23 +74,24 @@ void* dlopen(const char* file, int mode) {
 HOLDFAST_OLD(dlsym);
 void* holdfast_dlsym(void*, const char*);
 
-// Until 2.33 these were inline calls of what follows, which every version still has.
-HOLDFAST_OLD(__xstat64);
-int holdfast___xstat64(int, const char*, struct stat64*);
-int stat64(const char* path, struct stat64* out) {
-  return holdfast___xstat64(HOLDFAST_STAT_VERSION, path, out);
+// Until 2.33 these were inline calls of what follows, which every version still has. (With 64-bit offsets
+// asked for, the headers give stat and fstat, here as elsewhere, the names stat64 and fstat64.)
+HOLDFAST_OLD(__xstat);
+int holdfast___xstat(int, const char*, struct stat*);
+int stat(const char* path, struct stat* out) {
+  return holdfast___xstat(HOLDFAST_STAT_VERSION, path, out);
 }
 
-HOLDFAST_OLD(__fxstat64);
-int holdfast___fxstat64(int, int, struct stat64*);
-int fstat64(int descriptor, struct stat64* out) {
-  return holdfast___fxstat64(HOLDFAST_STAT_VERSION, descriptor, out);
+HOLDFAST_OLD(__fxstat);
+int holdfast___fxstat(int, int, struct stat*);
+int fstat(int descriptor, struct stat* out) {
+  return holdfast___fxstat(HOLDFAST_STAT_VERSION, descriptor, out);
 }
 
-// 2.28, for 32-bit machines; on these it is fcntl.
+// 2.28, for 32-bit machines.
 HOLDFAST_OLD(fcntl);
 int holdfast_fcntl(int, int, ...);
-int fcntl64(int descriptor, int command, ...) {
+int fcntl(int descriptor, int command, ...) {
   va_list rest;
   va_start(rest, command);
   void* argument = va_arg(rest, void*);
@@ -99,8 +102,9 @@ int fcntl64(int descriptor, int command, ...) {
 // 2.32. False: libstdc++ takes the path with atomic operations, which is always right.
 char __libc_single_threaded = 0;
 
-// 2.30: waiting by the monotonic clock. Before, libstdc++ waited by the wall clock and looked again at the
-// monotonic one, and so does this where the system has nothing better.
+// 2.30, and not in musl: waiting by the monotonic clock. Before, libstdc++ waited by the wall clock and
+// looked again at the monotonic one, and so does this where the system has nothing better. (In musl no change
+// of the wall clock touches a wait that has begun: __timedwait.c hands the kernel a duration.)
 using ClockWait = int (*)(pthread_cond_t*, pthread_mutex_t*, clockid_t, const struct timespec*);
 int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mutex, clockid_t clock,
                            const struct timespec* deadline) {
@@ -122,6 +126,13 @@ int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mutex, cl
   }
   return pthread_cond_timedwait(condition, mutex, &wall);
 }
+
+#ifdef __aarch64__
+// How GCC's atomic operations ask what the processor can do (libgcc, lse-init.c): a name that only glibc has.
+unsigned long __getauxval(unsigned long type) {
+  return getauxval(type);
+}
+#endif
 
 // GCC 12 made it noexcept, under a new version of the same name.
 __asm__(
