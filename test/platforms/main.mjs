@@ -20,6 +20,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import Table from 'cli-table3';
+import { compileForMacos } from './macos.mjs';
+import { bunOnMusl, stressOnMusl } from './musl.mjs';
 import { armNode, bun, deno, linuxNode, lowest, Missing, place, root, wineNode } from './runtimes.mjs';
 import { withoutOnWine } from './wine.mjs';
 
@@ -36,6 +38,11 @@ const platforms = {
   deno: ['Linux x64', 'Deno 2.9', () => deno('2.9.6'), core],
   'arm64-node-22': ['Linux arm64 (qemu)', 'Node 22', () => armNode('22.23.3'), core],
   'arm64-node-24': ['Linux arm64 (qemu)', 'Node 24', () => armNode('24.22.0'), core],
+  'alpine-bun': ['Linux x64, musl', 'Bun 1.4', () => bunOnMusl('1.4.5'), core],
+  'musl-stress': ['Linux x64, musl', 'no runtime', () => stress('x86_64', 3000), stressOnMusl],
+  'musl-stress-arm64': ['Linux arm64, musl (qemu)', 'no runtime', () => stress('aarch64', 300), stressOnMusl],
+  'macos-x64': ['macOS x64', 'compiled and linked', () => 'x86_64', compileForMacos],
+  'macos-arm64': ['macOS arm64', 'compiled and linked', () => 'aarch64', compileForMacos],
   'windows-node-22': ['Windows x64 (wine)', 'Node 22', () => wineNode('22.23.3'), suite],
   'windows-node-22-core': ['Windows x64 (wine)', 'Node 22, core', () => wineNode('22.23.3'), core],
   'windows-node-26': ['Windows x64 (wine)', 'Node 26', () => wineNode('26.10.0'), core],
@@ -52,14 +59,15 @@ for (const name of wanted) {
   }
 }
 
-requireFreshBinaries();
+const names = wanted.length > 0 ? wanted : Object.keys(platforms);
 mkdirSync(place, { recursive: true });
-const project = installPackage();
+const usesPackage = names.some((name) => [core, suite].includes(platforms[name][3]));
+if (usesPackage) requireFreshBinaries();
+const project = usesPackage ? installPackage() : undefined;
 const table = new Table({
   head: ['platform', 'runtime', 'tests', 'passed', 'failed', 'skipped', 'seconds'],
   style: { head: [], border: [] },
 });
-const names = wanted.length > 0 ? wanted : Object.keys(platforms);
 const results = new Map();
 // Side by side, because wine lets a processor idle most of the time.
 const isWindows = (name) => name.startsWith('windows');
@@ -81,6 +89,16 @@ process.exit(failed ? 1 : 0);
 /** The first version of a line of Node that `engines` admits. */
 function lowestRow(version) {
   return ['Linux x64', `Node ${version}`, () => linuxNode(version), core];
+}
+
+/** How native code is to be driven. Other processors are emulated. */
+function stress(processor, rounds) {
+  return {
+    processor,
+    rounds,
+    pairs: 4,
+    emulator: processor === 'x86_64' ? [] : [`qemu-${processor}-static`],
+  };
 }
 
 /** Runs the tests of these platforms, one after the other. */

@@ -13,8 +13,8 @@ export const lowest = ['20.19.0', '22.12.0', '24.0.0', '26.0.0'];
 
 export class Missing extends Error {}
 
-/** The folder of an npm package, whatever machine it is for. `platform`: in npm's words, `os` and `cpu`. */
-export function fetchPackage(name, version, { os, cpu } = { os: 'linux', cpu: 'x64' }) {
+/** The folder of an npm package, whatever machine it is for: `os` and `cpu` in npm's words. `integrity`: of what npm unpacks. */
+export function fetchPackage(name, version, { os = 'linux', cpu = 'x64', integrity } = {}) {
   const folder = join(place, `${name.replaceAll('/', '+')}-${version}`);
   const installed = join(folder, 'node_modules', name);
   if (!existsSync(join(folder, 'complete'))) {
@@ -22,6 +22,9 @@ export function fetchPackage(name, version, { os, cpu } = { os: 'linux', cpu: 'x
     writeFileSync(join(folder, 'package.json'), '{ "private": true }');
     const options = ['--ignore-scripts', '--no-audit', '--no-save', '--force', `--os=${os}`, `--cpu=${cpu}`];
     execFileSync('npm', ['install', ...options, `${name}@${version}`], { cwd: folder, stdio: 'pipe' });
+    const { packages } = JSON.parse(readFileSync(join(folder, 'node_modules/.package-lock.json'), 'utf8'));
+    if (integrity && packages[`node_modules/${name}`].integrity !== integrity)
+      throw new Error(`${name}@${version} is not the one that is known here`);
     writeFileSync(join(folder, 'complete'), '');
   }
   return installed;
