@@ -35,8 +35,8 @@ async function run(name: string, { number, follow }: Options): Promise<void> {
   const path = toNativePath(name, 'file');
   if (follow) {
     // It never ends by itself, and Ctrl-C has nothing to clean up.
-    const never = new AbortController().signal;
-    for await (const { file, entries } of followFile(path, rawSettings, { last: number }, never)) {
+    const following = { from: { last: number }, stop: new AbortController().signal };
+    for await (const { file, entries } of followFile(path, rawSettings, following)) {
       await printEvents(file, entries);
     }
     return;

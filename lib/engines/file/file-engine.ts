@@ -91,7 +91,7 @@ export class FileEngine implements Engine {
   }
 
   follow(query: FollowQuery, stop: AbortSignal): Batches {
-    return followBatches(this.#path, this.#settings, query, stop);
+    return followBatches(this.#path, this.#settings, { ...query, stop });
   }
 
   verify(options: VerifyOptions & { readonly ids: boolean }): Promise<Verification> {

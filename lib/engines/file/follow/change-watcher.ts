@@ -1,11 +1,11 @@
 /**
- * Waiting for a change of a file: events of the file system, and a slow poll behind them, for file systems that have
- * none (network, FUSE) and for systems that have no watches left.
+ * Waiting for a change of a file: by events of the file system, and by a slow poll for file systems that have none
+ * (network, FUSE) and for systems that have no watches left.
  */
 import { type FSWatcher, watch } from 'node:fs';
-import type { NativePath } from '../../../native/addon.js';
+import type { NativePath } from '../../../base/paths.js';
 
-/** Milliseconds. As long as tail(1) waits where it has no events. */
+/** In milliseconds; tail(1) polls as often if it has no events. */
 const pollInterval = 1000;
 
 export class ChangeWatcher {
@@ -20,21 +20,21 @@ export class ChangeWatcher {
     stopped.addEventListener('abort', () => this.#notify(), { once: true });
   }
 
-  /** Watches this file, or the names in this directory, from now on. `id` tells whether that is the case already. */
+  /** Watches this file, or the names in this directory, from now on; if `id` is the same as last time, it does already. */
   watch(path: NativePath, id: string): void {
     if (id === this.#id) return;
     this.close();
     this.#id = id;
     try {
       this.#watcher = watch(path, () => this.#notify());
-      // Then the poll has to do.
+      // Then the poll alone notices changes.
       this.#watcher.on('error', () => this.close());
     } catch {
-      // Likewise.
+      // As above.
     }
   }
 
-  /** Resolves after a change since the last call, when it is time to poll, and when it is stopped. */
+  /** Resolves if there was a change since the last call, and otherwise at the next change or poll, or when it is stopped. */
   async change(): Promise<void> {
     if (!this.#changed && !this.#stopped.aborted) {
       await new Promise<void>((resolve) => {

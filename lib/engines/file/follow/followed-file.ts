@@ -1,0 +1,129 @@
+/**
+ * One file that is followed: how far it was read, and whether that part of it is still the same.
+ */
+import type { FileHandle } from 'node:fs/promises';
+import { ioError } from '../../../base/errors.js';
+import type { NativePath } from '../../../base/paths.js';
+import { fileId } from '../../../lock/named-file.js';
+import { offsetOfLast } from '../lines/last-events.js';
+import { hasMark, type Mark, markAt } from '../lines/mark.js';
+import { openForReading, readAt } from '../lines/open-file.js';
+import { scanBackwards, scanForwards } from '../lines/scanner.js';
+
+/** Where following begins: at an offset, at the end, or with the last events. */
+export type Start = number | 'end' | { readonly last: number };
+
+const newline = 0x0a;
+/** How many earlier offsets are kept, to find how far back a truncated file is still the same. */
+const maxMarks = 128;
+
+/** Apart from {@link FollowedFile.open}, the methods reject with the system's own errors. */
+export class FollowedFile {
+  readonly handle: FileHandle;
+  readonly id: string;
+  /** When it was opened, in bytes. */
+  readonly #size: number;
+  /** Where it was read up to, the last one last. */
+  readonly #marks: Mark[] = [];
+
+  private constructor(handle: FileHandle, id: string, size: number) {
+    this.handle = handle;
+    this.id = id;
+    this.#size = size;
+  }
+
+  /** @throws `EIO` */
+  static async open(path: NativePath): Promise<FollowedFile> {
+    const handle = await openForReading(path);
+    try {
+      const stats = await handle.stat({ bigint: true });
+      return new FollowedFile(handle, fileId(stats), Number(stats.size));
+    } catch (error) {
+      await handle.close();
+      throw ioError(error, path);
+    }
+  }
+
+  /** Where the next line begins. */
+  get offset(): number {
+    return this.#marks.at(-1)?.end ?? 0;
+  }
+
+  /** Goes to the offset of a mark in this file. */
+  advance(mark: Mark): void {
+    this.#marks.push(mark);
+    if (this.#marks.length > maxMarks) this.#marks.shift();
+  }
+
+  async advanceTo(offset: number): Promise<void> {
+    this.advance(await markAt(this.handle, offset));
+  }
+
+  /** Goes to where following begins. An offset after the end of the file means its beginning. */
+  async begin(start: Start, maxLineBytes: number): Promise<void> {
+    let offset = start;
+    if (typeof offset !== 'number') {
+      const end = await this.#endOfLines(maxLineBytes);
+      offset = offset === 'end' ? end : await offsetOfLast(this.handle, end, offset.last, maxLineBytes);
+    }
+    if (offset <= this.#size) await this.advanceTo(offset);
+  }
+
+  /** False if the file was truncated before {@link offset}, whatever was written since. */
+  async isUnchanged(): Promise<boolean> {
+    const mark = this.#marks.at(-1);
+    return mark === undefined || (await hasMark(this.handle, mark));
+  }
+
+  /**
+   * Goes back to the last offset up to which the file is unchanged: a little if a writer has cut off a failed write
+   * (C6), to the beginning if somebody has emptied the file.
+   */
+  async goBack(): Promise<void> {
+    while (!(await this.isUnchanged())) this.#marks.pop();
+  }
+
+  /** The end of the last line that has a newline: a line without one has yet to come. */
+  async #endOfLines(maxLineBytes: number): Promise<number> {
+    const size = this.#size;
+    if (size === 0) return 0;
+    const [last] = await readAt(this.handle, size - 1, Buffer.alloc(1));
+    if (last === newline) return size;
+    for await (const { entries, nonEvents } of scanBackwards(this.handle, {
+      from: 0,
+      to: size,
+      maxLineBytes,
+    })) {
+      return Math.max(entries[0]?.offset ?? 0, nonEvents[0]?.offset ?? 0);
+    }
+    return 0;
+  }
+}
+
+/**
+ * Where to go on in a file that took the place of another one: after the same lines, if it begins with all lines of the
+ * old file that are not corrupt, as repair() leaves it; at its beginning, if it is a different file.
+ */
+export async function continuationIn(
+  current: FollowedFile,
+  old: FollowedFile,
+  maxLineBytes: number,
+): Promise<number> {
+  const range = { from: 0, to: Number.MAX_SAFE_INTEGER, maxLineBytes };
+  let offset = 0;
+  for await (const { begin, end, nonEvents } of scanForwards(old.handle, range)) {
+    let from = begin;
+    const corrupt = nonEvents.filter(({ kind }) => kind === 'corrupt');
+    for (const gap of [...corrupt, { offset: end, length: 0 }]) {
+      const length = gap.offset - from;
+      const [before, now] = await Promise.all([
+        readAt(old.handle, from, Buffer.allocUnsafe(length)),
+        readAt(current.handle, offset, Buffer.allocUnsafe(length)),
+      ]);
+      if (!before.equals(now)) return 0;
+      offset += length;
+      from = gap.offset + gap.length;
+    }
+  }
+  return offset;
+}
