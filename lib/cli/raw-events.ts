@@ -1,11 +1,12 @@
 /**
- * Events as they stand in the file, byte for byte, for `holdfast cat` and `holdfast tail`.
+ * Events byte for byte as they are in the file, for `holdfast cat` and `holdfast tail`.
  */
 import type { FileHandle } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { eachWithIoErrors } from '../base/errors.js';
 import { checkReadOptions, type ReadSettings } from '../chronicle/options.js';
 import type { Entry } from '../chronicle/results.js';
+import { readAt } from '../engines/file/lines/open-file.js';
 import { scanForwards } from '../engines/file/lines/scanner.js';
 import { splitAtDamage } from '../engines/file/read/read-filter.js';
 import type { CorruptLine } from '../event/corrupt-line.js';
@@ -13,7 +14,7 @@ import { exitCodes } from './exit-codes.js';
 import { print, say } from './output.js';
 
 const newline = 0x0a;
-const printedAtOnce = 256 * 1024;
+const chunkBytes = 256 * 1024;
 
 /** Names corrupt lines on standard error, and makes the exit code say that there were any. */
 export const rawSettings: ReadSettings = checkReadOptions({ onCorrupt: reportDamage });
@@ -23,7 +24,7 @@ function reportDamage({ path, offset, length, reason }: CorruptLine): void {
   process.exitCode = exitCodes.failed;
 }
 
-/** Prints events that stand in the file in this order. */
+/** Prints events that are in the file in this order. */
 export async function printEvents(
   file: FileHandle,
   entries: readonly Pick<Entry<object>, 'offset' | 'length'>[],
@@ -41,11 +42,11 @@ export async function printEvents(
 }
 
 export interface RawRange {
-  /** Only events whose line begins at this offset or behind it. */
+  /** Only events whose line begins at this offset or after it. */
   readonly from: number;
   /** Only events whose line begins before this offset. */
   readonly to: number;
-  /** At most so many events. */
+  /** At most this many events. */
   readonly limit: number;
 }
 
@@ -73,12 +74,11 @@ export async function printRange(
 async function printBytes(file: FileHandle, begin: number, end: number): Promise<void> {
   let last = newline;
   for (let at = begin; at < end; ) {
-    const length = Math.min(printedAtOnce, end - at);
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, at);
-    if (bytesRead === 0) break; // truncated just now
-    at += bytesRead;
-    last = buffer[bytesRead - 1] ?? newline;
-    await print(buffer.subarray(0, bytesRead));
+    const bytes = await readAt(file, at, Buffer.allocUnsafe(Math.min(chunkBytes, end - at)));
+    if (bytes.length === 0) break; // truncated just now
+    at += bytes.length;
+    last = bytes.at(-1) ?? newline;
+    await print(bytes);
   }
   if (last !== newline) await print('\n');
 }

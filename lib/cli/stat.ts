@@ -9,7 +9,7 @@ import type { LockHolder } from '../base/lock-holder.js';
 import { openForReading } from '../engines/file/lines/open-file.js';
 import { rotatedFiles } from '../engines/file/lines/rotated-files.js';
 import { scanBackwards } from '../engines/file/lines/scanner.js';
-import { damagedPathOf } from '../engines/file/upkeep/repair.js';
+import { damagedPathOf } from '../engines/file/upkeep/damaged-file.js';
 import { idOf } from '../event/event-id.js';
 import { lockHolders } from '../lock/holders.js';
 import type { NativePath } from '../native/addon.js';

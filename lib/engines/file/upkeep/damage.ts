@@ -4,8 +4,8 @@
 import type { Damage } from '../../../chronicle/results.js';
 import type { CorruptLine, CorruptReason } from '../../../event/corrupt-line.js';
 
-/** As many are listed, of whatever is counted. */
-export const mostListed = 100;
+/** How many are listed, of whatever is counted. */
+export const maxListed = 100;
 
 export class DamageCount implements Damage {
   lines = 0;
@@ -17,6 +17,6 @@ export class DamageCount implements Damage {
     this.lines++;
     this.bytes += line.length;
     this.reasons[line.reason] = (this.reasons[line.reason] ?? 0) + 1;
-    if (this.first.length < mostListed) this.first.push(line);
+    if (this.first.length < maxListed) this.first.push(line);
   }
 }

@@ -7,18 +7,21 @@
  * lock meanwhile find that the path names another file, and go on there.
  */
 
-import { type FileHandle, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { replaceFile } from '../../../atomic/replace-file.js';
 import { throwIfAborted } from '../../../base/abort.js';
 import type { Durability } from '../../../base/durability.js';
 import { eachWithIoErrors, HoldfastError, ioError, isMissing, withIoErrors } from '../../../base/errors.js';
+import type { NativePath } from '../../../base/paths.js';
+import type { RepairOptions } from '../../../chronicle/call-options.js';
 import type { Entry } from '../../../chronicle/results.js';
 import type { JsonObject } from '../../../event/line.js';
 import type { FileLock } from '../../../lock/file-lock.js';
 import { lock } from '../../../lock/lock.js';
-import type { NativePath } from '../../../native/addon.js';
+import { stillNames } from '../../../lock/named-file.js';
 import type { LineBatch, NonEventLine } from '../lines/line-batch.js';
-import { openForReading } from '../lines/open-file.js';
+import { hasMark, type Mark, markAt } from '../lines/mark.js';
+import { openForReading, readAt } from '../lines/open-file.js';
 import { scanForwards } from '../lines/scanner.js';
 
 export interface RewriteSettings {
@@ -28,8 +31,7 @@ export interface RewriteSettings {
   readonly maxLineBytes: number;
   /** Ends the work before the replacement; the file stays as it is. */
   readonly signal?: AbortSignal | undefined;
-  /** Bytes of the file that are done, of how many. The file is gone through twice: for a look, and to copy it. */
-  readonly onProgress?: ((phase: 'look' | 'copy', done: number, total: number) => void) | undefined;
+  readonly onProgress?: RepairOptions['onProgress'] | undefined;
 }
 
 /** Which lines stay. */
@@ -46,21 +48,19 @@ export interface Selection {
   finish?(): Promise<void>;
 }
 
-/** As much may be left to be copied under the lock. */
-const leftForLock = 1024 * 1024;
-const copiedAtOnce = 1024 * 1024;
-/** As many of the last bytes tell whether the file was truncated and written anew. */
-const markBytes = 96;
+/** In bytes: no more than this is copied under the lock, unless writers are faster than the copying. */
+const maxCopyUnderLock = 1024 * 1024;
+const copyBytes = 1024 * 1024;
 
-/** Thrown where the path names another file than before, or its beginning has changed: begin again. */
+/** Thrown if the path names another file than before, or what was read of it has changed: begin again. */
 const changed = Symbol('the file was replaced or truncated');
 
 /**
- * Replaces the file by one without the lines that are not kept. False where all of them are: then nothing is written.
+ * Replaces the file by one without the lines that are not kept. False if all of them are: then nothing is written.
  * The new file is durable when this resolves, with the mode and owner of the old one; no line that others append
- * meanwhile is lost. Offsets of lines behind one that was dropped change.
+ * meanwhile is lost. The offsets of lines after one that was dropped change.
  *
- * @param begin makes a selection for each time that the file is gone through
+ * @param begin makes a selection each time that the file is read through
  * @throws `ELOCK_TIMEOUT`, `EIO`, the reason of an abort; nothing is replaced then, unless `outcomeUnknown` is set
  */
 export async function rewriteChronicle(
@@ -89,9 +89,8 @@ class Rewriting {
   readonly #file: FileHandle;
   readonly #settings: RewriteSettings;
   #lock: FileLock | undefined;
-  /** The end of the file as it was last seen under the lock, and the bytes before it. */
-  #end = 0;
-  #mark: Buffer = Buffer.alloc(0);
+  /** At the end that the file had when it was last locked: nothing before it is cut back any more. */
+  #settled: Mark = { end: 0, bytes: Buffer.alloc(0) };
 
   constructor(path: NativePath, file: FileHandle, settings: RewriteSettings) {
     this.#path = path;
@@ -126,10 +125,7 @@ class Rewriting {
     });
   }
 
-  /**
-   * The file in ranges of lines that are kept and that are not. When the last one is taken, all of the file is there,
-   * and the lock is held.
-   */
+  /** The file in ranges of lines that are kept or dropped. After the last range the lock is held, so no line comes after. */
   async *#ranges(
     phase: 'look' | 'copy',
     selection: Selection,
@@ -137,14 +133,14 @@ class Rewriting {
   ): AsyncGenerator<{ from: number; to: number; keep: boolean }> {
     const { maxLineBytes, signal, onProgress } = this.#settings;
     let at = 0;
-    for (let last = false, leftBefore = Number.POSITIVE_INFINITY; !last; ) {
+    for (let last = false, remainingBefore = Number.POSITIVE_INFINITY; !last; ) {
       if (at > 0) await beforeLock?.();
       await this.#settle();
-      const end = this.#end;
-      const left = end - at;
-      // Where it does not become less (a line without end, writers that are faster than this), they have to wait.
-      last = left <= leftForLock || left >= leftBefore;
-      leftBefore = left;
+      const { end } = this.#settled;
+      const remaining = end - at;
+      // If it does not become less (a line without end, writers that are faster than the copying), writers have to wait.
+      last = remaining <= maxCopyUnderLock || remaining >= remainingBefore;
+      remainingBefore = remaining;
       if (!last) await this.unlock();
       // A last line without newline may still be healed, or cut back, until nobody else can write.
       const range = { from: at, to: end, maxLineBytes, leaveUnfinished: !last };
@@ -158,13 +154,13 @@ class Rewriting {
         }
         if (batch.end > at) yield { from: at, to: batch.end, keep: true };
         at = batch.end;
-        onProgress?.(phase, at, end);
+        onProgress?.({ phase, done: at, total: end });
       }
     }
-    if (at !== this.#end) throw changed;
+    if (at !== this.#settled.end) throw changed;
   }
 
-  /** Takes the lock, where it is not held yet, and sees how far the file goes. */
+  /** Takes the lock, unless it is held, and finds how far the file goes. */
   async #settle(): Promise<void> {
     if (this.#lock) return;
     const { lockTimeout: timeout, signal } = this.#settings;
@@ -175,39 +171,22 @@ class Rewriting {
       if (isMissing(error)) throw changed;
       throw ioError(error, this.#path);
     }
-    // The lock is on the file that the path names now. Is that the one which is open here?
-    const named = await this.#withIoErrors(stat(this.#path, { bigint: true }));
-    const { dev, ino, size } = await this.#withIoErrors(this.#file.stat({ bigint: true }));
-    if (dev !== named.dev || ino !== named.ino) throw changed;
-    const end = Number(size);
-    const mark = this.#mark;
-    if (end < this.#end || !(await this.#read(this.#end - mark.length, mark.length)).equals(mark))
-      throw changed;
-    const marked = Math.min(end, markBytes);
-    this.#mark = await this.#read(end - marked, marked);
-    this.#end = end;
+    // The lock is on the file that the path names now, which need not be the one that is open here.
+    const isSame = await this.#withIoErrors(stillNames(this.#path, this.#file));
+    if (!isSame || !(await this.#withIoErrors(hasMark(this.#file, this.#settled)))) throw changed;
+    const { size } = await this.#withIoErrors(this.#file.stat());
+    this.#settled = await this.#withIoErrors(markAt(this.#file, size));
   }
 
   async #copy(from: number, to: number, write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
     for (let at = from; at < to; ) {
       throwIfAborted(this.#settings.signal);
-      const bytes = await this.#read(at, Math.min(copiedAtOnce, to - at));
+      const buffer = Buffer.allocUnsafe(Math.min(copyBytes, to - at));
+      const bytes = await this.#withIoErrors(readAt(this.#file, at, buffer));
+      if (bytes.length < buffer.length) throw changed;
       await write(bytes);
       at += bytes.length;
     }
-  }
-
-  /** Exactly so many bytes. */
-  async #read(offset: number, length: number): Promise<Buffer> {
-    const buffer = Buffer.allocUnsafe(length);
-    for (let filled = 0; filled < length; ) {
-      const { bytesRead } = await this.#withIoErrors(
-        this.#file.read(buffer, filled, length - filled, offset + filled),
-      );
-      if (bytesRead === 0) throw changed;
-      filled += bytesRead;
-    }
-    return buffer;
   }
 
   #withIoErrors<T>(call: Promise<T>): Promise<T> {
@@ -230,7 +209,7 @@ function dropped({ entries, nonEvents }: LineBatch, selection: Selection): [numb
   return ranges;
 }
 
-/** Without a line that goes on behind `end`: it has come, or has become longer, since the end was seen. */
+/** Without a line that goes on after `end`: it was written, or became longer, since the file was locked. */
 function upTo(end: number, batch: LineBatch): LineBatch {
   if (batch.end <= end) return batch;
   const endOf = (line: { offset: number; length: number } | undefined) =>

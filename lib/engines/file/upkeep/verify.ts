@@ -1,23 +1,25 @@
 /**
- * Verifying a chronicle: every line looked at, every byte counted, nothing changed.
+ * Verifying a chronicle: every line is checked, every byte counted, nothing changed.
  */
 
 import type { FileHandle } from 'node:fs/promises';
 import { throwIfAborted } from '../../../base/abort.js';
 import { type FilePath, toNativePath } from '../../../base/arguments.js';
-import { eachWithIoErrors, HoldfastError, ioError, isMissing } from '../../../base/errors.js';
+import { eachWithIoErrors, HoldfastError, ioError, isMissing, withIoErrors } from '../../../base/errors.js';
+import type { NativePath } from '../../../base/paths.js';
 import { checkVerifyOptions, type VerifyOptions } from '../../../chronicle/call-options.js';
 import { type ChronicleOptions, checkChronicleOptions, type Settings } from '../../../chronicle/options.js';
 import type { DuplicateId, Verification, WrongId } from '../../../chronicle/results.js';
 import { computedId, idOf, looksComputed } from '../../../event/event-id.js';
 import type { JsonObject } from '../../../event/line.js';
 import { lock } from '../../../lock/lock.js';
-import type { NativePath } from '../../../native/addon.js';
 import type { LineBatch } from '../lines/line-batch.js';
-import { openForReading } from '../lines/open-file.js';
+import { openForReading, readAt } from '../lines/open-file.js';
 import { scanForwards } from '../lines/scanner.js';
-import { DamageCount, mostListed } from './damage.js';
-import { FirstPlaces } from './first-offsets.js';
+import { DamageCount, maxListed } from './damage.js';
+import { FirstOffsets } from './first-offsets.js';
+
+const newline = 0x0a;
 
 /** Looks at every line of a file that need not be open; see {@link Chronicle.verify}. */
 export async function verifyChronicle(
@@ -35,8 +37,8 @@ export async function verify(
   throwIfAborted(signal);
   const file = await openForReading(path);
   try {
-    const total = await sizeUnderLock(file, path, settings, signal);
-    const lines = new LineCount(path, ids ? settings.idKey : undefined);
+    const total = await sizeUnderLock(file, path, { lockTimeout: settings.lockTimeout, signal });
+    const lines = new Findings(path, ids ? settings.idKey : undefined);
     const range = { from: 0, to: total, maxLineBytes: settings.maxLineBytes };
     for await (const batch of eachWithIoErrors(scanForwards(file, range), path)) {
       throwIfAborted(signal);
@@ -56,19 +58,17 @@ export async function verify(
 async function sizeUnderLock(
   file: FileHandle,
   path: NativePath,
-  settings: Settings,
-  signal: AbortSignal | undefined,
+  {
+    lockTimeout: timeout,
+    signal,
+  }: { readonly lockTimeout: number; readonly signal: AbortSignal | undefined },
 ): Promise<number> {
-  const { size } = await file.stat();
-  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, Math.max(0, size - 1));
-  if (size === 0 || buffer[0] === 0x0a) return size;
+  const { size } = await withIoErrors(file.stat(), path);
+  if (size === 0) return size;
+  const [last] = await withIoErrors(readAt(file, size - 1, Buffer.alloc(1)), path);
+  if (last === newline) return size;
   try {
-    const held = await lock(path, {
-      mode: 'shared',
-      timeout: settings.lockTimeout,
-      create: false,
-      ...(signal && { signal }),
-    });
+    const held = await lock(path, { mode: 'shared', timeout, create: false, ...(signal && { signal }) });
     try {
       return (await file.stat()).size;
     } finally {
@@ -76,24 +76,24 @@ async function sizeUnderLock(
     }
   } catch (error) {
     if (signal?.aborted) throw error;
-    // Held for longer than we wait, or gone meanwhile: what is there is looked at as it is.
+    // Held for longer than we wait, or gone meanwhile: then what is there is checked as it is.
     if ((error instanceof HoldfastError && error.code === 'ELOCK_TIMEOUT') || isMissing(error)) return size;
     throw ioError(error, path);
   }
 }
 
-class LineCount {
+class Findings {
   readonly #path: string;
   readonly #idKey: string | undefined;
   readonly #damage = new DamageCount();
-  readonly #places = new FirstPlaces();
+  readonly #firstOffsets = new FirstOffsets();
   readonly #duplicates = { count: 0, first: [] as DuplicateId[] };
   readonly #wrongIds = { count: 0, first: [] as WrongId[] };
   #events = 0;
   #blank = 0;
   bytes = 0;
 
-  /** Without `idKey`, ids are not looked at. */
+  /** Without `idKey`, ids are not checked. */
   constructor(path: NativePath, idKey: string | undefined) {
     this.#path = path.toString();
     this.#idKey = idKey;
@@ -116,7 +116,7 @@ class LineCount {
     const eventId = idOf(event, idKey);
     if (eventId === undefined) return;
     const isComputed = looksComputed(eventId);
-    const firstOffset = this.#places.add(eventId, isComputed, offset);
+    const firstOffset = this.#firstOffsets.add(eventId, isComputed, offset);
     if (firstOffset !== undefined) {
       this.#duplicates.count++;
       list(this.#duplicates.first, { eventId, offset, firstOffset });
@@ -145,5 +145,5 @@ class LineCount {
 }
 
 function list<T>(listed: T[], value: T): void {
-  if (listed.length < mostListed) listed.push(value);
+  if (listed.length < maxListed) listed.push(value);
 }
