@@ -7,7 +7,7 @@
 // - A byte order mark is skipped at the beginning of every line here, and by parseLine only at the beginning
 //   of the file. Native code often does not know where a line stands, and a hint may be too generous.
 // - What is blank here is always blank there. A line of nothing but a byte order mark is blank only there.
-// test/native/line-grammar.test.ts holds the two against each other.
+// test/native/unit.test.ts holds the two against each other.
 #ifndef HOLDFAST_READ_LINE_GRAMMAR_H_
 #define HOLDFAST_READ_LINE_GRAMMAR_H_
 

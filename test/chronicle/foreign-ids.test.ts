@@ -9,78 +9,17 @@ import fc from 'fast-check';
 import { type Dedupe, openChronicle } from 'holdfast';
 import { describe, expect, it } from 'vitest';
 import { memory, temporaryDirectory } from '../support/files.js';
+import { anyKey, writtenLine } from '../support/written-lines.js';
 
 const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31);
 
-const key = fc.constantFrom('eventId', 'id"', 'ü\\', 'a\u0001b', '🙂', 'eventId ');
-const id = fc.oneof(
-  fc.constantFrom(
-    'a',
-    'b',
-    'eventId',
-    '"',
-    '\\',
-    '\n',
-    'ü',
-    '🙂',
-    '\ud800',
-    '{"eventId":"a"}',
-    ',"eventId":"a"}',
-  ),
-  fc.string({ unit: 'binary', maxLength: 12 }),
-);
-
-/** A string as JSON can write it too: any of its characters escaped. */
-function written(text: string, escapes: readonly boolean[]): string {
-  let result = '';
-  for (let at = 0; at < text.length; at++) {
-    const escaped = `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`;
-    const plain = JSON.stringify(text[at]).slice(1, -1);
-    const surrogate = /[\ud800-\udfff]/.test(text[at] as string);
-    // Half of a pair stands for itself only together with the other half.
-    const pair = surrogate && /^[\ud800-\udbff][\udc00-\udfff]/.test(text.slice(at, at + 2));
-    if (pair && !escapes[at % escapes.length]) result += text.slice(at, ++at + 1);
-    else result += surrogate || escapes[at % escapes.length] ? escaped : plain;
-  }
-  return `"${result}"`;
-}
-
-const line = (idKey: string) =>
-  fc
-    .record({
-      properties: fc.array(
-        fc.record({
-          name: fc.oneof(
-            { weight: 2, arbitrary: fc.constant(idKey) },
-            // Names that end or begin as the key does, once a quote in them is taken for their end.
-            fc.constantFrom(`x"${idKey}`, `${idKey}"x`, `\\"${idKey}`),
-            id,
-          ),
-          value: fc.oneof(
-            { weight: 3, arbitrary: id.map((text) => ({ text })) },
-            id.map((inner) => ({ json: JSON.stringify({ [idKey]: inner }) })),
-            id.map((inner) => ({ json: JSON.stringify([[idKey, inner], { [idKey]: inner }]) })),
-            fc.constantFrom({ json: '1' }, { json: 'null' }, { json: '{}' }, { json: '[]' }),
-          ),
-        }),
-        { maxLength: 4 },
-      ),
-      escapes: fc.oneof(fc.constant([false]), fc.array(fc.boolean(), { minLength: 1, maxLength: 5 })),
-      space: fc.constantFrom('', '', ' ', '\t'),
-      end: fc.constantFrom('\n', '\r\n', ' \n'),
-    })
-    .map(({ properties, escapes, space, end }) => {
-      const inside = properties.map(({ name, value }) => {
-        const json = 'text' in value ? written(value.text, escapes) : value.json;
-        return `${space}${written(name, escapes)}${space}:${space}${json}${space}`;
-      });
-      return `{${inside.join(',')}}${end}`;
-    });
-
 describe('Ids in lines that others wrote', () => {
   it(`are those that a JSON parser finds (FUZZ_SEED=${seed})`, async () => {
-    const example = key.chain((idKey) =>
-      fc.record({ idKey: fc.constant(idKey), lines: fc.array(line(idKey), { minLength: 1, maxLength: 6 }) }),
+    const example = anyKey.chain((idKey) =>
+      fc.record({
+        idKey: fc.constant(idKey),
+        lines: fc.array(writtenLine(idKey), { minLength: 1, maxLength: 6 }),
+      }),
     );
     await fc.assert(
       fc.asyncProperty(

@@ -4,9 +4,10 @@
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { beforeAll, describe, expect } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { memory, temporaryDirectory } from '../support/files.js';
 import { buildNative, missing } from '../support/native-program.js';
+import { buildUnit, runUnit } from '../support/native-unit.js';
 import { inFull, minutes, prove } from './prove.js';
 
 const run = promisify(execFile);
@@ -46,7 +47,7 @@ describe.runIf(buildable.length > 0)('the native code from many threads', () => 
     describe(name, () => {
       let program: string;
       beforeAll(async () => {
-        program = await buildNative(`stress-${name.split(' ')[0]}`, 'stress.cc', flags);
+        program = await buildNative(`stress-${name.split(' ')[0]}`, ['stress.cc'], flags);
       }, longBuild);
 
       prove(
@@ -73,11 +74,24 @@ describe.runIf(buildable.length > 0)('the native code from many threads', () => 
   }
 });
 
+describe.skipIf(!inFull || missing(['g++']))('the native unit tests under sanitizers', () => {
+  it(
+    'AddressSanitizer and UndefinedBehaviorSanitizer report nothing',
+    async () => {
+      const { flags } = builds['AddressSanitizer and UndefinedBehaviorSanitizer'];
+      const results = await runUnit(await buildUnit('unit-sanitized', flags));
+      expect([...results].filter(([, failure]) => failure !== undefined)).toEqual([]);
+      expect(results.size).toBeGreaterThan(0);
+    },
+    longBuild,
+  );
+});
+
 describe.skipIf(!inFull || missing(['clang++']))('the native code that reads what others wrote', () => {
   let program: string;
   beforeAll(async () => {
     const flags = ['-fsanitize=fuzzer,address,undefined', '-fno-sanitize-recover=all'];
-    program = await buildNative('fuzz', 'fuzz.cc', flags, 'clang++');
+    program = await buildNative('fuzz', ['fuzz.cc'], flags, 'clang++');
   }, longBuild);
 
   prove(

@@ -19,10 +19,10 @@ export function missing(commands: readonly string[]): string | undefined {
   return commands.find((command) => !paths.some((path) => existsSync(join(path, command))));
 }
 
-/** Builds test/native/`source` with what it drives; the path of the program. Built once for the same sources. */
+/** Builds these sources of test/native with what they drive; the path of the program. Built once for the same sources. */
 export async function buildNative(
   name: string,
-  source: string,
+  own: readonly string[],
   flags: readonly string[],
   compiler = 'g++',
 ): Promise<string> {
@@ -32,14 +32,16 @@ export async function buildNative(
       .trim()
       .split('\n')
       .filter((file) => !file.includes('/binding/')),
-    source,
+    ...own,
   ];
-  const headers = readdirSync(sources, { recursive: true, encoding: 'utf8' }).filter((file) =>
-    file.endsWith('.h'),
+  const headers = [sources, directory].flatMap((parent) =>
+    readdirSync(parent, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.h'))
+      .map((file) => join(parent, file)),
   );
   const hash = createHash('sha256').update(JSON.stringify([compiler, flags]));
   for (const file of files) hash.update(readFileSync(join(directory, file)));
-  for (const file of headers) hash.update(readFileSync(join(sources, file)));
+  for (const file of headers) hash.update(readFileSync(file));
   const program = join(directory, 'build', `${name}-${hash.digest('hex').slice(0, 16)}`);
   if (existsSync(program)) return program;
   mkdirSync(join(directory, 'build'), { recursive: true });
