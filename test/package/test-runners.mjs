@@ -99,13 +99,13 @@ test('twelve copies exclude each other, add no listeners, and know each other\\'
 });
 `;
 
-async function runs(tarball, { packages, files, command, manifest = {} }) {
+async function runs({ packages, files, command, manifest = {} }) {
   const folder = project({
     'service.js': service('holdfast/proper-lockfile'),
     ...files,
     'package.json': { private: true, name: 'service', version: '1.0.0', ...manifest },
   });
-  await execute('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', tarball, ...packages], {
+  await execute('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', 'holdfast', ...packages], {
     cwd: folder,
   });
   await execute(process.execPath, [join(folder, 'node_modules', command[0]), ...command.slice(1)], {
@@ -146,32 +146,26 @@ const tsJest = {
 };
 
 export const testRunners = [
-  [
-    'Jest 29, default settings',
-    (tarball) => runs(tarball, { packages: ['jest@29'], files: plain, command: jest }),
-  ],
-  [
-    'Jest 30, default settings',
-    (tarball) => runs(tarball, { packages: ['jest@30'], files: plain, command: jest }),
-  ],
+  ['Jest 29, default settings', () => runs({ packages: ['jest@29'], files: plain, command: jest })],
+  ['Jest 30, default settings', () => runs({ packages: ['jest@30'], files: plain, command: jest })],
   [
     'Jest 30, modules reset twelve times',
-    (tarball) => runs(tarball, { packages: ['jest@30'], files: { 'reset.test.js': reset }, command: jest }),
+    () => runs({ packages: ['jest@30'], files: { 'reset.test.js': reset }, command: jest }),
   ],
   [
     'Jest 30, jsdom',
-    (tarball) =>
-      runs(tarball, {
+    () =>
+      runs({
         packages: ['jest@30', 'jest-environment-jsdom@30'],
         files: { 'service.test.js': `/** @jest-environment jsdom */${tests('')}` },
         command: jest,
       }),
   ],
-  ['ts-jest 29', (tarball) => runs(tarball, tsJest)],
+  ['ts-jest 29', () => runs(tsJest)],
   [
     'Jest 30 with babel-preset-env',
-    (tarball) =>
-      runs(tarball, {
+    () =>
+      runs({
         packages: ['jest@30', '@babel/preset-env@7', '@babel/core@7'],
         files: {
           'babel.config.json': { presets: [['@babel/preset-env', { targets: { node: 'current' } }]] },
@@ -182,8 +176,8 @@ export const testRunners = [
   ],
   [
     'Vitest 4',
-    (tarball) =>
-      runs(tarball, {
+    () =>
+      runs({
         packages: ['vitest@4', 'vite@7'],
         files: {
           'service.test.mjs': tests(
@@ -195,8 +189,8 @@ export const testRunners = [
   ],
   [
     'Vitest 4, vmThreads',
-    (tarball) =>
-      runs(tarball, {
+    () =>
+      runs({
         packages: ['vitest@4', 'vite@7'],
         files: {
           'service.test.mjs': tests(
@@ -208,17 +202,16 @@ export const testRunners = [
   ],
   [
     'Mocha 11',
-    (tarball) =>
-      runs(tarball, { packages: ['mocha@11'], files: plain, command: ['mocha/bin/mocha.js', '*.test.js'] }),
+    () => runs({ packages: ['mocha@11'], files: plain, command: ['mocha/bin/mocha.js', '*.test.js'] }),
   ],
   [
     'node:test',
-    async (tarball) => {
+    async () => {
       const folder = project({
         'service.js': service('holdfast/proper-lockfile'),
         'service.test.js': tests("const { describe, it } = require('node:test');"),
       });
-      await execute('npm', ['install', '--no-audit', '--no-fund', tarball], { cwd: folder });
+      await execute('npm', ['install', '--no-audit', '--no-fund', 'holdfast'], { cwd: folder });
       await execute(process.execPath, ['--test'], { cwd: folder });
     },
   ],

@@ -3,11 +3,12 @@
  * use the package in each project.
  */
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { fetchPackage, root } from '../platforms/runtimes.mjs';
+import { startRegistry } from './registry.mjs';
 
 const run = promisify(execFile);
 
@@ -16,21 +17,22 @@ export const workplace = realpathSync(mkdtempSync(join(tmpdir(), 'holdfast-packa
 /** Milliseconds; a package manager may have to fetch. */
 const timeout = 300_000;
 
-/** A cache of our own for the package managers, so that none of them answers from another run. */
-const cleanEnv = {
+/** What package managers see of this machine: nothing of its user's settings but the cache. */
+const env = {
   PATH: process.env.PATH,
   HOME: workplace,
   npm_config_cache: process.env.npm_config_cache ?? join(process.env.HOME ?? workplace, '.npm'),
-  npm_config_userconfig: process.env.npm_config_userconfig ?? join(process.env.HOME ?? workplace, '.npmrc'),
-  npm_config_registry: process.env.npm_config_registry ?? '',
+  npm_config_registry: '',
+  YARN_NPM_REGISTRY_SERVER: '',
+  YARN_UNSAFE_HTTP_WHITELIST: '127.0.0.1',
 };
 
 /** Runs a command to its end; throws with what it printed. */
-export async function execute(command, parameters, { cwd, env = {} }) {
+export async function execute(command, parameters, { cwd, env: more = {} }) {
   try {
     const { stdout, stderr } = await run(command, parameters, {
       cwd,
-      env: { ...cleanEnv, ...env },
+      env: { ...env, ...more },
       timeout,
       maxBuffer: 2 ** 26,
     });
@@ -48,16 +50,16 @@ export function tool(name, version, program) {
   return [process.execPath, join(fetchPackage(name, version), program)];
 }
 
-/** Packs this checkout; what it answers is the path of the tarball. */
-export async function pack() {
-  await execute('npm', ['pack', '--silent', '--pack-destination', workplace], { cwd: root });
-  const { version } = JSON.parse(await read(join(root, 'package.json')));
-  return join(workplace, `holdfast-${version}.tgz`);
-}
-
-async function read(path) {
-  const { readFile } = await import('node:fs/promises');
-  return readFile(path, 'utf8');
+/** Packs this checkout, and makes it the package `holdfast` for all that is installed from now on. */
+export async function publish() {
+  const upstream = `${(await run('npm', ['config', 'get', 'registry'], { cwd: root })).stdout.trim().replace(/\/$/, '')}/`;
+  await run('npm', ['pack', '--silent', '--pack-destination', workplace], { cwd: root });
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const tarball = join(workplace, `${manifest.name}-${manifest.version}.tgz`);
+  const registry = await startRegistry(tarball, manifest, upstream);
+  env.npm_config_registry = registry.address;
+  env.YARN_NPM_REGISTRY_SERVER = registry.address;
+  return registry;
 }
 
 /** A service that takes a lock, appends and reads, by import and by require(). Prints `ok` where all went well. */
