@@ -5,7 +5,7 @@
 import type { Readable } from 'node:stream';
 import { describe } from '../base/arguments.js';
 import { HoldfastError, invalid } from '../base/errors.js';
-import { type EventLine, lineOfEvent } from '../event/event-line.js';
+import { type EventLine, lineOfEvent, lineOfText } from '../event/event-line.js';
 import type { JsonObject } from '../event/line.js';
 import { assertSynchronous } from '../event/schema.js';
 import { arrayOf, streamOf } from './batches.js';
@@ -66,14 +66,21 @@ export class Chronicle<T extends object = JsonObject> {
    */
   append(event: T, options?: AppendOptions): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
-      const line = this.#toLine(event, 'event');
-      const ifEnd = this.#checkIfEnd(options);
-      this.#checkOpen();
-      if (this.#settings.schema) {
-        this.#whenValid([line], () => this.#engine.append(line, ifEnd, resolve, reject), reject);
-      } else {
-        this.#engine.append(line, ifEnd, resolve, reject);
-      }
+      this.#append(lineOfEvent(event, 'event', this.#settings), options, resolve, reject);
+    });
+  }
+
+  /**
+   * As {@link append}, for an event that is JSON already: the text of one object. It is written as it is, so that numbers
+   * keep all their digits; only white space around it and line breaks in it are taken out. An id that it carries is
+   * kept; a computed one is that of the same event as an object, and is added at the end. If it has to be computed, a
+   * number with more digits than a double can hold is refused, because two such events would get the same id.
+   *
+   * @throws `EVALIDATION` for what is no JSON object, has a lone surrogate, or is refused as by {@link append}
+   */
+  appendJson(json: string, options?: AppendOptions): Promise<AppendResult> {
+    return new Promise((resolve, reject) => {
+      this.#append(lineOfText(json, 'json', this.#settings), options, resolve, reject);
     });
   }
 
@@ -83,16 +90,14 @@ export class Chronicle<T extends object = JsonObject> {
    */
   appendMany(events: Iterable<T>, options?: AppendOptions): Promise<AppendResult[]> {
     return new Promise((resolve, reject) => {
-      const lines = this.#toLines(events);
-      const ifEnd = this.#checkIfEnd(options);
-      if (lines.length === 0) {
-        resolve([]);
-        return;
-      }
-      this.#checkOpen();
-      const append = () => this.#engine.appendMany(lines, ifEnd, resolve, reject);
-      if (this.#settings.schema) this.#whenValid(lines, append, reject);
-      else append();
+      this.#appendMany(this.#toLines(events, 'events', lineOfEvent), options, resolve, reject);
+    });
+  }
+
+  /** As {@link appendMany}, for events that are JSON already; see {@link appendJson}. */
+  appendManyJson(jsons: Iterable<string>, options?: AppendOptions): Promise<AppendResult[]> {
+    return new Promise((resolve, reject) => {
+      this.#appendMany(this.#toLines(jsons, 'jsons', lineOfText), options, resolve, reject);
     });
   }
 
@@ -101,7 +106,7 @@ export class Chronicle<T extends object = JsonObject> {
    * the end of a process and for programs that do nothing else meanwhile.
    */
   appendSync(event: T, options?: AppendOptions): AppendResult {
-    const line = this.#toLine(event, 'event');
+    const line = lineOfEvent(event, 'event', this.#settings);
     const ifEnd = this.#checkIfEnd(options);
     this.#checkOpen();
     assertSynchronous(line);
@@ -259,16 +264,48 @@ export class Chronicle<T extends object = JsonObject> {
     throw new HoldfastError('ECLOSED', `the chronicle '${this.path}' is closed`, { path: this.path });
   }
 
-  #toLines(events: Iterable<T>): EventLine[] {
-    if (typeof events !== 'object' || events === null || !(Symbol.iterator in events)) {
-      throw invalid('events', `expected an iterable of events, got ${describe(events)}`);
+  #append(
+    line: EventLine,
+    options: AppendOptions | undefined,
+    resolve: (result: AppendResult) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const ifEnd = this.#checkIfEnd(options);
+    this.#checkOpen();
+    if (this.#settings.schema) {
+      this.#whenValid([line], () => this.#engine.append(line, ifEnd, resolve, reject), reject);
+    } else {
+      this.#engine.append(line, ifEnd, resolve, reject);
     }
-    const lines: EventLine[] = [];
-    for (const event of events) lines.push(this.#toLine(event, `events[${lines.length}]`));
-    return lines;
   }
 
-  #toLine(event: T, field: string): EventLine {
-    return lineOfEvent(event, field, this.#settings);
+  #appendMany(
+    lines: readonly EventLine[],
+    options: AppendOptions | undefined,
+    resolve: (results: AppendResult[]) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const ifEnd = this.#checkIfEnd(options);
+    if (lines.length === 0) {
+      resolve([]);
+      return;
+    }
+    this.#checkOpen();
+    const append = () => this.#engine.appendMany(lines, ifEnd, resolve, reject);
+    if (this.#settings.schema) this.#whenValid(lines, append, reject);
+    else append();
+  }
+
+  #toLines(
+    events: Iterable<unknown>,
+    field: string,
+    toLine: (event: unknown, field: string, settings: Settings) => EventLine,
+  ): EventLine[] {
+    if (typeof events !== 'object' || events === null || !(Symbol.iterator in events)) {
+      throw invalid(field, `expected an iterable of events, got ${describe(events)}`);
+    }
+    const lines: EventLine[] = [];
+    for (const event of events) lines.push(toLine(event, `${field}[${lines.length}]`, this.#settings));
+    return lines;
   }
 }

@@ -9,7 +9,7 @@ import type { Chronicle } from '../chronicle/chronicle.js';
 import type { Dedupe } from '../chronicle/options.js';
 import type { AppendResult } from '../chronicle/results.js';
 import { openChronicle } from '../engines/file/open-chronicle.js';
-import type { JsonObject } from '../event/line.js';
+import { isObject } from '../event/line.js';
 import { exitCodeHelp, exitCodes } from './exit-codes.js';
 import { type InputLine, inputLines } from './input-lines.js';
 import { untilInterrupted } from './interruption.js';
@@ -35,7 +35,7 @@ export function appendCommand(): Command {
       'Appends events to FILE, a JSON object on each line of standard input, in their order. FILE and the directories ' +
         'above it are made where they are missing. Says nothing where all goes well; with --json, a line for each ' +
         'event when it is there to stay. Lines that are no event are named on standard error and left out. ' +
-        'Numbers are kept as precisely as JavaScript keeps them.',
+        'Events are written as they come, numbers with all their digits.',
     )
     .argument('<file>', 'the chronicle')
     .addOption(idKeyOption())
@@ -107,13 +107,11 @@ class Input {
 
   /** Appends the events of these lines in one batch. */
   async append(lines: readonly InputLine[]): Promise<void> {
-    const parsed = lines.map(({ number, text }) => ({ number, event: parse(text) }));
-    const events = parsed.filter((line): line is { number: number; event: JsonObject } =>
-      isEvent(line.event),
-    );
+    const parsed = lines.map(({ number, text }) => ({ number, event: eventIn(text) }));
+    const events = parsed.map(({ event }) => event).filter((event) => typeof event === 'string');
     let results: AppendResult[];
     try {
-      results = await this.#chronicle.appendMany(events.map(({ event }) => event));
+      results = await this.#chronicle.appendManyJson(events);
     } catch (error) {
       if (error instanceof HoldfastError && error.code === 'EVALIDATION') {
         if (lines.length === 1) return this.#reject(lines[0]?.number ?? 0, error);
@@ -127,7 +125,7 @@ class Input {
     }
     for (const { number, event } of parsed) {
       if (event instanceof Error) await this.#reject(number, event);
-      else if (event) await this.#acknowledge(number, results.shift() as AppendResult);
+      else if (event !== undefined) await this.#acknowledge(number, results.shift() as AppendResult);
     }
   }
 
@@ -144,24 +142,19 @@ class Input {
 
   async #reject(line: number, { message }: Error): Promise<void> {
     this.rejected++;
-    const error = message.replace('events[0]', 'event');
+    const error = message.replace('jsons[0]', 'event');
     say(`line ${line}: ${error}`);
     if (this.#json) await printJson({ line, error });
   }
 }
 
-/** Undefined for a blank line. */
-function parse(text: string | undefined): JsonObject | Error | undefined {
+/** The line if it is an event; undefined if it is blank. */
+function eventIn(text: string | undefined): string | Error | undefined {
   if (text === undefined) return new Error(`not UTF-8, or longer than ${maxLineBytes} bytes`);
   if (text.trim() === '') return undefined;
   try {
-    const value: unknown = JSON.parse(text);
-    return isEvent(value) ? value : new Error('no JSON object');
+    return isObject(JSON.parse(text)) ? text : new Error('no JSON object');
   } catch (error) {
     return error as Error;
   }
-}
-
-function isEvent(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Error);
 }

@@ -12,8 +12,9 @@
  */
 
 /**
- * @param text as `JSON.stringify` wrote it: well-formed, without white space between its tokens, no name twice in an object
- * @throws where there is no canonical form: lone surrogates, numbers out of range, a nesting too deep
+ * @param text well-formed, without white space between its tokens. Of a name that is twice in an object the last one
+ *   counts, as for `JSON.parse`
+ * @throws if there is no canonical form: lone surrogates, numbers out of range, a nesting too deep
  */
 export function canonicalJson(text: string): string {
   return new TextInOrder(text).result;
@@ -22,11 +23,11 @@ export function canonicalJson(text: string): string {
 /** Escapes that RFC 8785 writes in another way, and those of surrogates. */
 const oddEscape = /(?<!\\)(?:\\\\)*\\(?:\/|u(?!00(?:0[0-7bef]|1[0-9a-f])))/;
 
-/** So many digits are exact in a double, and written without exponent. */
-const mostExactDigits = 15;
+/** Integers of up to this many digits are exact in a double, and written without exponent. */
+const maxExactDigits = 15;
 
-/** Members are few, mostly, and inserted one after the other; for more than these that would be quadratic. */
-const mostInserted = 100;
+/** Up to this many members are sorted by insertion, which is fastest for few and quadratic for many. */
+const maxInserted = 100;
 
 const quote = 0x22;
 const comma = 0x2c;
@@ -155,7 +156,7 @@ class TextInOrder {
     const start = this.#at;
     let code = text.charCodeAt(this.#at);
     while (code >= digit0 && code <= digit9) code = text.charCodeAt(++this.#at);
-    if (isDelimiter(code) && this.#at - start <= mostExactDigits) return undefined;
+    if (isDelimiter(code) && this.#at - start <= maxExactDigits) return undefined;
     while (!isDelimiter(code)) code = text.charCodeAt(++this.#at);
     const written = text.slice(start, this.#at);
     const number = Number(written);
@@ -165,25 +166,38 @@ class TextInOrder {
   }
 }
 
-/** Sorts members by their names. JavaScript compares strings by UTF-16 code units, as RFC 8785 does. */
+/**
+ * Sorts members by their names, and drops all but the last one of a name. JavaScript compares strings by UTF-16 code
+ * units, as RFC 8785 does.
+ */
 function sort(names: string[], members: string[]): void {
-  if (names.length > mostInserted) {
+  let isRepeated = false;
+  if (names.length > maxInserted) {
     const pairs = names.map((name, i) => ({ name, member: members[i] as string }));
-    pairs.sort((one, other) => (one.name < other.name ? -1 : 1));
-    for (const [i, { member }] of pairs.entries()) members[i] = member;
-    return;
-  }
-  for (let i = 1; i < names.length; i++) {
-    const name = names[i] as string;
-    const member = members[i] as string;
-    let place = i;
-    for (; place > 0 && (names[place - 1] as string) > name; place--) {
-      names[place] = names[place - 1] as string;
-      members[place] = members[place - 1] as string;
+    pairs.sort((one, other) => (one.name < other.name ? -1 : one.name > other.name ? 1 : 0));
+    for (const [i, { name, member }] of pairs.entries()) {
+      isRepeated ||= i > 0 && names[i - 1] === name;
+      names[i] = name;
+      members[i] = member;
     }
-    names[place] = name;
-    members[place] = member;
+  } else {
+    for (let i = 1; i < names.length; i++) {
+      const name = names[i] as string;
+      const member = members[i] as string;
+      let to = i;
+      for (; to > 0 && (names[to - 1] as string) > name; to--) {
+        names[to] = names[to - 1] as string;
+        members[to] = members[to - 1] as string;
+      }
+      isRepeated ||= to > 0 && names[to - 1] === name;
+      names[to] = name;
+      members[to] = member;
+    }
   }
+  if (!isRepeated) return;
+  let kept = 0;
+  for (const [i, member] of members.entries()) if (names[i] !== names[i + 1]) members[kept++] = member;
+  members.length = kept;
 }
 
 /** Whether an odd number of backslashes stands before `index`. */

@@ -4,7 +4,8 @@
 import { describe } from '../base/arguments.js';
 import { invalid } from '../base/errors.js';
 import { firstLine, idOf, idOfJson } from './event-id.js';
-import type { JsonObject } from './line.js';
+import { hasExactNumbers } from './exact-numbers.js';
+import { isObject, type JsonObject } from './line.js';
 import { type Schema, validate } from './schema.js';
 
 /** An event as it will be written, without its newline. */
@@ -45,6 +46,49 @@ export function lineOfEvent(event: unknown, field: string, settings: LineSetting
   if (!computeId) return checkedLine(text, undefined, field, settings);
   const id = idOfJson(text, field);
   return checkedLine(withId(text, text === '{}', idKey, id), id, field, settings);
+}
+
+/**
+ * As {@link lineOfEvent}, for an event that is JSON already. Its text is kept, so that numbers have all their digits;
+ * only white space around it and line breaks between its tokens are taken out. A name that it has twice means what it
+ * means to `JSON.parse`: the last one counts.
+ *
+ * An id that has to be computed is that of the same event as an object. So a number of which an object would lose digits
+ * is refused then: two events that differ in them would get one id.
+ */
+export function lineOfText(json: unknown, field: string, settings: LineSettings): EventLine {
+  const { idKey, computeId } = settings;
+  if (typeof json !== 'string') throw invalid(field, `expected a string of JSON, got ${describe(json)}`);
+  // Written as UTF-8 it would become another text.
+  if (!json.isWellFormed()) throw invalid(field, 'holds a lone surrogate');
+  const event = parse(json, field);
+  // In a string a line break would be no JSON, so all of them are between tokens.
+  const text = json.trim().replace(/[\r\n]+/g, '');
+  const id = carriedId(event, field, idKey);
+  if (id !== undefined || !computeId) return checkedLine(text, id, field, settings);
+  if (!hasExactNumbers(text))
+    throw invalid(field, 'holds a number with more digits than its id could tell apart');
+  const computed = idOfJson(withoutSpace(text), field);
+  const isEmpty = Object.keys(event).length === 0;
+  return checkedLine(withId(text, isEmpty, idKey, computed), computed, field, settings);
+}
+
+function parse(json: string, field: string): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (error) {
+    // Not with the message of V8, which quotes the event.
+    throw invalid(field, 'is not JSON', error);
+  }
+  if (!isObject(value))
+    throw invalid(field, `expected the JSON of an object, got that of ${describe(value)}`);
+  return value;
+}
+
+/** The same JSON without white space between its tokens. */
+function withoutSpace(json: string): string {
+  return /\s/.test(json) ? json.replace(/("[^"\\]*(?:\\.[^"\\]*)*")|[ \t]+/g, '$1') : json;
 }
 
 /** The JSON of an event, as it will be written. */
