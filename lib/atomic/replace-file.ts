@@ -10,8 +10,7 @@ import { throwIfAborted } from '../base/abort.js';
 import { atExit } from '../base/at-exit.js';
 import type { Durability } from '../base/durability.js';
 import { irregular, isMissing, replacementUnsynced, withIoErrors } from '../base/errors.js';
-import { baseOf, directoryOf, followLinks } from '../base/paths.js';
-import type { NativePath } from '../native/addon.js';
+import { baseOf, directoryOf, followLinks, type NativePath } from '../base/paths.js';
 import { replaceName, syncDirectory, syncFile } from './sync.js';
 
 /** The new file, while it is being written. */

@@ -1,18 +1,19 @@
 /**
  * `holdfast stat FILE`: what can be told about a file without reading all of it.
  */
+
 import { realpath, stat } from 'node:fs/promises';
 import { Command } from 'commander';
 import { toNativePath } from '../base/arguments.js';
 import { ioError, isMissing } from '../base/errors.js';
 import type { LockHolder } from '../base/lock-holder.js';
+import type { NativePath } from '../base/paths.js';
 import { openForReading } from '../engines/file/lines/open-file.js';
 import { rotatedFiles } from '../engines/file/lines/rotated-files.js';
 import { scanBackwards } from '../engines/file/lines/scanner.js';
 import { damagedPathOf } from '../engines/file/upkeep/damaged-file.js';
 import { idOf } from '../event/event-id.js';
 import { lockHolders } from '../lock/holders.js';
-import type { NativePath } from '../native/addon.js';
 import { exitCodeHelp } from './exit-codes.js';
 import { idKeyOption, jsonOption } from './options.js';
 import { count, counted, print, printJson, style, table } from './output.js';

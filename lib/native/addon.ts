@@ -1,7 +1,6 @@
 /**
  * The typed loader of the addon. See native/binding for what each function does, and protocol.ts for what crosses.
  */
-import type { NativeError } from '../base/errors.js';
 import type { NativePath } from '../base/paths.js';
 import { loadAddon } from './load.js';
 import type {
@@ -18,8 +17,6 @@ import type {
   WriterOptions,
   WriterReply,
 } from './protocol.js';
-
-export type { NativeError, NativePath };
 
 interface Native {
   tryLockOnThisThread(

@@ -2,7 +2,7 @@
  * The engine that keeps a chronicle in one NDJSON file, and in the files that rotation has left beside it.
  */
 import { withIoErrors } from '../../base/errors.js';
-import { followLinks } from '../../base/paths.js';
+import { followLinks, type NativePath } from '../../base/paths.js';
 import type { FollowQuery, ReadQuery, RepairOptions, VerifyOptions } from '../../chronicle/call-options.js';
 import type { Batches, Engine } from '../../chronicle/engine.js';
 import type { Settings } from '../../chronicle/options.js';
@@ -10,7 +10,6 @@ import type { AppendResult, Entry, Position, Repair, Verification } from '../../
 import type { ChronicleStats } from '../../chronicle/stats.js';
 import type { EventLine } from '../../event/event-line.js';
 import type { JsonObject } from '../../event/line.js';
-import type { NativePath } from '../../native/addon.js';
 import { Appender } from './append/appender.js';
 import { followBatches } from './follow/follow.js';
 import { findEvent, readBatches } from './read/read.js';

@@ -2,8 +2,8 @@
  * Open chronicles that are shared by all who append with the same path and options, and so share their batches. Each
  * is closed when nobody has used it for a while.
  */
+import type { NativePath } from '../../base/paths.js';
 import type { Settings } from '../../chronicle/options.js';
-import type { NativePath } from '../../native/addon.js';
 import { FileEngine } from './file-engine.js';
 
 /** How long an open chronicle is kept without use, in milliseconds. */

@@ -1,9 +1,10 @@
 /**
  * Opening a file for reading, and reading exact ranges of it.
  */
+
 import { constants, type FileHandle, open } from 'node:fs/promises';
 import { ioError, irregular } from '../../../base/errors.js';
-import type { NativePath } from '../../../native/addon.js';
+import type { NativePath } from '../../../base/paths.js';
 
 /** Opens a file for reading. Refuses anything but a regular file, as appending does. The caller closes it. */
 export async function openForReading(path: NativePath): Promise<FileHandle> {

@@ -4,8 +4,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { ioError, isMissing } from '../../../base/errors.js';
-import { baseOf, directoryOf, followLinks } from '../../../base/paths.js';
-import type { NativePath } from '../../../native/addon.js';
+import { baseOf, directoryOf, followLinks, type NativePath } from '../../../base/paths.js';
 
 const time = /^\.\d{8}T\d{6}\.\d{3}Z$/;
 

@@ -1,7 +1,9 @@
 /**
  * Reading the events of a file, which need not be open as a chronicle. Takes no lock.
  */
+
 import { eachWithIoErrors } from '../../../base/errors.js';
+import type { NativePath } from '../../../base/paths.js';
 import { arrayOf } from '../../../chronicle/batches.js';
 import { checkReadRange, type ReadQuery } from '../../../chronicle/call-options.js';
 import type { Batches } from '../../../chronicle/engine.js';
@@ -9,7 +11,6 @@ import type { ReadSettings } from '../../../chronicle/options.js';
 import type { Entry } from '../../../chronicle/results.js';
 import { reportCorruptLine } from '../../../event/corrupt-line.js';
 import type { JsonObject } from '../../../event/line.js';
-import type { NativePath } from '../../../native/addon.js';
 import { openForReading } from '../lines/open-file.js';
 import { scanBackwards, scanForwards } from '../lines/scanner.js';
 import { ReadFilter, splitAtDamage } from './read-filter.js';
