@@ -23,20 +23,20 @@ import { checkSchema, type Schema } from '../event/schema.js';
  *   the chronicle (`<path>.ids`), so that it can be opened without being read. That file is only a cache.
  * - `false`: none.
  *
- * Where there are rotated files, their events come before those of the file.
+ * If there are rotated files, their events come before those of the file.
  */
 export type Dedupe = false | 'consecutive' | 'all' | { window: number };
 
 /**
- * When the file is renamed and a new one begun, by whoever appends next. The rotated file is called as the file was with
- * the time in UTC behind it (`orders.ndjson.20261124T215247.123Z`), so their names sort in order of time.
+ * When the file is renamed and a new one begun, by whoever appends next. A rotated file has the name of the file and the
+ * time in UTC (`orders.ndjson.20261124T215247.123Z`), so that names sort in order of time.
  */
 export interface Rotate {
   /** When the file would be larger than this, in bytes. Events that are appended together stay together. */
   maxBytes?: number;
   /**
-   * When the file was made longer ago than this, in milliseconds (where the file system does not know when that was: when it
-   * was last written).
+   * When the file is older than this, in milliseconds. Its age counts from when it was made; if the file system does not
+   * know that, from when it was last written.
    */
   maxAge?: number;
   /** How many rotated files are kept; older ones are removed. Default: all. */
@@ -49,8 +49,8 @@ export interface ReadOptions {
   /** Longer lines, in bytes, are skipped as corrupt, and longer events are refused. Default: 8 MiB. */
   maxLineBytes?: number;
   /**
-   * Any validator that follows Standard Schema. Events that it refuses are not appended, and are corrupt where they stand in
-   * the file. It sees events as they stand there, with their ids. Default: none.
+   * Any validator that follows Standard Schema. Events that it refuses are not appended, and count as corrupt lines
+   * when they are read. It sees events as they are written, with their ids. Default: none.
    */
   schema?: Schema | undefined;
 }

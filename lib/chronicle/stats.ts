@@ -14,7 +14,7 @@ export interface Commit {
   readonly bytes: number;
   /** Milliseconds waited for the lock. */
   readonly waited: number;
-  /** Milliseconds that the sync took; 0 where there was none. */
+  /** Milliseconds that the sync took; 0 if there was none. */
   readonly synced: number;
   /** Whether a torn tail was closed. */
   readonly healed: boolean;

@@ -56,8 +56,8 @@ class TextInOrder {
     this.result = this.#value() ?? text;
   }
 
-  // Each of these takes what begins at #at and moves on behind it. They return its canonical form, or undefined where
-  // that is the text as it stands.
+  // Each of these takes what begins at #at, and moves #at past it. They return its canonical form, or undefined if that is
+  // the text as it is.
 
   #value(): string | undefined {
     switch (this.#text.charCodeAt(this.#at)) {
@@ -94,7 +94,7 @@ class TextInOrder {
       const start = this.#at;
       const nameInOrder = this.#string();
       let name = text.slice(start + 1, this.#at - 1);
-      // Sorted is by the characters that an escape stands for.
+      // Names are sorted by the characters that their escapes mean.
       if (this.#hasEscapes && name.includes('\\')) name = JSON.parse(`"${name}"`);
       if (last !== undefined && last >= name) sorted = false;
       last = name;
@@ -200,14 +200,14 @@ function sort(names: string[], members: string[]): void {
   members.length = kept;
 }
 
-/** Whether an odd number of backslashes stands before `index`. */
+/** Whether there is an odd number of backslashes before `index`. */
 function isEscaped(text: string, index: number): boolean {
   let start = index;
   while (text.charCodeAt(start - 1) === backslash) start--;
   return (index - start) % 2 === 1;
 }
 
-/** Of what ends a number: what comes next, or the end of the text, where there is no code. */
+/** Whether the code ends a number; NaN is the end of the text. */
 function isDelimiter(code: number): boolean {
   return code === comma || code === closeBrace || code === closeBracket || Number.isNaN(code);
 }

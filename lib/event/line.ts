@@ -1,5 +1,9 @@
 /**
- * One line of a chronicle: what it is, and the event in it.
+ * The grammar of a line: whether it is an event, blank or corrupt, and the event in it. {@link parseLine} has the last
+ * word. What recognises lines elsewhere, to be faster, must agree with it:
+ * - native/read/line_grammar.h recognises ids and blank lines by their bytes, and says how it may differ.
+ * - native/read/line_array.h joins lines to one array; what is not plain there is parsed here.
+ * - lib/engines/file/lines/line-filter.ts takes a line for an event only if it is one here.
  */
 import { isUtf8 } from 'node:buffer';
 import type { CorruptReason } from './corrupt-line.js';
@@ -13,7 +17,7 @@ export type ParsedLine =
 
 const newline = 0x0a;
 const byteOrderMark = '\ufeff';
-/** Stands in a text for bytes that are not UTF-8, or for itself. */
+/** In decoded text: in place of bytes that are not UTF-8, or itself. */
 const replacementCharacter = '\ufffd';
 
 /**

@@ -36,10 +36,10 @@ export function checkSchema(schema: unknown): Schema | undefined {
 }
 
 /**
- * Throws `EVALIDATION` with the path of the first field that is wrong; where the validator does not answer at once,
+ * Throws `EVALIDATION` with the path of the first field that is wrong; if the validator does not answer at once,
  * returns a promise that rejects with it.
  *
- * @param text the JSON of the event, as it will stand in the file
+ * @param text the JSON of the event, as it will be written
  */
 export function validate(text: string, field: string, schema: Schema): Promise<void> | undefined {
   const result = schema['~standard'].validate(JSON.parse(text));

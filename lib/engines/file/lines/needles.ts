@@ -6,7 +6,8 @@ import type { Where } from '../../../event/where.js';
 /**
  * Sequences of bytes, in Latin-1. A line that holds none of them holds no such event.
  *
- * Those of the longest string; a number can be written in too many ways, so that then its property's name has to do.
+ * They are those of the longest string, which is the rarest. A number can be written in too many ways; if there are only
+ * numbers, the name of a property is looked for.
  */
 export function needlesOf(where: Where): readonly string[] {
   const properties = Object.entries(where);

@@ -12,7 +12,7 @@ import type { LineFilter } from './line-filter.js';
 import { readAt } from './open-file.js';
 
 export interface ScanOptions {
-  /** Only lines that begin at this offset or behind it. */
+  /** Only lines that begin at this offset or after it. */
   readonly from: number;
   /** Only lines that begin before this offset. */
   readonly to: number;
@@ -20,7 +20,7 @@ export interface ScanOptions {
   readonly maxLineBytes: number;
   /** Lines that need not be parsed. Default: none. */
   readonly filter?: LineFilter | undefined;
-  /** Forwards only: end before a last line that has no newline, where it may still be written. Default: take it. */
+  /** Forwards only: end before a last line that has no newline, which may still be written. Default: take it. */
   readonly leaveUnfinished?: boolean;
   /** The most that is read at once, except for a longer line. Smaller in tests. */
   readonly chunkBytes?: number;
@@ -28,12 +28,12 @@ export interface ScanOptions {
 
 const newline = 0x0a;
 const defaultChunkBytes = 1024 * 1024;
-/** Events of more that is parsed at once live for so long that the garbage collector copies them. */
+/** Parsing more at once makes events outlive V8's young generation, so that the collector copies them. */
 const batchBytes = 128 * 1024;
-/** What is read at first, for those who want a few events only; then twice as much each time. */
+/** How much is read at first, for callers who want a few events only; then twice as much each time. */
 const firstChunkBytes = 8 * 1024;
-const newMilliseconds = 1000;
-const momentMilliseconds = 10;
+const recentlyWrittenMs = 1000;
+const waitForWriterMs = 10;
 
 /**
  * The lines of a range, in batches of one chunk. What is written while it reads is read too. A chunk is read ahead
@@ -47,7 +47,7 @@ export async function* scanForwards(file: FileHandle, options: ScanOptions): Asy
   for (let at = start.offset; at < to; ) {
     const chunk = await reader.read(at);
     if (chunk.length === 0) return;
-    const end = endOfLines(chunk, to - at);
+    const end = endOfWholeLines(chunk, to - at);
     if (end > 0) {
       const begin = at;
       at += end;
@@ -63,7 +63,7 @@ export async function* scanForwards(file: FileHandle, options: ScanOptions): Asy
       }
       continue;
     }
-    // Not one whole line: the rest of it stands behind the chunk, or comes just now, or does not.
+    // No whole line in the chunk: its rest is after the chunk, or is being written, or will never come.
     const next = await lineStart(file, at + chunk.length + 1, chunkBytes);
     if (!next.found) {
       if (leaveUnfinished) return;
@@ -83,7 +83,7 @@ export async function* scanBackwards(file: FileHandle, options: ScanOptions): As
   const size = await settledSize(file);
   const first = await lineStart(file, from, chunkBytes);
   if (!first.found) return;
-  // The lines that begin before `to` end where the first line begins that does not.
+  // The lines that begin before `to` end where the next line begins.
   let at = to >= size ? size : (await lineStart(file, to, chunkBytes)).offset;
   let length = Math.min(firstChunkBytes, chunkBytes);
   let buffer = Buffer.alloc(0);
@@ -101,13 +101,13 @@ export async function* scanBackwards(file: FileHandle, options: ScanOptions): As
       const lastStart = await lastLineStart(file, first.offset, at, chunkBytes);
       if (lastStart !== undefined) batch = await readLine(file, lastStart, at, options);
     }
-    if (!batch) return; // likewise
+    if (!batch) return; // truncated as well
     at = batch.begin;
     yield batch;
   }
 }
 
-/** The size of the file; where its last line has no newline, after whoever may be writing it had time for that. */
+/** The size of the file. If its last line has no newline, its writer gets a moment to finish it. */
 async function settledSize(file: FileHandle): Promise<number> {
   const { size } = await file.stat();
   if (size === 0) return 0;
@@ -116,14 +116,14 @@ async function settledSize(file: FileHandle): Promise<number> {
 }
 
 /**
- * True where the file is longer than `size`, or becomes so in a moment. A write of several pages is seen page by page on
- * many file systems (ext4): without the writers' lock a reader cannot tell it from a torn line, but that it is new.
+ * True if the file is longer than `size`, or becomes so in a moment. On many file systems (ext4) others see a write of
+ * several pages page by page. Without the writers' lock, only its age tells such a line from a torn one.
  */
 async function growsStill(file: FileHandle, size: number): Promise<boolean> {
   const stats = await file.stat();
   if (stats.size > size) return true;
-  if (Date.now() - stats.mtimeMs > newMilliseconds) return false;
-  await setTimeout(momentMilliseconds);
+  if (Date.now() - stats.mtimeMs > recentlyWrittenMs) return false;
+  await setTimeout(waitForWriterMs);
   return (await file.stat()).size > size;
 }
 
@@ -161,7 +161,7 @@ class ChunkReader {
   }
 }
 
-/** The one line from `begin` to `end`, or undefined where the file holds it no more. */
+/** The one line from `begin` to `end`; undefined if the file no longer has it. */
 async function readLine(
   file: FileHandle,
   begin: number,
@@ -174,8 +174,8 @@ async function readLine(
   return bytes.length === length ? parseLines(bytes, begin, maxLineBytes, filter) : undefined;
 }
 
-/** Where the last whole line ends in `chunk` that begins before `to`; 0 where none does. */
-function endOfLines(chunk: Buffer, to: number): number {
+/** Where the last whole line of `chunk` ends that begins before `to`; 0 if there is none. */
+function endOfWholeLines(chunk: Buffer, to: number): number {
   if (to < chunk.length) {
     const index = chunk.indexOf(newline, to - 1);
     if (index !== -1) return index + 1;
@@ -183,7 +183,7 @@ function endOfLines(chunk: Buffer, to: number): number {
   return chunk.lastIndexOf(newline) + 1;
 }
 
-/** The first beginning of a line at or after `offset`; where none is found, the end of the file. */
+/** Where the first line begins at `offset` or after it; if there is none, the end of the file. */
 async function lineStart(
   file: FileHandle,
   offset: number,
@@ -201,7 +201,7 @@ async function lineStart(
   }
 }
 
-/** Where the line begins that ends at `end`, or undefined where the file is shorter now. */
+/** Where the line begins that ends at `end`; undefined if the file is shorter now. */
 async function lastLineStart(
   file: FileHandle,
   first: number,
