@@ -55,6 +55,20 @@ const nanoseconds = 1e6;
 /** Node's defaults take ten times the memory of each open chronicle, and tell no more that matters. */
 const precision = { lowest: 1, highest: 2 ** 42, figures: 2 };
 
+/** What a commit came to, as whoever made it counts. */
+export interface CommitFigures {
+  /** How many events. */
+  readonly written: number;
+  readonly duplicates: number;
+  readonly bytes: number;
+  /** Nanoseconds. */
+  readonly waitedNs: number;
+  /** Nanoseconds. */
+  readonly syncedNs: number;
+  readonly healed: boolean;
+  readonly rotated: boolean;
+}
+
 export class CommitLog {
   readonly #path: string;
   readonly #eventsPerCommit = createHistogram(precision);
@@ -71,35 +85,27 @@ export class CommitLog {
     this.#path = path;
   }
 
-  /** `waited` and `synced` are nanoseconds. */
-  record(
-    events: number,
-    duplicates: number,
-    bytes: number,
-    waited: number,
-    synced: number,
-    healed: boolean,
-    rotated: boolean,
-  ): void {
+  record(figures: CommitFigures): void {
+    const { written, duplicates, bytes, waitedNs, syncedNs, healed, rotated } = figures;
     this.#commits++;
-    this.#events += events;
+    this.#events += written;
     this.#bytes += bytes;
     this.#duplicates += duplicates;
     if (healed) this.#heals++;
     if (rotated) this.#rotations++;
     // A histogram takes numbers from 1 on.
-    if (events > 0) this.#eventsPerCommit.record(events);
-    this.#lockWait.record(Math.min(Math.max(1, waited), precision.highest));
-    if (synced > 0) this.#syncTime.record(Math.min(synced, precision.highest));
+    if (written > 0) this.#eventsPerCommit.record(written);
+    this.#lockWait.record(Math.min(Math.max(1, waitedNs), precision.highest));
+    if (syncedNs > 0) this.#syncTime.record(Math.min(syncedNs, precision.highest));
     if (rotated && channels.rotate.hasSubscribers) channels.rotate.publish({ path: this.#path });
     if (!channels.commit.hasSubscribers) return;
     const commit: Commit = {
       path: this.#path,
-      events,
+      events: written,
       duplicates,
       bytes,
-      waited: waited / nanoseconds,
-      synced: synced / nanoseconds,
+      waited: waitedNs / nanoseconds,
+      synced: syncedNs / nanoseconds,
       healed,
       rotated,
     };

@@ -12,10 +12,10 @@ import type {
   MightBlock,
   NativeTarget,
   Offset,
+  RawReply,
   Ticket,
   Writer,
   WriterOptions,
-  WriterReply,
 } from './protocol.js';
 
 interface Native {
@@ -54,7 +54,7 @@ interface Native {
    * or if `ends` cannot take them all. See native/read/line_array.h.
    */
   lineArray(lines: Buffer, separator: string, maxLineBytes: number, ends: Uint32Array): string | undefined;
-  Writer: new (path: NativePath, options: WriterOptions, settle: WriterReply) => Writer;
+  Writer: new (path: NativePath, options: WriterOptions, settle: (reply: RawReply) => void) => Writer;
   /** The tables of protocol.ts, as the native code has them. */
   readonly protocol: { readonly [table: string]: unknown };
 }

@@ -76,45 +76,139 @@ export const writerStatus = {
   failed: 3,
   /** Written, but the sync failed, or a failed write could not be cut off again. */
   unknown: 4,
-  /** Not written, because the outcome of a batch before is unknown. */
+  /** Not written, because the outcome of an earlier batch is unknown. */
   poisoned: 5,
   /** The file is closed. */
   closed: 6,
 } as const;
 
-/** The flags of a reply. */
-export const writerFlag = { healed: 1, rotated: 2 } as const;
+/** What became of a line. */
+export const lineFate = {
+  written: 0,
+  /** Not written: an earlier line of the same commit has its id. */
+  duplicateInGroup: 1,
+  /** Not written: an event with its id is in the file, or in a rotated one. */
+  duplicateInFile: 2,
+  /** Not written: its condition is not met. */
+  conflict: 3,
+} as const;
 
-export interface WriterDetails {
-  /** Device and inode of the file, as `dev:ino`. */
-  file: string;
-  error?: NativeError;
-  /** Lines (numbered through all batches of the reply) that may be copies of the line `text` at `offset`. */
-  questions: { line: number; offset: number; text: Buffer }[];
-  /** Lines that were not written, and where the first copy stands: in the rotated file `path`, or in the file itself. */
-  duplicates: { line: number; offset: number; path?: string }[];
-  /** The first lines of the conditions that were not met. */
-  conflicts: number[];
+/** The fields of {@link RawReply.figures}. */
+export const replyFigure = {
+  status: 0,
+  batches: 1,
+  lines: 2,
+  written: 3,
+  duplicates: 4,
+  bytes: 5,
+  end: 6,
+  healed: 7,
+  rotated: 8,
+  knownIds: 9,
+  knownBytes: 10,
+  waitedNs: 11,
+  syncedNs: 12,
+} as const;
+
+/** Lines that are written only if the file ends at `end` by then. */
+export interface Condition {
+  /** The first of them, counted in its batch. */
+  readonly first: number;
+  readonly count: number;
+  readonly end: number;
 }
 
-/**
- * Settles the oldest `batches` batches. `written` of their lines are new, and stand from `start` to `end`, where the
- * file ends; `waited` (for the lock) and `synced` (the sync took) are nanoseconds. Deduplication remembers `knownIds`
- * in `knownBytes` of memory.
- */
-export type WriterReply = (
-  status: number,
-  batches: number,
-  written: number,
-  start: number,
-  end: number,
-  waited: number,
-  synced: number,
-  flags: number,
-  knownIds: number,
-  knownBytes: number,
-  details: WriterDetails | undefined,
-) => void;
+/** Whole lines: the first `length` bytes of the buffer. */
+export interface WriterBatch {
+  readonly buffer: Buffer;
+  readonly length: number;
+  /** How many lines. */
+  readonly lines: number;
+  /** In order, without overlap. */
+  readonly conditions: readonly Condition[] | undefined;
+}
+
+/** A line that may be a duplicate of the line `text`, which is in the file at `offset`. */
+export interface Question {
+  readonly line: number;
+  readonly offset: number;
+  readonly text: Buffer;
+}
+
+/** What tells one file from another, whatever their paths. */
+export interface FileIdentity {
+  readonly device: bigint;
+  readonly inode: bigint;
+}
+
+/** A reply of the writer, as it crosses: one object for each writer, which is filled anew for each reply. */
+export interface RawReply {
+  readonly figures: Float64Array;
+  readonly offsets: Float64Array;
+  readonly fates: Uint8Array;
+  readonly details:
+    | {
+        readonly error?: NativeError;
+        readonly file?: FileIdentity;
+        readonly questions?: readonly Question[];
+        readonly rotatedPaths?: { readonly [line: number]: string };
+      }
+    | undefined;
+}
+
+/** The oldest `batches` batches are committed. Lines are numbered through all of them. */
+export interface CommitReply {
+  readonly status: typeof writerStatus.committed;
+  readonly batches: number;
+  /** How many lines were written. */
+  readonly written: number;
+  /** How many lines were not, because their events were there. */
+  readonly duplicates: number;
+  /** How many bytes were written. */
+  readonly bytes: number;
+  /** Where the file ends. */
+  readonly end: number;
+  /** Whether a torn tail was closed. */
+  readonly healed: boolean;
+  readonly rotated: boolean;
+  /** What deduplication remembers. */
+  readonly knownIds: number;
+  /** In how much memory, in bytes. */
+  readonly knownBytes: number;
+  /** For the lock. */
+  readonly waitedNs: number;
+  /** How long the sync took; 0: there was none. */
+  readonly syncedNs: number;
+  /** Where the event of each line is. Filled anew for the next reply. */
+  readonly offsets: Float64Array;
+  /** What became of each line; undefined: all were written. Filled anew for the next reply. */
+  readonly fates: Uint8Array | undefined;
+  /** Of lines whose event is in a rotated file: the path of that file. */
+  readonly rotatedPaths: { readonly [line: number]: string } | undefined;
+}
+
+/** Nothing of the oldest `batches` batches is acknowledged. */
+export type FailureReply = { readonly batches: number } & (
+  | {
+      readonly status:
+        | typeof writerStatus.failed
+        | typeof writerStatus.unknown
+        | typeof writerStatus.poisoned;
+      readonly error: NativeError;
+    }
+  | {
+      readonly status: typeof writerStatus.lockTimeout;
+      readonly waitedNs: number;
+      /** The file that is locked. */
+      readonly file: FileIdentity;
+    }
+);
+
+export type WriterReply =
+  | CommitReply
+  | FailureReply
+  | { readonly status: typeof writerStatus.ask; readonly questions: readonly Question[] }
+  | { readonly status: typeof writerStatus.closed };
 
 /** Numbers of bytes, lines and files may be {@link unbounded}. */
 export interface WriterOptions {
@@ -125,28 +219,59 @@ export interface WriterOptions {
   /** How many of the last events are remembered for deduplication; 0: none. */
   window: number;
   maxLineBytes: number;
-  /** Bytes; 0: no rotation by size. */
-  rotateBytes: number;
-  /** Milliseconds; 0: no rotation by age. */
-  rotateAge: number;
-  /** How many rotated files are kept. */
-  keep: number;
+  rotation: {
+    /** Bytes; 0: no rotation by size. */
+    maxBytes: number;
+    /** Milliseconds; 0: no rotation by age. */
+    maxAge: number;
+    /** How many rotated files are kept. */
+    keep: number;
+  };
 }
 
 export interface Writer {
   /** Creates and opens the file: a batch of its own. */
   open(): void;
-  /**
-   * Appends whole lines.
-   *
-   * @param buffer The lines are its first `length` bytes.
-   * @param lines How many they are.
-   * @param conditions Of each: its first line, its number of lines, and where the file must end.
-   */
-  append(buffer: Buffer, length: number, lines: number, conditions: number[] | undefined): void;
+  append(batch: WriterBatch): void;
+  /** Of each question of the last reply `ask`, whether the line is a duplicate. */
   answer(duplicates: boolean[]): void;
   /** Blocks this thread until there is a reply, and settles it; false if none is to come. */
   settleNext(): boolean;
   /** Ends in a reply `closed`. To be called once. */
   close(): void;
+}
+
+/** A reply by names. Its arrays are those that crossed. */
+export function unpackReply({ figures, offsets, fates, details }: RawReply): WriterReply {
+  const figure = (index: number) => figures[index] as number;
+  const status = figure(replyFigure.status) as WriterReply['status'];
+  const batches = figure(replyFigure.batches);
+  switch (status) {
+    case writerStatus.ask:
+      return { status, questions: details?.questions ?? [] };
+    case writerStatus.committed:
+      return {
+        status,
+        batches,
+        written: figure(replyFigure.written),
+        duplicates: figure(replyFigure.duplicates),
+        bytes: figure(replyFigure.bytes),
+        end: figure(replyFigure.end),
+        healed: figure(replyFigure.healed) !== 0,
+        rotated: figure(replyFigure.rotated) !== 0,
+        knownIds: figure(replyFigure.knownIds),
+        knownBytes: figure(replyFigure.knownBytes),
+        waitedNs: figure(replyFigure.waitedNs),
+        syncedNs: figure(replyFigure.syncedNs),
+        offsets,
+        fates: figure(replyFigure.written) < figure(replyFigure.lines) ? fates : undefined,
+        rotatedPaths: details?.rotatedPaths,
+      };
+    case writerStatus.lockTimeout:
+      return { status, batches, waitedNs: figure(replyFigure.waitedNs), file: details?.file as FileIdentity };
+    case writerStatus.closed:
+      return { status };
+    default:
+      return { status, batches, error: details?.error as NativeError };
+  }
 }

@@ -3,637 +3,341 @@
 #include <errno.h>
 
 #include <algorithm>
-#include <set>
-#include <thread>
-#include <unordered_map>
-#include <unordered_set>
+#include <cassert>
+#include <iterator>
+#include <new>
+#include <optional>
 #include <utility>
 
-#include "lock/named_file.h"
+#include "lock/mechanism.h"
 #include "os/clock.h"
-#include "os/directory.h"
-#include "os/thread_pool.h"
 
 namespace holdfast::append {
 namespace {
 
-// How long the lock is kept while JavaScript looks at what others wrote. Long enough for a busy event loop to
-// come round, short enough that a blocked one harms nobody.
-constexpr auto kLongestHold = std::chrono::milliseconds(50);
+// More than this is not read under the lock.
+constexpr uint64_t kMaxUnlockedTail = uint64_t{1} << 20;
 
-// More than this is not looked at under the lock.
-constexpr uint64_t kMaxUnderLock = uint64_t{1} << 20;
+// How many times one commit reads the file anew if something keeps truncating it.
+constexpr int kMaxRereads = 8;
 
 // A group takes no further batch once it has so many bytes.
-constexpr size_t kMaxGroupBytes = size_t{4} << 20;
-
-// How often a file is looked at afresh for one commit, because it is truncated again and again while it is
-// read.
-constexpr int kMaxLooks = 8;
-
-// "Not judged yet", as a number of events.
-constexpr uint64_t kNever = UINT64_MAX;
-
-// To wake a thread takes some tens of microseconds, of both sides, which is a good part of a sync. So long
-// the thread looks out for the next group before it sleeps.
-constexpr auto kLookOut = std::chrono::microseconds(100);
-
-// After so many times in vain, appends come too seldom: then it looks out only now and then.
-constexpr unsigned kMaxInVain = 16;
-
-// How long the thread stays when there is nothing to do.
-constexpr auto kLinger = std::chrono::seconds(1);
-
-std::chrono::nanoseconds Since(os::Clock::time_point began) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(os::Clock::now() - began);
-}
+constexpr uint64_t kMaxGroupBytes = uint64_t{4} << 20;
 
 }  // namespace
 
-BatchWriter::BatchWriter(Options options, std::function<void()> ready)
+struct BatchWriter::Transaction {
+  Group* const group;
+  WriterThread* const thread;
+  Reply reply{};
+  uint64_t size = 0;  // of the file
+  Verdict verdict{};
+  // The verdict is sound while so many events are known; nothing: there is none.
+  std::optional<uint64_t> judged_at{};
+  int rereads = 0;
+  bool wrote = false;             // something of the group may be in the file
+  uint64_t acknowledged_end = 0;  // what is acknowledged is before this, or in `rotated`
+  std::vector<os::File> rotated{};
+};
+
+std::shared_ptr<WriterThread> MakeWriter(Options options, std::function<void()> on_reply) {
+  // With rotation, what is written together must fit into one file.
+  const uint64_t max_file = options.rotation.max_bytes;
+  const uint64_t max_group = max_file == 0 ? kMaxGroupBytes : std::min(kMaxGroupBytes, max_file);
+  return std::make_shared<WriterThread>(std::make_unique<BatchWriter>(std::move(options)),
+                                        static_cast<size_t>(max_group), std::move(on_reply));
+}
+
+BatchWriter::BatchWriter(Options options)
     : options_(std::move(options)),
-      ready_(std::move(ready)),
       id_finder_(options_.id_key),
       known_(options_.path, id_finder_,
-             {options_.window, options_.max_line_bytes, options_.rotation.is_on()}) {}
+             {options_.window, options_.max_line_bytes, options_.rotation.is_on()}),
+      durable_end_(options_.path, options_.durability),
+      file_(options_.path) {}
 
-void BatchWriter::Open() {
-  std::unique_lock guard(mutex_);
-  opening_ = true;
-  Start(guard);
-}
-
-void BatchWriter::Append(Batch batch) {
-  std::unique_lock guard(mutex_);
-  batches_.push_back(std::move(batch));
-  Start(guard);
-}
-
-void BatchWriter::Answer(std::vector<bool> duplicates) {
-  std::unique_lock guard(mutex_);
-  answer_ = std::move(duplicates);
-  Start(guard);
-}
-
-// Wakes the thread, or starts one.
-void BatchWriter::Start(std::unique_lock<std::mutex>& guard) {
-  if (running_) {
-    called_ = true;
-    const bool sleeps = !looking_out_;
-    guard.unlock();  // or the thread would wake only to wait for it
-    if (sleeps) wake_.notify_one();
-    return;
-  }
-  os::Error error;
+Reply BatchWriter::Open() {
+  Reply reply;
   try {
-    error = os::RunOnHelperThread([self = shared_from_this()] { self->Run(); });
+    reply.error = file_.Open();
   } catch (const std::bad_alloc&) {
-    error = {ENOMEM, "pthread_create"};
-  }
-  running_ = !error;
-  if (!error) return;
-  Reply reply;
-  reply.error = error;
-  reply.batches = batches_.size() + (opening_ ? 1 : 0);
-  batches_.clear();
-  opening_ = false;
-  guard.unlock();
-  Send(std::move(reply));
-}
-
-std::optional<Reply> BatchWriter::Next(bool wait) {
-  std::unique_lock guard(mutex_);
-  if (wait) replied_.wait(guard, [this] { return !replies_.empty() || closing_; });
-  if (replies_.empty()) return std::nullopt;
-  Reply reply = std::move(replies_.front());
-  replies_.pop_front();
-  return reply;
-}
-
-void BatchWriter::Send(Reply reply) {
-  {
-    std::lock_guard guard(mutex_);
-    replies_.push_back(std::move(reply));
-  }
-  replied_.notify_one();
-  ready_();
-}
-
-void BatchWriter::Close(bool tell) {
-  std::unique_lock guard(mutex_);
-  closing_ = true;
-  tell_closed_ = tell;
-  interrupt_.Now();
-  replied_.notify_all();
-  if (running_) {
-    wake_.notify_one();
-  } else if (file_.is_open() && known_.recent_ids().window() == dedupe::RecentIds::kAll) {
-    // What is left to be saved is not saved on the caller's thread.
-    running_ = !os::RunOnHelperThread([self = shared_from_this()] { self->Run(); });
-  }
-  if (running_) return;
-  file_.Close();
-  guard.unlock();
-  if (tell) Send(Closed());
-}
-
-Reply BatchWriter::Closed() {
-  Reply reply;
-  reply.status = Status::kClosed;
-  reply.batches = 1;
-  return reply;
-}
-
-void BatchWriter::Run() {
-  std::unique_lock guard(mutex_);
-  for (;;) {
-    if (!HasWork()) LookOut(guard);
-    const bool found = wake_.wait_for(guard, kLinger, [this] { return HasWork(); });
-    if (closing_) break;
-    if (!found) {
-      running_ = false;
-      return;
-    }
-    Group group;
-    const bool open = std::exchange(opening_, false);
-    Reply reply;
-    writing_ = false;
-    try {
-      if (!open) TakeGroup(&group);
-      guard.unlock();
-      reply = open ? OpenHere() : CommitHere(&group);
-    } catch (const std::bad_alloc&) {
-      if (guard.owns_lock()) {
-        if (group.batches == 0) batches_.pop_front();
-        guard.unlock();
-      }
-      reply = FailedForMemory();
-    }
-    reply.batches = open ? 1 : std::max<size_t>(group.batches, 1);
-    Send(std::move(reply));
-    guard.lock();
-  }
-  batches_.clear();
-  guard.unlock();
-  Unlock();
-  if (file_.is_open()) known_.Save(file_);
-  file_.Close();
-  guard.lock();
-  running_ = false;  // from here on Close may touch what is ours
-  const bool tell = tell_closed_;
-  guard.unlock();
-  if (tell) Send(Closed());
-}
-
-// Waits without sleeping, and lets everybody else run who wants to.
-void BatchWriter::LookOut(std::unique_lock<std::mutex>& guard) {
-  if (in_vain_ >= kMaxInVain && in_vain_++ % kMaxInVain != 0) return;
-  looking_out_ = true;
-  called_ = false;
-  guard.unlock();
-  const auto until = os::Clock::now() + kLookOut;
-  while (!called_ && os::Clock::now() < until) std::this_thread::yield();
-  guard.lock();
-  looking_out_ = false;
-  in_vain_ = HasWork() ? 0 : in_vain_ + 1;
-}
-
-// Takes what is there, up to a bound, as one group.
-void BatchWriter::TakeGroup(Group* group) {
-  size_t lines = 0, bytes = 0;
-  const size_t most =
-      options_.rotation.max_bytes == 0
-          ? kMaxGroupBytes
-          : static_cast<size_t>(std::min<uint64_t>(kMaxGroupBytes, options_.rotation.max_bytes));
-  while (!batches_.empty()) {
-    Batch& batch = batches_.front();
-    if (group->batches > 0 && bytes + batch.data.size() > most) break;
-    for (Condition condition : batch.conditions) {
-      condition.first += lines;
-      group->conditions.push_back(condition);
-    }
-    if (group->data.empty()) {
-      group->data = std::move(batch.data);
-    } else {
-      group->data += batch.data;
-    }
-    bytes = group->data.size();
-    lines += batch.lines;
-    group->batches++;
-    batches_.pop_front();
-  }
-  group->lines.reserve(lines);
-  for (std::string_view rest = group->data; !rest.empty();) {
-    const size_t length = rest.find('\n');
-    Line line;
-    line.text = rest.substr(0, length);
-    group->lines.push_back(line);
-    rest.remove_prefix(length + 1);
-  }
-}
-
-// There was no memory for a commit. What it put into the file is not remembered; where that is anything, its
-// outcome is unknown, as after a failed sync.
-Reply BatchWriter::FailedForMemory() {
-  Unlock();
-  known_.Forget();
-  Reply reply;
-  reply.error = {ENOMEM, "write"};
-  reply.file = file_id_;
-  poisoned_ = poisoned_ || writing_;
-  if (writing_) reply.status = Status::kUnknown;
-  return reply;
-}
-
-Reply BatchWriter::OpenHere() {
-  Reply reply;
-  if (!file_.is_open()) {
-    reply.error = lock::OpenForAppend(options_.path, &file_, &file_id_);
+    reply.error = {ENOMEM, "open"};
   }
   reply.status = reply.error ? Status::kFailed : Status::kCommitted;
-  reply.file = file_id_;
   return reply;
 }
 
-Reply BatchWriter::CommitHere(Group* group) {
-  Reply reply;
-  const auto fail = [&](os::Error error) {
-    Unlock();
-    reply.status = Status::kFailed;
-    reply.error = error;
-    reply.file = file_id_;
-    return std::move(reply);
-  };
-  if (poisoned_) {
-    reply.status = Status::kPoisoned;
-    return reply;
-  }
-  if (known_.is_on()) {
-    size_t ahead = 0;
-    for (Line& line : group->lines) {
-      line.id = id_finder_.Find(line.text);
-      line.fingerprint = id_finder_.FingerprintOf(line.id);
-      known_.Prefetch(line.fingerprint, ahead++);
-    }
-  }
+bool BatchWriter::HasUnsaved() const {
+  return file_.is_open() && options_.window == dedupe::RecentIds::kAll;
+}
 
-  uint64_t size = 0;
-  // How many events were known when the group was last judged; none of that counts when the file was looked
-  // at afresh.
-  uint64_t judged = kNever;
-  int looks = 0;
-  for (;;) {
-    if (IsClosing()) return reply;
-    if (!locked_) {
-      // What can be done before the lock is taken is not done under it. If something goes wrong here, it will
-      // there.
-      if (known_.is_on() && file_.is_open() && !file_.Size(&size)) {
-        const bool grown = size != known_.end();
-        if (!grown || (known_.IsOf(file_, file_id_, size) &&
-                       !known_.CatchUp(file_, size, dedupe::Tail::kLeaveUnfinished))) {
-          const std::vector<size_t> unsure = Judge(group, size);
-          if (!unsure.empty()) {
-            if (os::Error error = Ask(unsure, group)) return fail(error);
-            continue;
-          }
-          judged = known_.recent_ids().count();
-        }
-      }
-      const os::Error error = LockCurrentFile(&reply);
-      reply.file = file_id_;
-      if (reply.status == Status::kLockTimeout) return reply;
-      if (error) return fail(error);
-    }
-    if (os::Error error = file_.Size(&size)) return fail(error);
-    if (known_.is_on()) {
-      const bool is_known = known_.IsOf(file_, file_id_, size);
-      // A long tail without newline stays long however often it is looked at: then it is, under the lock.
-      if (!is_known || (size - known_.end() > kMaxUnderLock && looks < kMaxLooks)) {
-        looks++;
-        Unlock();
-        if (!is_known) {
-          synced_end_ = 0;
-          judged = kNever;
-          group->copies.clear();
-        }
-        const os::Error error = is_known ? known_.CatchUp(file_, size, dedupe::Tail::kLeaveUnfinished)
-                                         : known_.Load(file_, file_id_, size);
-        // EIO may mean that the file was truncated while it was read; the next look shows it as it is now.
-        if (error && (error.number != EIO || looks >= kMaxLooks)) return fail(error);
-        continue;
-      }
-      if (os::Error error = known_.CatchUp(file_, size, dedupe::Tail::kIncludeUnfinished)) return fail(error);
-    }
-    // What was judged before the lock was taken still holds if nobody has written since.
-    if (judged != known_.recent_ids().count() || !group->conditions.empty()) {
-      const std::vector<size_t> unsure = Judge(group, size);
-      if (!unsure.empty()) {
-        if (os::Error error = Ask(unsure, group)) return fail(error);
-        continue;
-      }
-    }
-    if (group->new_lines == 0 || !options_.rotation.IsDue(file_, size, group->new_bytes)) break;
-    if (os::Error error = RotateHere()) return fail(error);
-    reply.rotated = true;
+void BatchWriter::Save() {
+  try {
+    if (file_.is_open()) known_.Save(file_.get());
+  } catch (const std::bad_alloc&) {
+    // It is only a cache.
   }
-  std::vector<os::File> rotated;
-  if (os::Error error = OpenRotated(*group, &rotated)) return fail(error);
+}
 
-  if (group->new_lines > 0) {
-    if (os::Error error = Write(*group, size, &reply)) {
-      poisoned_ = reply.status == Status::kUnknown;
-      Unlock();
-      reply.error = error;
-      reply.file = file_id_;
-      return reply;
+void BatchWriter::Close() {
+  file_.Close();
+}
+
+const BatchWriter::Stage BatchWriter::kStages[] = {
+    &BatchWriter::JudgeUnlocked,  // 1
+    &BatchWriter::Lock,           // 2
+    &BatchWriter::CatchUp,        // 3
+    &BatchWriter::JudgeLocked,    // 4
+    &BatchWriter::RotateIfDue,    // 5
+    &BatchWriter::Write,          // 6
+    &BatchWriter::Sync,           // 7
+};
+
+Reply BatchWriter::Commit(Group* group, WriterThread* thread) {
+  assert(!file_.is_locked());
+  Transaction transaction{group, thread};
+  Reply& reply = transaction.reply;
+  try {
+    if (poison_) {
+      Fail(&transaction, poison_, Status::kPoisoned);
+      return std::move(reply);
     }
+    group->CutLines(known_.is_on() ? &id_finder_ : nullptr);
+    for (size_t i = 0; known_.is_on() && i < group->lines.size(); i++) {
+      known_.Prefetch(group->lines[i].fingerprint, i);
+    }
+    for (const Stage* stage = std::begin(kStages); stage != std::end(kStages);) {
+      const Step step = (this->**stage)(&transaction);
+      if (step == Step::kEnd) break;
+      stage = step == Step::kNext ? stage + 1 : std::begin(kStages);
+    }
+  } catch (const std::bad_alloc&) {
+    // What was written is not remembered, and its outcome is unknown, as after a failed sync.
+    known_.Forget();
+    Fail(&transaction, {ENOMEM, "write"}, transaction.wrote ? Status::kUnknown : Status::kFailed);
+  }
+  if (reply.status == Status::kUnknown) poison_ = reply.error;
+  return std::move(reply);
+}
+
+// What can be done before the lock is taken is not done under it. If something goes wrong here, it goes wrong
+// under the lock again.
+BatchWriter::Step BatchWriter::JudgeUnlocked(Transaction* transaction) {
+  if (transaction->thread->IsClosing()) return Fail(transaction, {ECANCELED, "write"});
+  uint64_t& size = transaction->size;
+  if (file_.is_locked() || !known_.is_on() || !file_.is_open() || file_.get().Size(&size)) return Step::kNext;
+  const bool is_known =
+      size == known_.end() || (known_.IsOf(file_.get(), file_.id(), size) &&
+                               !known_.CatchUp(file_.get(), size, dedupe::Tail::kLeaveUnfinished));
+  return is_known ? JudgeGroup(transaction) : Step::kNext;
+}
+
+BatchWriter::Step BatchWriter::Lock(Transaction* transaction) {
+  if (file_.is_locked()) return Step::kNext;
+  const auto deadline = os::Clock::now() + options_.lock_timeout;
+  const auto locked =
+      file_.Lock([transaction, deadline] { return transaction->thread->InterruptAt(deadline); });
+  if (locked.opened_anew) durable_end_.FileChanged();
+  transaction->reply.waited += locked.waited;
+  if (locked.attempt == lock::Attempt::kGranted) return Step::kNext;
+  if (locked.attempt == lock::Attempt::kFailed) return Fail(transaction, locked.error);
+  transaction->reply.status = Status::kLockTimeout;
+  transaction->reply.file = file_.id();
+  return Step::kEnd;
+}
+
+BatchWriter::Step BatchWriter::CatchUp(Transaction* transaction) {
+  uint64_t& size = transaction->size;
+  if (os::Error error = file_.get().Size(&size)) return Fail(transaction, error);
+  if (!known_.is_on()) return Step::kNext;
+  const bool is_known = known_.IsOf(file_.get(), file_.id(), size);
+  const bool is_last = transaction->rereads >= kMaxRereads;
+  // A long tail without newline stays long however often it is read: in the end it is read under the lock.
+  if (is_known && (size - known_.end() <= kMaxUnlockedTail || is_last)) {
+    const os::Error error = known_.CatchUp(file_.get(), size, dedupe::Tail::kIncludeUnfinished);
+    return error ? Fail(transaction, error) : Step::kNext;
+  }
+  file_.Unlock();
+  transaction->rereads++;
+  os::Error error;
+  if (is_known) {
+    error = known_.CatchUp(file_.get(), size, dedupe::Tail::kLeaveUnfinished);
   } else {
-    reply.start = reply.end = size;
+    // Another file, or one that was truncated.
+    durable_end_.Written(0);
+    transaction->judged_at.reset();
+    transaction->group->confirmed.clear();
+    error = known_.Load(file_.get(), file_.id(), size);
   }
-  Report(*group, &reply);
-  // Before the sync, so that other processes write while we sync, and sync side by side with us (Aether, VLDB
-  // 2010). The order of the lines is fixed by the write; the acknowledgement waits for the sync.
-  Unlock();
-  if (os::Error error = SyncAcknowledged(*group, rotated, &reply)) {
-    poisoned_ = true;
-    reply.status = Status::kUnknown;
-    reply.error = error;
-    return reply;
+  // EIO may mean that the file was truncated while it was read. Then it is read as it is now.
+  if (error && (error.number != EIO || transaction->rereads >= kMaxRereads)) return Fail(transaction, error);
+  return Step::kRestart;
+}
+
+BatchWriter::Step BatchWriter::JudgeLocked(Transaction* transaction) {
+  const bool is_sound = transaction->judged_at == known_.recent_ids().count();
+  // Conditions are about the size of the file, which may have grown by lines that are no events.
+  if (is_sound && transaction->group->conditions.empty()) return Step::kNext;
+  return JudgeGroup(transaction);
+}
+
+BatchWriter::Step BatchWriter::RotateIfDue(Transaction* transaction) {
+  assert(file_.is_locked());
+  const Verdict& verdict = transaction->verdict;
+  if (verdict.written == 0 ||
+      !options_.rotation.IsDue(file_.get(), transaction->size, verdict.written_bytes)) {
+    return Step::kNext;
   }
+  known_.Save(file_.get());
+  const os::Error error = files::Rotate(options_.path);
+  file_.Unlock();
+  file_.Close();
+  if (error) return Fail(transaction, error);
+  // What is too old is removed by whoever rotates next, if not by us.
+  files::RemoveOldFiles(options_.path, options_.rotation.keep);
+  transaction->reply.rotated = true;
+  return Step::kRestart;
+}
+
+BatchWriter::Step BatchWriter::Write(Transaction* transaction) {
+  assert(file_.is_locked());
+  Reply& reply = transaction->reply;
+  const std::vector<std::string> rotated = LocateDuplicates(transaction);
+  if (os::Error error = durable_end_.OpenRotated(rotated, &transaction->rotated)) {
+    return Fail(transaction, error);
+  }
+  reply.start = reply.end = transaction->size;
+  if (transaction->verdict.written > 0) {
+    if (os::Error error = Append(transaction)) {
+      return Fail(transaction, error, transaction->wrote ? Status::kUnknown : Status::kFailed);
+    }
+    transaction->acknowledged_end = reply.end;
+  }
+  return Step::kNext;
+}
+
+BatchWriter::Step BatchWriter::Sync(Transaction* transaction) {
+  Reply& reply = transaction->reply;
+  file_.Unlock();
+  if (os::Error error = durable_end_.MakeDurable(file_.get(), transaction->acknowledged_end, reply.end,
+                                                 transaction->rotated, &reply.synced)) {
+    return Fail(transaction, error, Status::kUnknown);
+  }
+  Verdict& verdict = transaction->verdict;
   reply.status = Status::kCommitted;
+  reply.written = verdict.written;
+  reply.duplicates = verdict.duplicates;
+  reply.lines = std::move(verdict.lines);
   if (known_.is_on()) {
     reply.known_ids = known_.recent_ids().ids();
     reply.known_bytes = known_.recent_ids().memory();
   }
-  return reply;
+  return Step::kEnd;
 }
 
-// Locks the file that the path names, opening (and creating) it where the one that is open is not it any
-// more.
-os::Error BatchWriter::LockCurrentFile(Reply* reply) {
-  const auto began = os::Clock::now();
-  const auto waited_before = reply->waited;
-  for (;;) {
-    if (!file_.is_open()) {
-      if (os::Error error = lock::OpenForAppend(options_.path, &file_, &file_id_)) return error;
-      directory_synced_ = false;
-      synced_end_ = 0;
-    }
-    os::Error error;
-    lock::Attempt attempt = lock::kFlock.try_lock(file_, lock::Spec{}, &error);
-    if (attempt == lock::Attempt::kBusy) {
-      {
-        std::lock_guard guard(mutex_);
-        if (!closing_) interrupt_.At(began + options_.lock_timeout);
-      }
-      while (!interrupt_.Due()) {
-        attempt = interrupt_.Wait(&file_, lock::Opened::kForAppend, lock::Spec{}, &error);
-        if (attempt != lock::Attempt::kInterrupted) break;
-      }
-    }
-    reply->waited = waited_before + Since(began);
-    if (attempt == lock::Attempt::kGranted) {
-      attempt = lock::KeepIfNamed(options_.path, file_id_, lock::Spec{}, &file_, &error);
-    }
-    if (attempt == lock::Attempt::kMoved) continue;
-    if (attempt == lock::Attempt::kFailed) return error;
-    locked_ = attempt == lock::Attempt::kGranted;
-    if (!locked_) reply->status = Status::kLockTimeout;
-    return {};
-  }
+BatchWriter::Step BatchWriter::JudgeGroup(Transaction* transaction) {
+  transaction->verdict = Judge(*transaction->group, known_.recent_ids(), transaction->size);
+  transaction->judged_at.reset();
+  if (!transaction->verdict.unsure.empty()) return Ask(transaction);
+  transaction->judged_at = known_.recent_ids().count();
+  return Step::kNext;
 }
 
-// Decides what becomes of each line, as far as it can, and answers with those that may be copies of an event
-// at the position `copy`. The file ends at `size`.
-std::vector<size_t> BatchWriter::Judge(Group* group, uint64_t size) {
-  std::vector<size_t> unsure;
-  std::unordered_map<dedupe::Fingerprint, size_t>
-      in_group;                 // the last new line with this id, as an index of `numbers`
-  std::vector<size_t> numbers;  // of the new lines
-  group->new_lines = 0;
-  group->new_bytes = 0;
-  group->conflicts.clear();
-  const size_t window = known_.recent_ids().window();
-  if (window != 0) in_group.reserve(group->lines.size());
-  std::unordered_set<dedupe::Fingerprint> asked;
-
-  auto condition = group->conditions.begin();
-  enum { kUnchecked, kMet, kFailed } state = kUnchecked;
-  for (size_t i = 0; i < group->lines.size(); i++) {
-    if (condition != group->conditions.end() && condition->first + condition->count == i) {
-      ++condition;
-      state = kUnchecked;
-    }
-    Line& line = group->lines[i];
-    line.fate = Line::kNew;
-    if (window != 0 && line.fingerprint != 0) {
-      const auto position = known_.Find(line.fingerprint, group->new_lines);
-      const auto copy = group->copies.find(line.fingerprint);
-      if (position && copy != group->copies.end() && copy->second == position) {
-        line.fate = Line::kCopyInFile;
-        line.copy = *position;
-      } else if (position) {
-        // One question for each id is enough: the others of the group are judged when it is answered.
-        if (asked.insert(line.fingerprint).second) {
-          unsure.push_back(i);
-          line.copy = *position;
-        }
-      } else if (const auto found = in_group.find(line.fingerprint);
-                 found != in_group.end() && group->new_lines - found->second <= window) {
-        const size_t number = numbers[found->second];
-        if (dedupe::IdFinder::Equal(group->lines[number].id, line.id)) {
-          line.fate = Line::kCopyInGroup;
-          line.copy = number;
-        }
-      }
-    }
-    if (line.fate != Line::kNew) continue;
-    if (condition != group->conditions.end() && condition->first <= i) {
-      if (state == kUnchecked) {
-        state = condition->end == size + group->new_bytes ? kMet : kFailed;
-        if (state == kFailed) group->conflicts.push_back(condition->first);
-      }
-      if (state == kFailed) {
-        line.fate = Line::kRefused;
-        continue;
-      }
-    }
-    if (window != 0 && line.fingerprint != 0) in_group[line.fingerprint] = group->new_lines;
-    numbers.push_back(i);
-    group->new_lines++;
-    group->new_bytes += line.text.size() + 1;
+// Lets JavaScript look at the lines that may be duplicates. If the lock is held, it is kept meanwhile, but
+// not for long.
+BatchWriter::Step BatchWriter::Ask(Transaction* transaction) {
+  const std::vector<size_t>& unsure = transaction->verdict.unsure;
+  std::vector<Question> questions;
+  for (const size_t line : unsure) {
+    const dedupe::Position position = transaction->verdict.lines[line].position;
+    Question question{line, known_.Locate(position).offset, {}};
+    if (os::Error error = known_.ReadLine(file_.get(), position, &question.text))
+      return Fail(transaction, error);
+    questions.push_back(std::move(question));
   }
-  return unsure;
-}
-
-// Lets JavaScript look at the lines that may be copies. The lock is kept meanwhile if it is held, but not for
-// long.
-os::Error BatchWriter::Ask(const std::vector<size_t>& unsure, Group* group) {
-  Reply reply;
-  reply.status = Status::kAsk;
-  reply.file = file_id_;
-  for (const size_t i : unsure) {
-    const dedupe::Position position = group->lines[i].copy;
-    Question question{i, known_.Locate(position).offset, {}};
-    if (os::Error error = known_.ReadLine(file_, position, &question.text)) return error;
-    reply.questions.push_back(std::move(question));
-  }
-  Send(std::move(reply));
-
-  std::unique_lock guard(mutex_);
-  const auto answered = [this] { return answer_.has_value() || closing_; };
-  if (!wake_.wait_for(guard, kLongestHold, answered)) {
-    guard.unlock();
-    Unlock();
-    guard.lock();
-    wake_.wait(guard, answered);
-  }
-  if (closing_) return {};
-  const std::vector<bool> answer = *std::exchange(answer_, std::nullopt);
-  guard.unlock();
-  if (answer.size() != unsure.size()) return {ENOMEM, "read"};
+  const auto answers = transaction->thread->Ask(std::move(questions), [this] { file_.Unlock(); });
+  if (!answers) return Step::kRestart;  // and so to the end, because the writer is closing
+  if (answers->size() != unsure.size()) return Fail(transaction, {ENOMEM, "read"});
   for (size_t i = 0; i < unsure.size(); i++) {
-    const Line& line = group->lines[unsure[i]];
-    if (answer[i]) {
-      group->copies[line.fingerprint] = line.copy;
+    const dedupe::Fingerprint id = transaction->group->lines[unsure[i]].fingerprint;
+    const dedupe::Position position = transaction->verdict.lines[unsure[i]].position;
+    if ((*answers)[i]) {
+      transaction->group->confirmed[id] = position;
     } else {
-      Unlock();  // this may read much
-      if (os::Error error = known_.Reject(file_, line.fingerprint, line.copy)) return error;
+      file_.Unlock();  // this may read much
+      if (os::Error error = known_.Reject(file_.get(), id, position)) return Fail(transaction, error);
     }
   }
-  return {};
+  return Step::kRestart;
 }
 
-bool BatchWriter::IsClosing() {
-  std::lock_guard guard(mutex_);
-  return closing_;
-}
-
-os::Error BatchWriter::RotateHere() {
-  known_.Save(file_);
-  os::Error error = files::Rotate(options_.path);
-  Unlock();
-  file_.Close();
-  // What is too old is removed by whoever rotates next, if not by us.
-  if (!error) files::RemoveOldFiles(options_.path, options_.rotation.keep);
-  return error;
-}
-
-// Writes the new lines at the end of the file, which is at `size`. When this fails, the file ends at `size`
-// again.
-os::Error BatchWriter::Write(const Group& group, uint64_t size, Reply* reply) {
-  reply->status = Status::kFailed;
-  if (size == 0 && options_.durability != os::Durability::kNone) {
-    if (os::Error error = os::SyncDirectory(options_.path, true)) return error;
-    directory_synced_ = true;
+// Says where the events are that lines of the group repeat, and in which rotated files. These have to be
+// durable before the duplicates are acknowledged, whoever wrote them.
+std::vector<std::string> BatchWriter::LocateDuplicates(Transaction* transaction) const {
+  std::vector<std::string> rotated;
+  std::vector<LineVerdict>& lines = transaction->verdict.lines;
+  for (size_t i = 0; transaction->verdict.duplicates > 0 && i < lines.size(); i++) {
+    if (lines[i].fate != Fate::kDuplicateInFile) continue;
+    dedupe::Location location = known_.Locate(lines[i].position);
+    lines[i].offset = location.offset;
+    if (location.rotated.empty()) {
+      transaction->acknowledged_end = std::max(transaction->acknowledged_end, location.offset + 1);
+      continue;
+    }
+    rotated.push_back(location.rotated);
+    transaction->reply.rotated_paths.push_back({i, std::move(location.rotated)});
   }
-  // A tail without newline is what a writer left that died in the middle, or somebody's `echo -n`. Closed
-  // with a newline it costs one line, which readers skip unless it is whole; left open it would cost our
+  std::sort(rotated.begin(), rotated.end());
+  rotated.erase(std::unique(rotated.begin(), rotated.end()), rotated.end());
+  return rotated;
+}
+
+// Appends the lines that are to be written. If this fails, nothing of them is in the file, unless `wrote`
+// says otherwise.
+os::Error BatchWriter::Append(Transaction* transaction) {
+  Reply& reply = transaction->reply;
+  const uint64_t size = transaction->size;
+  if (size == 0) {
+    if (os::Error error = durable_end_.SyncDirectory()) return error;
+  }
+  // A tail without newline was left by a writer that died in the middle, or by somebody's `echo -n`. Closed
+  // with a newline it costs one line, which readers skip unless it is whole. Left open it would cost our
   // first record too.
   char last = known_.last();
   if (size > 0 && !known_.is_on()) {
-    if (os::Error error = file_.ReadAt(size - 1, &last, 1)) return error;
+    if (os::Error error = file_.get().ReadAt(size - 1, &last, 1)) return error;
   }
-  reply->healed = last != '\n';
-  const size_t heal = reply->healed ? 1 : 0;
+  reply.healed = last != '\n';
 
   std::string some;
-  if (group.new_lines < group.lines.size()) {
-    some.reserve(group.new_bytes);
-    for (const Line& line : group.lines) {
-      if (line.fate == Line::kNew) some.append(line.text) += '\n';
+  const std::string& data = TextToWrite(*transaction->group, transaction->verdict, &some);
+  durable_end_.Written(size);
+  if (os::Error error = file_.Append(size, reply.healed, data, &transaction->wrote)) return error;
+  reply.start = size + (reply.healed ? 1 : 0);
+  reply.end = reply.start + data.size();
+  Remember(transaction, data);
+  return {};
+}
+
+// Adds what was written to what is known.
+void BatchWriter::Remember(Transaction* transaction, std::string_view data) {
+  std::vector<LineVerdict>& lines = transaction->verdict.lines;
+  for (size_t i = 0; i < lines.size(); i++) {
+    const Fate fate = lines[i].fate;
+    if (fate != Fate::kWritten && fate != Fate::kDuplicateInGroup) continue;
+    lines[i].offset += transaction->reply.start;
+    if (fate == Fate::kWritten && known_.is_on()) {
+      known_.AddWritten(file_.get(), transaction->group->lines[i].fingerprint, lines[i].offset);
     }
   }
-  const std::string& data = group.new_lines < group.lines.size() ? some : group.data;
-  writing_ = true;
-  if (const os::Error error = file_.Append("\n", heal, data.data(), data.size())) {
-    writing_ = false;
-    // A part of it may stand in the file. Its callers are told that it failed, so it must go.
-    if (file_.Truncate(size)) reply->status = Status::kUnknown;
-    return error;
-  }
-  reply->start = size + heal;
-  reply->end = reply->start + data.size();
-  reply->written = group.new_lines;
-  if (!known_.is_on()) return {};
-  uint64_t offset = reply->start;
-  for (const Line& line : group.lines) {
-    if (line.fate != Line::kNew) continue;
-    known_.AddWritten(file_, line.fingerprint, offset);
-    offset += line.text.size() + 1;
-  }
-  known_.SetEnd(file_, reply->end, data);
-  return {};
+  if (known_.is_on()) known_.SetEnd(file_.get(), transaction->reply.end, data);
 }
 
-// Tells what became of the lines that were not written, while positions still mean what they meant to Judge.
-void BatchWriter::Report(const Group& group, Reply* reply) {
-  reply->conflicts = group.conflicts;
-  if (group.new_lines == group.lines.size()) return;
-  std::vector<uint64_t> offsets(group.lines.size());
-  uint64_t offset = reply->start;
-  for (size_t i = 0; i < group.lines.size(); i++) {
-    const Line& line = group.lines[i];
-    offsets[i] = offset;
-    if (line.fate == Line::kNew) offset += line.text.size() + 1;
-    if (line.fate == Line::kCopyInGroup) {
-      reply->duplicates.push_back({i, offsets[static_cast<size_t>(line.copy)], {}});
-    } else if (line.fate == Line::kCopyInFile) {
-      dedupe::Location location = known_.Locate(line.copy);
-      reply->duplicates.push_back({i, location.offset, std::move(location.rotated)});
-    }
-  }
-}
-
-// Opens the rotated files that hold what lines of the group repeat, which is acknowledged only when it is
-// durable. Before anything is written, because this may fail.
-os::Error BatchWriter::OpenRotated(const Group& group, std::vector<os::File>* out) {
-  if (options_.durability == os::Durability::kNone) return {};
-  std::set<std::string> paths;
-  for (const Line& line : group.lines) {
-    if (line.fate != Line::kCopyInFile) continue;
-    const dedupe::Location location = known_.Locate(line.copy);
-    if (!location.rotated.empty()) paths.insert(location.rotated);
-  }
-  for (const std::string& path : paths) {
-    os::File file;
-    const os::Error error = os::File::OpenForSync(path, &file);
-    if (error.number == ENOENT) continue;  // removed meanwhile, as too old
-    if (error) return error;
-    out->push_back(std::move(file));
-  }
-  return {};
-}
-
-// Makes durable what the reply acknowledges: the new lines, and what duplicates repeat, whoever wrote that.
-os::Error BatchWriter::SyncAcknowledged(const Group& group, const std::vector<os::File>& rotated,
-                                        Reply* reply) {
-  if (options_.durability == os::Durability::kNone) return {};
-  bool here = group.new_lines > 0;
-  for (const Duplicate& duplicate : reply->duplicates) {
-    here = here || (duplicate.path.empty() && duplicate.offset >= synced_end_);
-  }
-  if (!here && rotated.empty()) return {};
-  const auto began = os::Clock::now();
-  for (const os::File& file : rotated) {
-    if (os::Error error = file.Sync(options_.durability)) return error;
-  }
-  if (here) {
-    if (os::Error error = file_.Sync(options_.durability)) return error;
-  }
-  if (!directory_synced_) {
-    // With all directories above it: who wrote the first byte may have synced nothing (kNone, or `echo`).
-    if (os::Error error = os::SyncDirectory(options_.path, true)) return error;
-    directory_synced_ = true;
-  }
-  if (here) synced_end_ = reply->end;
-  reply->synced = Since(began);
-  return {};
-}
-
-void BatchWriter::Unlock() {
-  if (locked_) lock::kFlock.unlock(file_, lock::Spec{});
-  locked_ = false;
+BatchWriter::Step BatchWriter::Fail(Transaction* transaction, os::Error error, Status status) {
+  file_.Unlock();
+  transaction->reply.status = status;
+  transaction->reply.error = error;
+  return Step::kEnd;
 }
 
 }  // namespace holdfast::append

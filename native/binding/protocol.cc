@@ -4,7 +4,8 @@
 
 #include <initializer_list>
 
-#include "append/batch_writer.h"
+#include "append/judge.h"
+#include "append/reply.h"
 #include "binding/exports.h"
 #include "lock/mechanism.h"
 #include "os/file.h"
@@ -47,7 +48,23 @@ void DefineProtocol(Napi::Env env, Napi::Object exports) {
                                        {"unknown", append::Status::kUnknown},
                                        {"poisoned", append::Status::kPoisoned},
                                        {"closed", append::Status::kClosed}});
-  tables["writerFlag"] = Table(env, {{"healed", kHealed}, {"rotated", kRotated}});
+  tables["lineFate"] = Table(env, {{"written", append::Fate::kWritten},
+                                   {"duplicateInGroup", append::Fate::kDuplicateInGroup},
+                                   {"duplicateInFile", append::Fate::kDuplicateInFile},
+                                   {"conflict", append::Fate::kConflict}});
+  tables["replyFigure"] = Table(env, {{"status", kStatus},
+                                      {"batches", kBatches},
+                                      {"lines", kLines},
+                                      {"written", kWritten},
+                                      {"duplicates", kDuplicates},
+                                      {"bytes", kBytes},
+                                      {"end", kEnd},
+                                      {"healed", kHealed},
+                                      {"rotated", kRotated},
+                                      {"knownIds", kKnownIds},
+                                      {"knownBytes", kKnownBytes},
+                                      {"waitedNs", kWaitedNs},
+                                      {"syncedNs", kSyncedNs}});
   tables["unbounded"] = kUnbounded;
   exports["protocol"] = tables;
 }

@@ -2,7 +2,7 @@
 // addon exports its names and numbers as `protocol`, and test/native/protocol.test.ts compares the two.
 //
 // Enumerations that this folder needs are declared here; those of the other folders (lock::Mode,
-// os::Durability, append::Status) cross with the numbers that they have there.
+// os::Durability, append::Status, append::Fate) cross with the numbers that they have there.
 #ifndef HOLDFAST_BINDING_PROTOCOL_H_
 #define HOLDFAST_BINDING_PROTOCOL_H_
 
@@ -27,8 +27,23 @@ enum class FileAtUnlock { kKeep, kRemove };
 // Which directory entries are made durable: that of the path, or those of the directories above it as well.
 enum class SyncedEntries { kOwn, kWithAncestors };
 
-// The flags of a writer's reply.
-enum WriterFlag : uint32_t { kHealed = 1, kRotated = 2 };
+// The figures of a writer's reply: at which index each of them is. See WriterReply.
+enum Figure : uint32_t {
+  kStatus,
+  kBatches,
+  kLines,
+  kWritten,
+  kDuplicates,
+  kBytes,
+  kEnd,
+  kHealed,
+  kRotated,
+  kKnownIds,
+  kKnownBytes,
+  kWaitedNs,
+  kSyncedNs,
+};
+constexpr uint32_t kFigures = kSyncedNs + 1;
 
 // A number of bytes, lines or files that has no bound; UINT64_MAX on this side.
 constexpr double kUnbounded = std::numeric_limits<double>::infinity();

@@ -47,8 +47,11 @@ void Throw(Napi::Env env, const os::Error& error) {
   throw thrown;
 }
 
-std::string ToString(const os::FileId& id) {
-  return std::to_string(id.device) + ":" + std::to_string(id.inode);
+Napi::Object ToObject(Napi::Env env, const os::FileId& id) {
+  Napi::Object object = Napi::Object::New(env);
+  object["device"] = Napi::BigInt::New(env, id.device);
+  object["inode"] = Napi::BigInt::New(env, id.inode);
+  return object;
 }
 
 }  // namespace holdfast

@@ -26,8 +26,8 @@ Napi::Object ToObject(Napi::Env env, const os::Error& error);
 // Throws a JavaScript Error with the properties of ToObject.
 [[noreturn]] void Throw(Napi::Env env, const os::Error& error);
 
-// "device:inode".
-std::string ToString(const os::FileId& id);
+// { device, inode }, as BigInt.
+Napi::Object ToObject(Napi::Env env, const os::FileId& id);
 
 }  // namespace holdfast
 

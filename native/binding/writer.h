@@ -9,10 +9,11 @@
 
 #include "append/batch_writer.h"
 #include "binding/environment.h"
+#include "binding/writer_reply.h"
 
 namespace holdfast {
 
-// new Writer(path, options, settle): `settle` gets each reply as its arguments, as lib/native describes them.
+// new Writer(path, options, settle): `settle` gets each reply, as writer_reply.h describes it.
 class Writer : public Napi::ObjectWrap<Writer> {
  public:
   explicit Writer(const Napi::CallbackInfo& info);
@@ -37,7 +38,8 @@ class Writer : public Napi::ObjectWrap<Writer> {
 
   Environment* environment_;
   const std::shared_ptr<Writer*> self_;  // null when this object is gone
-  std::shared_ptr<append::BatchWriter> writer_;
+  std::shared_ptr<append::WriterThread> writer_;
+  WriterReply reply_;
   size_t expected_ = 0;
 };
 

@@ -125,9 +125,9 @@ struct Ledger {
 
 void AppendAtRandom(const append::Options& options, unsigned seed, int rounds, Ledger* ledger) {
   std::mt19937 lot(seed);
-  auto writer = std::make_shared<append::BatchWriter>(options, [] {});
+  auto writer = append::MakeWriter(options, [] {});
   writer->Open();
-  Expect(writer->Next(true)->status == append::Status::kCommitted, "a chronicle that cannot be opened");
+  Expect(writer->WaitForReply()->status == append::Status::kCommitted, "a chronicle that cannot be opened");
   for (int round = 0; round < rounds; round++) {
     append::Batch batch;
     std::vector<std::string> lines;
@@ -140,38 +140,34 @@ void AppendAtRandom(const append::Options& options, unsigned seed, int rounds, L
     }
     batch.lines = lines.size();
     writer->Append(std::move(batch));
-    std::optional<append::Reply> reply = writer->Next(true);
+    std::optional<append::Reply> reply = writer->WaitForReply();
     while (reply && reply->status == append::Status::kAsk) {
       std::vector<bool> same;
       for (const append::Question& question : reply->questions) {
         same.push_back(!question.text.empty() && IdOf(question.text) == IdOf(lines[question.line]));
       }
       writer->Answer(same);
-      reply = writer->Next(true);
+      reply = writer->WaitForReply();
     }
     Expect(reply && reply->status == append::Status::kCommitted, "an append that fails");
     if (!reply) return;
-    std::map<size_t, uint64_t> copies;
-    for (const append::Duplicate& duplicate : reply->duplicates) copies[duplicate.line] = duplicate.offset;
-    uint64_t offset = reply->start;
     std::lock_guard guard(ledger->mutex);
     for (size_t i = 0; i < lines.size(); i++) {
-      const auto copy = copies.find(i);
-      const uint64_t place = copy == copies.end() ? offset : copy->second;
-      const auto [known, is_new] = ledger->offsets.emplace(IdOf(lines[i]), place);
-      Expect(is_new || known->second == place, "C5: one event at two places");
-      if (copy == copies.end()) offset += lines[i].size() + 1;
+      const uint64_t offset = reply->lines[i].offset;
+      const auto [known, is_new] = ledger->offsets.emplace(IdOf(lines[i]), offset);
+      Expect(is_new || known->second == offset, "C5: one event at two places");
     }
     // Opened again from time to time, with something on its way.
     if (lot() % 20 == 0) {
       writer->Append({"{\"eventId\":\"late\"}\n", 1, {}});
-      writer->Close(false);
-      writer = std::make_shared<append::BatchWriter>(options, [] {});
+      writer->Abandon();
+      writer = append::MakeWriter(options, [] {});
       writer->Open();
-      Expect(writer->Next(true)->status == append::Status::kCommitted, "a chronicle that cannot be opened");
+      Expect(writer->WaitForReply()->status == append::Status::kCommitted,
+             "a chronicle that cannot be opened");
     }
   }
-  writer->Close(false);
+  writer->Abandon();
 }
 
 void CheckFile(const std::string& path, const Ledger& ledger) {

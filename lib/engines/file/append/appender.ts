@@ -1,11 +1,11 @@
 /**
- * Group commit: appends that are made in the same turn of the event loop cross to the batch writer (native/append) some at
- * a time, and all that is there when it is ready forms one commit. Here the callers are settled, and the questions are
- * answered that only a JSON parser can answer.
+ * Group commit: appends that are made in the same turn of the event loop cross to the batch writer (native/append) in
+ * batches, and all that is there when it is ready forms one commit. Here is what crosses: batches and answers one way,
+ * replies the other. Native code recognises lines and ids; only a JSON parser can say whether two ids are the same, so
+ * that question comes here.
  */
 import { atExit, isExiting } from '../../../base/at-exit.js';
 import {
-  conflict,
   HoldfastError,
   ioError,
   lockTimeout,
@@ -23,69 +23,47 @@ import { parseLine } from '../../../event/line.js';
 import { findHoldersOfSync } from '../../../lock/holders.js';
 import { native } from '../../../native/addon.js';
 import {
+  type Condition,
   durabilityLevel,
+  type FailureReply,
+  type Question,
+  type RawReply,
+  unpackReply,
   type Writer,
-  type WriterDetails,
-  type WriterReply,
-  writerFlag,
   writerStatus,
 } from '../../../native/protocol.js';
 import { LineBuffer, roomFor } from './line-buffer.js';
+import { type Batch, type Call, PendingCalls } from './pending-calls.js';
 
-/** The events of one call, which are acknowledged or rejected together: one event by its result, several by theirs. */
-type Call = (
-  | { readonly count: undefined; readonly resolve: (result: AppendResult) => void }
-  | { readonly count: number; readonly resolve: (results: AppendResult[]) => void }
-) & {
-  /** Where the file must end, in bytes. */
-  readonly ifEnd: number | undefined;
-  readonly reject: (error: Error) => void;
-};
+/** What fits into the milliseconds of the native code, and never ends. */
+const maxTime = 2 ** 40;
 
-/** What crosses to the writer at once. */
-interface Batch {
-  readonly lines: LineBuffer;
-  readonly ids: (string | undefined)[];
-  readonly calls: Call[];
-  conditions: number[] | undefined;
-}
+const noRotation = { maxBytes: 0, maxAge: 0, keep: Number.POSITIVE_INFINITY };
 
-const never = { maxBytes: 0, maxAge: 0, keep: Number.POSITIVE_INFINITY };
-const longestLockTimeout = 2 ** 40;
+/** A batch of this many bytes is sent at once, and takes no other call that would make it larger. */
+const maxBatchBytes = 1024 * 1024;
 
-/** Above this, in bytes, {@link Appender.ready} waits. */
-const mostPending = 16 * 1024 * 1024;
+/** A batch of this many events is sent at once, so that the writer works while the rest of the turn adds more. */
+const eventsThatSendAtOnce = 16;
 
-/** A batch does not wait for the end of the turn, nor takes another call, once it would be larger, in bytes. */
-const mostBatch = 1024 * 1024;
-
-/** So many events do not wait for the end of the turn: the writer begins with them while the rest of it makes more. */
-const enough = 16;
-
-/** Those with appends that are not settled. */
+/** Those with calls that are not settled. */
 const busy = new Set<Appender>();
 
-function finishBusy(): void {
-  for (const appender of busy) appender.finish();
+/** What crosses next. */
+interface NextBatch extends Batch {
+  readonly lines: LineBuffer;
+  conditions: Condition[] | undefined;
 }
 
 export class Appender {
-  readonly #path: NativePath;
   readonly #name: string;
   readonly #settings: Settings;
   readonly #writer: Writer;
   readonly #log: CommitLog;
-  readonly #mostBatch: number;
-  /** What crosses next. */
-  #batch: Batch | undefined;
-  /** What has crossed and is not settled, the oldest first. */
-  #sent: Batch[] = [];
-  /** How many batches were begun, and how many of them are settled. */
-  #made = 0;
-  #settled = 0;
+  readonly #maxBatchBytes: number;
+  readonly #pending: PendingCalls;
+  #next: NextBatch | undefined;
   #known = { ids: 0, bytes: 0 };
-  #pending = { events: 0, bytes: 0 };
-  #waiting: (() => void)[] = [];
   #closing: Promise<void> | undefined;
   #closed: () => void = () => {};
   #opened: ((error: Error | undefined) => void) | undefined;
@@ -93,27 +71,26 @@ export class Appender {
   #broken: HoldfastError | undefined;
 
   constructor(path: NativePath, settings: Settings) {
-    this.#path = path;
     this.#name = path.toString();
     this.#settings = settings;
     this.#log = new CommitLog(this.#name);
+    this.#pending = new PendingCalls(this.#name);
     atExit('write pending appends', finishBusy);
-    const { idKey, window, maxLineBytes, rotation } = settings;
-    const { maxBytes: rotateBytes, maxAge: rotateAge, keep } = rotation ?? never;
-    this.#mostBatch = rotateBytes > 0 ? Math.min(mostBatch, rotateBytes) : mostBatch;
+    const { lockTimeout, durability, idKey, window, maxLineBytes, rotation } = settings;
+    const { maxBytes, maxAge, keep } = rotation ?? noRotation;
+    // With rotation, what crosses together must fit into one file.
+    this.#maxBatchBytes = maxBytes > 0 ? Math.min(maxBatchBytes, maxBytes) : maxBatchBytes;
     this.#writer = new native.Writer(
-      this.#path,
+      path,
       {
-        lockTimeout: Math.min(settings.lockTimeout, longestLockTimeout),
-        durability: durabilityLevel[settings.durability],
+        lockTimeout: Math.min(lockTimeout, maxTime),
+        durability: durabilityLevel[durability],
         idKey,
         window,
         maxLineBytes,
-        rotateBytes,
-        rotateAge: Math.min(rotateAge, longestLockTimeout),
-        keep,
+        rotation: { maxBytes, maxAge: Math.min(maxAge, maxTime), keep },
       },
-      (...reply) => this.#settle(...reply),
+      (reply) => this.#settle(reply),
     );
   }
 
@@ -171,51 +148,39 @@ export class Appender {
       return;
     }
     const room = roomFor(lines);
-    // With rotation, what crosses together must fit into one file.
-    if (this.#batch && this.#batch.lines.length + room > this.#mostBatch) this.send();
-    const batch = this.#batch ?? this.#begin();
+    if (this.#next && this.#next.bytes + room > this.#maxBatchBytes) this.send();
+    const batch = this.#next ?? this.#begin();
     batch.lines.reserve(room); // from here on nothing fails
     if (call.ifEnd !== undefined) {
       batch.conditions ??= [];
-      batch.conditions.push(batch.ids.length, lines.length, call.ifEnd);
+      batch.conditions.push({ first: batch.ids.length, count: lines.length, end: call.ifEnd });
     }
-    const before = batch.lines.length;
-    for (const { text, id } of lines) {
-      batch.lines.add(text);
-      batch.ids.push(id);
-    }
-    batch.calls.push(call);
-    this.#pending.events += lines.length;
-    this.#pending.bytes += batch.lines.length - before;
+    for (const { text } of lines) batch.lines.add(text);
+    this.#pending.add(batch, call, lines, batch.lines.length - batch.bytes);
     if (isExiting()) this.finish();
-    else if (batch.ids.length >= enough || batch.lines.length > this.#mostBatch) this.send();
+    else if (batch.ids.length >= eventsThatSendAtOnce || batch.bytes > this.#maxBatchBytes) this.send();
   }
 
-  #begin(): Batch {
-    const batch: Batch = { lines: new LineBuffer(), ids: [], calls: [], conditions: undefined };
-    this.#batch = batch;
-    this.#made++;
-    if (this.#sent.length === 0) busy.add(this);
+  #begin(): NextBatch {
+    const batch = { ...this.#pending.begin(), lines: new LineBuffer(), conditions: undefined };
+    this.#next = batch;
+    busy.add(this);
     process.nextTick(send, this);
     return batch;
   }
 
   /** Hands over what was appended so far. */
   send(): void {
-    const batch = this.#batch;
+    const batch = this.#next;
     if (!batch) return;
-    const { lines, ids, calls, conditions } = batch;
-    this.#batch = undefined;
+    this.#next = undefined;
+    const { lines, ids, conditions } = batch;
     try {
-      this.#writer.append(lines.buffer, lines.length, ids.length, conditions);
-      this.#sent.push(batch);
+      this.#writer.append({ buffer: lines.buffer, length: lines.length, lines: ids.length, conditions });
+      this.#pending.cross(batch);
     } catch (error) {
-      // There was no memory for it: nothing of it has crossed.
-      this.#made--;
-      this.#pending.events -= ids.length;
-      this.#pending.bytes -= lines.length;
-      for (const call of calls) call.reject(error as Error);
-      this.#wakeWaiting();
+      this.#pending.drop(batch, error as Error); // there was no memory for it
+      this.#forgetIfIdle();
     }
     lines.release();
   }
@@ -226,18 +191,17 @@ export class Appender {
   }
 
   stats(): ChronicleStats {
-    return { ...this.#log.stats(), pending: { ...this.#pending }, known: { ...this.#known } };
+    return { ...this.#log.stats(), pending: this.#pending.sizes, known: { ...this.#known } };
   }
 
   /** Resolves when not too much is pending. */
   ready(): Promise<void> {
-    return this.#until(() => this.#pending.bytes <= mostPending);
+    return this.#pending.ready();
   }
 
   /** Resolves when everything that was appended before is settled. */
   drain(): Promise<void> {
-    const last = this.#made;
-    return this.#until(() => this.#settled >= Math.min(last, this.#made));
+    return this.#pending.drain();
   }
 
   /** Resolves when the file is closed. What is appended from now on is refused. */
@@ -255,158 +219,80 @@ export class Appender {
   /** At the end of the process: what was appended is written. Nobody waits for the promises any more. */
   finish(): void {
     this.send();
-    while (this.#sent.length > 0 && this.#writer.settleNext());
+    while (this.#pending.haveCrossed && this.#writer.settleNext());
   }
 
-  async #until(holds: () => boolean): Promise<void> {
-    while (!holds()) {
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve);
-      });
-    }
-  }
-
-  #settle(...reply: Parameters<WriterReply>): void {
-    const [status, count, written, start, end, waited, synced, flags, knownIds, knownBytes, details] = reply;
-    if (status === writerStatus.ask) {
-      this.#answer(details?.questions ?? []);
-      return;
-    }
-    if (status === writerStatus.closed) {
-      this.#closed();
-      return;
-    }
-    if (this.#opened) {
-      this.#opened(details?.error && this.#ioError(details));
-      this.#opened = undefined;
-      return;
-    }
-    const batches = this.#sent.splice(0, count);
-    this.#known = { ids: knownIds, bytes: knownBytes };
-    this.#settled += count;
-    for (const { lines, ids } of batches) {
-      this.#pending.events -= ids.length;
-      this.#pending.bytes -= lines.length;
-    }
-    if (status === writerStatus.committed) {
-      const duplicates = details?.duplicates.length ?? 0;
-      const { healed, rotated } = writerFlag;
-      this.#log.record(
-        written,
-        duplicates,
-        end - start,
-        waited,
-        synced,
-        (flags & healed) !== 0,
-        (flags & rotated) !== 0,
-      );
-      this.#acknowledge(batches, start, end, details);
-    } else {
-      const error = this.#errorOf(status, waited, details);
-      for (const { calls } of batches) for (const call of calls) call.reject(error);
-    }
-    this.#wakeWaiting();
-  }
-
-  /** When something is pending no more. */
-  #wakeWaiting(): void {
-    if (this.#sent.length === 0 && !this.#batch) busy.delete(this);
-    // After the promises of these calls, which are some microtasks longer.
-    for (const resolve of this.#waiting.splice(0)) process.nextTick(resolve);
-  }
-
-  #acknowledge(
-    batches: readonly Batch[],
-    start: number,
-    end: number,
-    details: WriterDetails | undefined,
-  ): void {
-    let offset = start;
-    let number = 0;
-    let nextDuplicate = 0;
-    let nextConflict = 0;
-    const settle = (eventId: string | undefined, length: number): AppendResult => {
-      const duplicate = details?.duplicates[nextDuplicate];
-      if (duplicate?.line === number) {
-        number++;
-        nextDuplicate++;
-        const { offset: first, path } = duplicate;
-        return path === undefined
-          ? { offset: first, eventId, duplicate: true }
-          : { offset: first, eventId, duplicate: true, rotated: path };
-      }
-      const result = { offset, eventId, duplicate: false };
-      number++;
-      offset += length;
-      return result;
-    };
-    for (const { ids, lines, calls } of batches) {
-      const { lengths } = lines;
-      let index = 0;
-      for (const call of calls) {
-        const { count = 1, ifEnd, reject } = call;
-        if (details && ifEnd !== undefined && details.conflicts[nextConflict] === number) {
-          nextConflict++;
-          number += count;
-          while ((details.duplicates[nextDuplicate]?.line ?? number) < number) nextDuplicate++;
-          reject(conflict(this.#name, ifEnd, end));
-        } else if (call.count === undefined) {
-          call.resolve(settle(ids[index], lengths[index] as number));
-        } else {
-          const first = index;
-          call.resolve(
-            Array.from({ length: count }, (_, i) => settle(ids[first + i], lengths[first + i] as number)),
-          );
-        }
-        index += count;
+  #settle(raw: RawReply): void {
+    const reply = unpackReply(raw);
+    switch (reply.status) {
+      case writerStatus.ask:
+        this.#answer(reply.questions);
+        return;
+      case writerStatus.closed:
+        this.#closed();
+        return;
+      case writerStatus.committed:
+        if (this.#settleOpen(undefined)) return;
+        this.#known = { ids: reply.knownIds, bytes: reply.knownBytes };
+        this.#pending.acknowledge(reply);
+        // After it, because who listens to it may append and be settled, which fills the reply anew.
+        this.#log.record(reply);
+        break;
+      default: {
+        const error = this.#errorOf(reply);
+        if (this.#settleOpen(error)) return;
+        this.#pending.reject(reply.batches, error);
       }
     }
+    this.#forgetIfIdle();
   }
 
-  /** Tells which lines are in the file already: those whose id is that of the event that stands there. */
-  #answer(questions: WriterDetails['questions']): void {
-    const { idKey } = this.#settings;
-    // Questions are in the order of the lines.
-    const batches = this.#sent.values();
-    let ids: readonly (string | undefined)[] = [];
-    let first = 0;
-    const answers = questions.map(({ line, offset, text }) => {
-      while (line >= first + ids.length) {
-        first += ids.length;
-        ids = batches.next().value?.ids ?? [];
-      }
+  #forgetIfIdle(): void {
+    if (!this.#pending.haveCrossed && !this.#next) busy.delete(this);
+  }
+
+  /** Settles {@link open}, if that is what was replied to. */
+  #settleOpen(error: Error | undefined): boolean {
+    const opened = this.#opened;
+    this.#opened = undefined;
+    opened?.(error);
+    return opened !== undefined;
+  }
+
+  /** Tells which lines are in the file already: those whose id is that of the event there. */
+  #answer(questions: readonly Question[]): void {
+    const ids = this.#pending.idsOf(questions.map(({ line }) => line));
+    const answers = questions.map(({ offset, text }, index) => {
       const parsed = parseLine(text, offset, text.length);
-      return parsed.kind === 'event' && idOf(parsed.event, idKey) === ids[line - first];
+      return parsed.kind === 'event' && idOf(parsed.event, this.#settings.idKey) === ids[index];
     });
     this.#writer.answer(answers);
   }
 
-  #errorOf(status: number, waited: number, details: WriterDetails | undefined): HoldfastError {
-    if (status === writerStatus.lockTimeout) {
-      const [dev, ino] = details?.file.split(':') ?? [];
-      const holders = dev && ino ? findHoldersOfSync({ dev: BigInt(dev), ino: BigInt(ino) }) : [];
-      return lockTimeout({ path: this.#name, mode: 'exclusive', waited: waited / 1e6, holders });
+  #errorOf(reply: FailureReply): HoldfastError {
+    if (reply.status === writerStatus.lockTimeout) {
+      const { device, inode } = reply.file;
+      return lockTimeout({
+        path: this.#name,
+        mode: 'exclusive',
+        waited: reply.waitedNs / 1e6,
+        holders: findHoldersOfSync({ dev: device, ino: inode }),
+      });
     }
-    if (status === writerStatus.poisoned && this.#broken) return this.#broken;
-    if (status !== writerStatus.unknown) return this.#ioError(details);
-    this.#broken ??= poisoned(this.#systemError(details), this.#name);
-    const error = outcomeUnknown(this.#systemError(details), this.#name);
+    const cause = systemError(reply.error, this.#name);
+    if (reply.status === writerStatus.failed) return ioError(cause, this.#name);
+    this.#broken ??= poisoned(cause, this.#name);
+    if (reply.status === writerStatus.poisoned) return this.#broken;
+    const error = outcomeUnknown(cause, this.#name);
     this.#log.recordPoison(error);
     return error;
-  }
-
-  #systemError(details: WriterDetails | undefined): Error {
-    return systemError(
-      details?.error ?? { errno: 5, syscall: 'write', text: 'input/output error' },
-      this.#name,
-    );
-  }
-
-  #ioError(details: WriterDetails | undefined): HoldfastError {
-    return ioError(this.#systemError(details), this.#name);
   }
 }
 
 function send(appender: Appender): void {
   appender.send();
+}
+
+function finishBusy(): void {
+  for (const appender of busy) appender.finish();
 }

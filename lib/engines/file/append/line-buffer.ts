@@ -1,34 +1,33 @@
 /**
- * Lines on their way to the native code, as UTF-8 in one piece of memory: nothing of them is left behind for the garbage
- * collector, and their lengths in bytes are known.
+ * Lines on their way to the native code, as UTF-8 in one piece of memory, so that they leave nothing for the garbage
+ * collector.
  */
 
-const smallest = 4 * 1024;
+const minBytes = 4 * 1024;
 
-/** Larger ones are not kept for the next lines. */
-const largestKept = 1024 * 1024;
+/** Larger buffers are not kept for the next lines. */
+const maxSpareBytes = 1024 * 1024;
 
 /** Buffers that are not in use: lines stay in one for a turn of the event loop at most. */
 const spare: Buffer[] = [];
-const mostSpare = 4;
+const maxSpare = 4;
 
-/** A UTF-16 code unit takes no more, as UTF-8. */
-const mostBytesPerUnit = 3;
+/** Of one UTF-16 code unit as UTF-8. */
+const maxBytesPerUnit = 3;
 
-const mostEstimated = 64 * 1024;
+/** Up to this, the room for lines is estimated, and may be three times what they need. */
+const maxEstimate = 64 * 1024;
 
-/** So many bytes are enough for these lines; where they are many or long, exactly so many. */
+/** How many bytes have room for these lines, each with its newline. */
 export function roomFor(lines: readonly { readonly text: string }[]): number {
   let room = 0;
-  for (const { text } of lines) room += text.length * mostBytesPerUnit + 1;
-  if (room <= mostEstimated) return room;
+  for (const { text } of lines) room += text.length * maxBytesPerUnit + 1;
+  if (room <= maxEstimate) return room;
   return lines.reduce((bytes, { text }) => bytes + Buffer.byteLength(text) + 1, 0);
 }
 
 export class LineBuffer {
-  /** In bytes, of each line with its newline. */
-  readonly lengths: number[] = [];
-  #buffer = spare.pop() ?? Buffer.allocUnsafeSlow(smallest);
+  #buffer = spare.pop() ?? Buffer.allocUnsafeSlow(minBytes);
   #used = 0;
 
   /** What is in it: {@link length} bytes of this. */
@@ -41,7 +40,7 @@ export class LineBuffer {
     return this.#used;
   }
 
-  /** Makes room for so many bytes more. */
+  /** Makes room for this many bytes more. */
   reserve(bytes: number): void {
     const size = this.#used + bytes;
     if (size <= this.#buffer.length) return;
@@ -55,12 +54,11 @@ export class LineBuffer {
     const bytes = this.#buffer.write(text, this.#used) + 1;
     this.#used += bytes;
     this.#buffer[this.#used - 1] = 0x0a;
-    this.lengths.push(bytes);
   }
 
-  /** Gives the memory back; the lengths stay. */
+  /** Gives the memory back; {@link length} stays. */
   release(): void {
-    if (spare.length < mostSpare && this.#buffer.length <= largestKept) spare.push(this.#buffer);
+    if (spare.length < maxSpare && this.#buffer.length <= maxSpareBytes) spare.push(this.#buffer);
     this.#buffer = empty;
   }
 }

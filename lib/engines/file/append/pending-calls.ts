@@ -1,0 +1,167 @@
+/**
+ * Who waits for what: the calls whose events are on their way to the file, in the batches in which they cross to the
+ * writer, until its reply settles them.
+ */
+import { conflict } from '../../../base/errors.js';
+import type { AppendResult } from '../../../chronicle/results.js';
+import { type CommitReply, lineFate } from '../../../native/protocol.js';
+
+/** The events of one call, which are acknowledged or rejected together: one event by its result, several by theirs. */
+export type Call = (
+  | { readonly count: undefined; readonly resolve: (result: AppendResult) => void }
+  | { readonly count: number; readonly resolve: (results: AppendResult[]) => void }
+) & {
+  /** Where the file must end, in bytes. */
+  readonly ifEnd: number | undefined;
+  readonly reject: (error: Error) => void;
+};
+
+/** The calls whose lines cross at once. */
+export interface Batch {
+  /** Of each line. */
+  readonly ids: (string | undefined)[];
+  readonly calls: Call[];
+  /** How many bytes its lines have. */
+  bytes: number;
+}
+
+/** While more than this is pending, in bytes, {@link PendingCalls.ready} waits. */
+const maxReadyBytes = 16 * 1024 * 1024;
+
+export class PendingCalls {
+  readonly #name: string;
+  /** What has crossed, the oldest first. */
+  #crossed: Batch[] = [];
+  /** How many batches were begun, and how many of them are settled. */
+  #begun = 0;
+  #settled = 0;
+  #events = 0;
+  #bytes = 0;
+  #waiting: (() => void)[] = [];
+
+  /** @param name The path of the file, for errors. */
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** The next batch, to which calls may be added until it crosses. */
+  begin(): Batch {
+    this.#begun++;
+    return { ids: [], calls: [], bytes: 0 };
+  }
+
+  /** Adds a call, whose lines have these ids and this number of bytes. */
+  add(batch: Batch, call: Call, lines: readonly { readonly id: string | undefined }[], bytes: number): void {
+    for (const { id } of lines) batch.ids.push(id);
+    batch.calls.push(call);
+    batch.bytes += bytes;
+    this.#events += lines.length;
+    this.#bytes += bytes;
+  }
+
+  cross(batch: Batch): void {
+    this.#crossed.push(batch);
+  }
+
+  /** Rejects a batch that could not cross. */
+  drop(batch: Batch, error: Error): void {
+    this.#begun--;
+    this.#forget(batch);
+    for (const call of batch.calls) call.reject(error);
+    this.#wake();
+  }
+
+  /** True while something has crossed and is not settled. */
+  get haveCrossed(): boolean {
+    return this.#crossed.length > 0;
+  }
+
+  get sizes(): { readonly events: number; readonly bytes: number } {
+    return { events: this.#events, bytes: this.#bytes };
+  }
+
+  /** The ids of these lines, which are numbered through all that has crossed, and in order. */
+  idsOf(lines: readonly number[]): (string | undefined)[] {
+    const batches = this.#crossed.values();
+    let ids: readonly (string | undefined)[] = [];
+    let first = 0;
+    return lines.map((line) => {
+      while (line >= first + ids.length) {
+        first += ids.length;
+        ids = batches.next().value?.ids ?? [];
+      }
+      return ids[line - first];
+    });
+  }
+
+  /** Settles the calls of a commit: what became of each line, and where its event is, the reply says. */
+  acknowledge(reply: CommitReply): void {
+    let line = 0;
+    for (const { ids, calls } of this.#take(reply.batches)) {
+      let index = 0;
+      for (const call of calls) {
+        if (reply.fates?.[line] === lineFate.conflict) {
+          call.reject(conflict(this.#name, call.ifEnd as number, reply.end));
+        } else if (call.count === undefined) {
+          call.resolve(result(reply, line, ids[index]));
+        } else {
+          const results: AppendResult[] = [];
+          for (let i = 0; i < call.count; i++) results.push(result(reply, line + i, ids[index + i]));
+          call.resolve(results);
+        }
+        line += call.count ?? 1;
+        index += call.count ?? 1;
+      }
+    }
+    this.#wake();
+  }
+
+  /** Rejects all calls of the oldest `count` batches. */
+  reject(count: number, error: Error): void {
+    for (const { calls } of this.#take(count)) for (const call of calls) call.reject(error);
+    this.#wake();
+  }
+
+  /** Resolves when not too much is pending. */
+  ready(): Promise<void> {
+    return this.#until(() => this.#bytes <= maxReadyBytes);
+  }
+
+  /** Resolves when everything that was begun before is settled. */
+  drain(): Promise<void> {
+    const last = this.#begun;
+    return this.#until(() => this.#settled >= Math.min(last, this.#begun));
+  }
+
+  #take(count: number): Batch[] {
+    const batches = this.#crossed.splice(0, count);
+    this.#settled += count;
+    for (const batch of batches) this.#forget(batch);
+    return batches;
+  }
+
+  #forget({ ids, bytes }: Batch): void {
+    this.#events -= ids.length;
+    this.#bytes -= bytes;
+  }
+
+  async #until(holds: () => boolean): Promise<void> {
+    while (!holds()) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+      });
+    }
+  }
+
+  #wake(): void {
+    // After the promises of the calls that were settled, which take some microtasks more.
+    for (const resolve of this.#waiting.splice(0)) process.nextTick(resolve);
+  }
+}
+
+function result(reply: CommitReply, line: number, eventId: string | undefined): AppendResult {
+  const offset = reply.offsets[line] as number;
+  const duplicate = reply.fates !== undefined && reply.fates[line] !== lineFate.written;
+  const rotated = reply.rotatedPaths?.[line];
+  return rotated === undefined ? { offset, eventId, duplicate } : { offset, eventId, duplicate, rotated };
+}

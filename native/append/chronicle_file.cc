@@ -1,0 +1,65 @@
+#include "append/chronicle_file.h"
+
+#include <cassert>
+
+#include "lock/named_file.h"
+
+namespace holdfast::append {
+
+using lock::Attempt;
+
+os::Error ChronicleFile::Open() {
+  return is_open() ? os::Error{} : lock::OpenForAppend(path_, &file_, &id_);
+}
+
+ChronicleFile::LockResult ChronicleFile::Lock(const std::function<lock::Interrupt*()>& interrupt) {
+  assert(!locked_);
+  const lock::Spec whole;
+  const auto began = os::Clock::now();
+  LockResult result{Attempt::kMoved, {}, false, {}};
+  while (result.attempt == Attempt::kMoved) {
+    if (!is_open()) {
+      result.opened_anew = true;
+      result.error = Open();
+      if (result.error) {
+        result.attempt = Attempt::kFailed;
+        break;
+      }
+    }
+    result.attempt = lock::kFlock.try_lock(file_, whole, &result.error);
+    if (result.attempt == Attempt::kBusy) {
+      lock::Interrupt* const by = interrupt();
+      while (!by->Due()) {
+        result.attempt = by->Wait(&file_, lock::Opened::kForAppend, whole, &result.error);
+        if (result.attempt != Attempt::kInterrupted) break;
+      }
+    }
+    if (result.attempt == Attempt::kGranted) {
+      result.attempt = lock::KeepIfNamed(path_, id_, whole, &file_, &result.error);
+    }
+  }
+  locked_ = result.attempt == Attempt::kGranted;
+  result.waited = std::chrono::duration_cast<std::chrono::nanoseconds>(os::Clock::now() - began);
+  return result;
+}
+
+void ChronicleFile::Unlock() {
+  if (locked_) lock::kFlock.unlock(file_, lock::Spec{});
+  locked_ = false;
+}
+
+void ChronicleFile::Close() {
+  assert(!locked_);
+  file_.Close();
+}
+
+os::Error ChronicleFile::Append(uint64_t size, bool heal, const std::string& data, bool* wrote) {
+  assert(locked_);
+  *wrote = true;
+  const os::Error error = file_.Append("\n", heal ? 1 : 0, data.data(), data.size());
+  // A part of it may be in the file. Its callers are told that it failed, so it must go.
+  if (error) *wrote = static_cast<bool>(file_.Truncate(size));
+  return error;
+}
+
+}  // namespace holdfast::append

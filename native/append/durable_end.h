@@ -1,0 +1,55 @@
+// The durable end of a chronicle: everything that is synced for an append, and how far the file is known to
+// be durable already.
+//
+// The directory entry of a new file counts too (promise C9): whoever finds the file empty, under the lock,
+// syncs the directories above it before the first byte is written; and whoever finds it with something in it,
+// before its own first append is acknowledged, because those who wrote before may have synced nothing.
+#ifndef HOLDFAST_APPEND_DURABLE_END_H_
+#define HOLDFAST_APPEND_DURABLE_END_H_
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "os/file.h"
+
+namespace holdfast::append {
+
+class DurableEnd {
+ public:
+  // With Durability::kNone, everything here does nothing.
+  DurableEnd(std::string path, os::Durability durability) : path_(std::move(path)), durability_(durability) {}
+
+  // The path names another file from now on.
+  void FileChanged() {
+    end_ = 0;
+    directory_is_durable_ = false;
+  }
+
+  // What is in the file from `offset` on is new.
+  void Written(uint64_t offset);
+
+  // Makes the directory entry durable. To be called under the lock, before the first byte of an empty file.
+  os::Error SyncDirectory();
+
+  // Opens rotated files for MakeDurable. To be called before anything is written, because it may fail. A file
+  // that is gone was removed because it was too old, and is left out.
+  os::Error OpenRotated(const std::vector<std::string>& paths, std::vector<os::File>* out) const;
+
+  // Makes the file durable up to `end`, which is no further than `size`, its size before the call; and all of
+  // `rotated`. Syncs nothing that is durable already. `took` is how long it synced.
+  os::Error MakeDurable(const os::File& file, uint64_t end, uint64_t size,
+                        const std::vector<os::File>& rotated, std::chrono::nanoseconds* took);
+
+ private:
+  const std::string path_;
+  const os::Durability durability_;
+  // The file is known to be durable up to here, whoever wrote it.
+  uint64_t end_ = 0;
+  bool directory_is_durable_ = false;
+};
+
+}  // namespace holdfast::append
+
+#endif  // HOLDFAST_APPEND_DURABLE_END_H_

@@ -1,0 +1,45 @@
+#include "append/group.h"
+
+#include <cassert>
+#include <utility>
+
+namespace holdfast::append {
+
+void TakeGroup(std::deque<Batch>* queue, size_t max_bytes, Group* group) {
+  assert(!queue->empty() && group->batches == 0);
+  while (!queue->empty()) {
+    Batch& batch = queue->front();
+    if (group->batches > 0 && group->data.size() + batch.data.size() > max_bytes) break;
+    for (Condition condition : batch.conditions) {
+      condition.first += group->line_count;
+      group->conditions.push_back(condition);
+    }
+    if (group->data.empty()) {
+      group->data = std::move(batch.data);
+    } else {
+      group->data += batch.data;
+    }
+    group->line_count += batch.lines;
+    group->batches++;
+    queue->pop_front();
+  }
+}
+
+void Group::CutLines(const dedupe::IdFinder* ids) {
+  assert(data.empty() || data.back() == '\n');
+  lines.reserve(line_count);
+  for (std::string_view rest = data; !rest.empty();) {
+    const size_t length = rest.find('\n');
+    Line line;
+    line.text = rest.substr(0, length);
+    if (ids != nullptr) {
+      line.id = ids->Find(line.text);
+      line.fingerprint = ids->FingerprintOf(line.id);
+    }
+    lines.push_back(line);
+    rest.remove_prefix(length + 1);
+  }
+  assert(lines.size() == line_count);
+}
+
+}  // namespace holdfast::append

@@ -1,0 +1,119 @@
+// The thread of a batch writer: takes the batches that JavaScript hands over, has them committed as groups,
+// and hands back replies. Knows no file; what commits is a Committer.
+//
+// The thread exists while there is work and a little longer. If groups follow each other closely, it spins
+// for the next one before it sleeps.
+#ifndef HOLDFAST_APPEND_WRITER_THREAD_H_
+#define HOLDFAST_APPEND_WRITER_THREAD_H_
+
+#include <atomic>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "append/group.h"
+#include "append/reply.h"
+#include "lock/interrupt.h"
+#include "os/clock.h"
+#include "os/mutex.h"
+
+namespace holdfast::append {
+
+class WriterThread;
+
+// What the thread drives. Never called by two threads at once, and nothing of it throws.
+class Committer {
+ public:
+  virtual ~Committer() = default;
+
+  virtual Reply Open() = 0;
+  // May ask JavaScript and wait, with the help of `thread`.
+  virtual Reply Commit(Group* group, WriterThread* thread) = 0;
+
+  // Whether Save has something to do, which may take long.
+  virtual bool HasUnsaved() const = 0;
+  virtual void Save() = 0;
+  virtual void Close() = 0;
+};
+
+class WriterThread : public std::enable_shared_from_this<WriterThread> {
+ public:
+  // A group has no more than `max_group_bytes`, unless a single batch has. `on_reply` is called, on any
+  // thread, when there is a reply to take.
+  WriterThread(std::unique_ptr<Committer> committer, size_t max_group_bytes, std::function<void()> on_reply);
+
+  // Creates and opens the file; settled as a batch of its own, by kCommitted or kFailed.
+  void Open();
+  void Append(Batch batch);
+  // The answer to the last kAsk: for each question, whether it is a duplicate; none if there was no memory
+  // for it, and then the group fails.
+  void Answer(std::vector<bool> duplicates);
+
+  // The next reply, in order.
+  std::optional<Reply> TakeReply();
+  // Blocks until there is one; none after Close or Abandon.
+  std::optional<Reply> WaitForReply();
+
+  // Ends a wait for the lock, lets a commit that is past it finish, closes the file, and replies kClosed as
+  // for one batch. What has not begun gets no reply.
+  void Close() { End(true); }
+  // As Close, but nobody waits for a reply. May be called more than once, and after Close.
+  void Abandon() { End(false); }
+
+  // For Committer::Commit, on the thread:
+
+  bool IsClosing();
+
+  // What a wait is to be interrupted by: `deadline`, or Close.
+  lock::Interrupt* InterruptAt(os::Clock::time_point deadline);
+
+  // Lets JavaScript answer questions. If that takes longer than kMaxHold, `on_late` is called, which has to
+  // let go of what others may be waiting for, and the wait goes on. Nothing: the writer is closing.
+  std::optional<std::vector<bool>> Ask(std::vector<Question> questions, const std::function<void()>& on_late);
+
+ private:
+  // What is left to be done for a request when the mutex is released.
+  struct Handover {
+    bool must_wake = false;
+    os::Error error;  // there is no thread
+    size_t lost_batches = 0;
+  };
+
+  Handover WakeOrStart() REQUIRES(mutex_);
+  void Finish(const Handover& handover) EXCLUDES(mutex_);
+  os::Error Start() REQUIRES(mutex_);
+  void End(bool tell) EXCLUDES(mutex_);
+  void Run() EXCLUDES(mutex_);
+  bool HasWork() const REQUIRES(mutex_) { return !batches_.empty() || opening_ || closing_; }
+  void SpinForWork() REQUIRES(mutex_);
+  void ServeNext() REQUIRES(mutex_);
+  void Send(Reply reply) EXCLUDES(mutex_);
+  void SendClosed() EXCLUDES(mutex_);
+
+  const std::unique_ptr<Committer>
+      committer_;  // used by whoever runs: the thread, or while there is none, End
+  const size_t max_group_bytes_;
+  const std::function<void()> on_reply_;
+
+  os::Mutex mutex_;
+  os::Condition wake_;     // the thread, for batches, answers and the end
+  os::Condition replied_;  // those in WaitForReply
+  std::deque<Batch> batches_ GUARDED_BY(mutex_);
+  std::deque<Reply> replies_ GUARDED_BY(mutex_);
+  std::optional<std::vector<bool>> answer_ GUARDED_BY(mutex_);
+  bool opening_ GUARDED_BY(mutex_) = false;
+  bool running_ GUARDED_BY(mutex_) = false;
+  bool spinning_ GUARDED_BY(mutex_) = false;
+  bool closing_ GUARDED_BY(mutex_) = false;
+  bool tell_closed_ GUARDED_BY(mutex_) = false;
+  std::atomic<bool> has_work_{false};  // for the thread while it spins
+  unsigned fruitless_spins_ = 0;       // of the thread, in succession
+  lock::Interrupt interrupt_;
+};
+
+}  // namespace holdfast::append
+
+#endif  // HOLDFAST_APPEND_WRITER_THREAD_H_
