@@ -2,7 +2,6 @@
  * Replacing a file whole: a temporary file beside it, sync, rename, sync of the directory. Whoever opens the path sees
  * the old file or the new one, also after a crash at any moment.
  */
-
 import { randomBytes } from 'node:crypto';
 import { constants, type Stats, unlinkSync } from 'node:fs';
 import { type FileHandle, open, stat, unlink } from 'node:fs/promises';

@@ -1,7 +1,6 @@
 /**
  * `writeFileAtomic`: as `fs.promises.writeFile`, but the file is replaced whole, durably, or not at all.
  */
-
 import { mkdir } from 'node:fs/promises';
 import { types } from 'node:util';
 import { throwIfAborted } from '../base/abort.js';

@@ -33,7 +33,7 @@ export function appendCommand(): Command {
     .summary('append events from standard input')
     .description(
       'Appends events to FILE, a JSON object on each line of standard input, in their order. FILE and the directories ' +
-        'above it are made where they are missing. Says nothing where all goes well; with --json, a line for each ' +
+        'above it are made if they are missing. Says nothing if all goes well; with --json, a line for each ' +
         'event when it is there to stay. Lines that are no event are named on standard error and left out. ' +
         'Events are written as they come, numbers with all their digits.',
     )
@@ -52,8 +52,8 @@ export function appendCommand(): Command {
     .addHelpText(
       'after',
       `
-On Ctrl-C, what is on its way is appended and acknowledged, and nothing more is read. Where the lock is not free in time,
-or the file system refuses something, it ends at once, and says which lines were not appended.
+On Ctrl-C, what is on its way is appended and acknowledged, and nothing more is read. If the lock is not free in time,
+or the file system fails a call, it ends at once, and says which lines were not appended.
 
 ${exitCodeHelp}
 

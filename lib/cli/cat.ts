@@ -12,12 +12,12 @@ export function catCommand(): Command {
   return new Command('cat')
     .summary('print the events')
     .description(
-      'Prints the events of FILE byte for byte as they stand there, one on each line. Lines that are no event are left ' +
+      'Prints the events of FILE byte for byte as they are there, one on each line. Lines that are no event are left ' +
         'out and named on standard error, and the exit code is then 1. Takes no lock.',
     )
     .argument('<file>', 'the chronicle')
-    .option('--from <offset>', 'only events whose line begins at this byte or behind it', wholeNumber, 0)
-    .option('--limit <number>', 'at most so many events', wholeNumber)
+    .option('--from <offset>', 'only events whose line begins at this byte or after it', wholeNumber, 0)
+    .option('--limit <number>', 'at most this many events', wholeNumber)
     .addHelpText('after', `\n${exitCodeHelp}\n\nExample: holdfast cat orders.ndjson | jq .number`)
     .action(
       async (name: string, { from, limit = Number.MAX_SAFE_INTEGER }: { from: number; limit?: number }) => {

@@ -1,7 +1,6 @@
 /**
  * Damage, in words.
  */
-
 import type { Damage } from '../chronicle/results.js';
 import type { CorruptReason } from '../event/corrupt-line.js';
 import { count, counted } from './output.js';

@@ -12,7 +12,7 @@ export function holdersCommand(): Command {
     .summary('show who holds the lock on a file')
     .description(
       'Shows the processes that hold a lock on FILE: one a line, with pid, mode and command, separated by tabs. ' +
-        'Nothing where nobody does. Best effort: Linux only, and only what this user may see.',
+        'Nothing if nobody does. Best effort: Linux only, and only what this user may see.',
     )
     .argument('<file>', 'the locked file')
     .addOption(jsonOption('as a JSON array of { pid, mode, command }'))

@@ -25,7 +25,7 @@ export function lockCommand(): Command {
   return new Command('lock')
     .summary('run a command while a lock is held')
     .description(
-      'Takes the lock on FILE, which is created where it is missing, runs COMMAND, and releases the lock when COMMAND ' +
+      'Takes the lock on FILE, which is created if it is missing, runs COMMAND, and releases the lock when COMMAND ' +
         'ends. The lock is freed when either of them dies; COMMAND does not inherit it. Excludes, and is excluded by, ' +
         'flock(1) and everything else that uses flock(2).',
     )
@@ -37,13 +37,13 @@ export function lockCommand(): Command {
       'give up after this long: 500ms, 5s, 2m, 1h; seconds without a unit',
       duration,
     )
-    .option('-n, --try', 'give up at once where the lock is taken')
-    .option('--no-create', 'fail where FILE is missing')
+    .option('-n, --try', 'give up at once if the lock is taken')
+    .option('--no-create', 'fail if FILE is missing')
     .addHelpText(
       'after',
       `
-Exit code: COMMAND's own; 128 + n where signal n ended it; 126 or 127 where it could not be started;
-75 where the lock was not free in time; 1 for any other failure; 2 for wrong usage.
+Exit code: COMMAND's own; 128 + n if signal n ended it; 126 or 127 if it could not be started;
+75 if the lock was not free in time; 1 for any other failure; 2 for wrong usage.
 
 Example: holdfast lock --timeout 5s /tmp/backup.lock -- rsync -a data/ backup/`,
     )

@@ -23,7 +23,7 @@ export function wholeNumber(text: string): number {
 export function timeoutOption(): Option {
   return new Option(
     '-t, --timeout <duration>',
-    'wait so long for the lock: 500ms, 5s, 2m, 1h; seconds without a unit',
+    'wait this long for the lock: 500ms, 5s, 2m, 1h; seconds without a unit',
   )
     .argParser(duration)
     .default(2000, '2s');
@@ -36,7 +36,7 @@ export function idKeyOption(): Option {
 export function durabilityOption(): Option {
   return new Option(
     '--durability <level>',
-    "what it survives: a power loss (data), also where a drive's cache lies (full), or only its own end (none)",
+    "what it survives: a power loss (data), also if a drive's cache lies (full), or only its own end (none)",
   )
     .choices(['data', 'full', 'none'])
     .default('data');

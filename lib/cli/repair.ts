@@ -24,7 +24,7 @@ export function repairCommand(): Command {
     .summary('put the damaged lines aside')
     .description(
       'Moves the lines of FILE that are no event to FILE.damaged, as they are, and leaves all others as they are. FILE is ' +
-        'replaced at once, with its mode and owner; others may append meanwhile and lose nothing. Where nothing is damaged, ' +
+        'replaced at once, with its mode and owner; others may append meanwhile and lose nothing. If nothing is damaged, ' +
         'nothing is written. Ctrl-C leaves FILE as it was.',
     )
     .argument('<file>', 'the chronicle')

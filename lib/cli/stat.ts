@@ -1,7 +1,6 @@
 /**
  * `holdfast stat FILE`: what can be told about a file without reading all of it.
  */
-
 import { realpath, stat } from 'node:fs/promises';
 import { Command } from 'commander';
 import { toNativePath } from '../base/arguments.js';

@@ -19,13 +19,13 @@ export function tailCommand(): Command {
   return new Command('tail')
     .summary('print the last events, and those that come')
     .description(
-      'Prints the last events of FILE byte for byte as they stand there, one on each line. With -f it goes on with ' +
+      'Prints the last events of FILE byte for byte as they are there, one on each line. With -f it goes on with ' +
         'those that come, across rotation, replacement and truncation of FILE, which need not exist yet. Lines that are ' +
         'no event are left out and named on standard error, and the exit code is then 1. Takes what the last events ' +
         'take, however large FILE is.',
     )
     .argument('<file>', 'the chronicle')
-    .option('-n, --number <number>', 'so many events', wholeNumber, 10)
+    .option('-n, --number <number>', 'this many events', wholeNumber, 10)
     .option('-f, --follow', 'print what comes as well, until Ctrl-C')
     .addHelpText('after', `\n${exitCodeHelp}\n\nExample: holdfast tail -n 3 -f orders.ndjson | jq .type`)
     .action(run);

@@ -21,9 +21,9 @@ export function verifyCommand(): Command {
   return new Command('verify')
     .summary('look at every line and every id')
     .description(
-      'Looks at every line of FILE, and changes nothing. Exits with 1 where a line is damaged, or where an id that looks ' +
+      'Checks every line of FILE, and changes nothing. Exits with 1 if a line is damaged, or if an id that looks ' +
         'like a computed one (64 hexadecimal digits) does not match its event, which then was changed by somebody. Ids that ' +
-        'stand twice are counted, and are no damage.',
+        'occur twice are counted, and are no damage.',
     )
     .argument('<file>', 'the chronicle')
     .option('--no-ids', 'look at the lines only, which is several times faster')

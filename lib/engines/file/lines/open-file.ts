@@ -1,7 +1,6 @@
 /**
  * Opening a file for reading, and reading exact ranges of it.
  */
-
 import { constants, type FileHandle, open } from 'node:fs/promises';
 import { ioError, irregular } from '../../../base/errors.js';
 import type { NativePath } from '../../../base/paths.js';

@@ -1,7 +1,6 @@
 /**
  * Reading the events of a file, which need not be open as a chronicle. Takes no lock.
  */
-
 import { eachWithIoErrors } from '../../../base/errors.js';
 import type { NativePath } from '../../../base/paths.js';
 import { arrayOf } from '../../../chronicle/batches.js';

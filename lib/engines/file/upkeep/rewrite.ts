@@ -6,7 +6,6 @@
  * to see how far the file goes, and again for the last part and for the replacement itself. Writers that wait for the
  * lock meanwhile find that the path names another file, and go on there.
  */
-
 import type { FileHandle } from 'node:fs/promises';
 import { replaceFile } from '../../../atomic/replace-file.js';
 import { throwIfAborted } from '../../../base/abort.js';

@@ -1,7 +1,6 @@
 /**
  * Verifying a chronicle: every line is checked, every byte counted, nothing changed.
  */
-
 import type { FileHandle } from 'node:fs/promises';
 import { throwIfAborted } from '../../../base/abort.js';
 import { type FilePath, toNativePath } from '../../../base/arguments.js';
