@@ -41,6 +41,8 @@ const calls = new Map<string, Promise<void>>();
 /** Small pieces are collected into a buffer of this many bytes before they are written. */
 const bufferBytes = 256 * 1024;
 
+const optionNames = ['mode', 'durability', 'parents', 'signal'];
+
 /**
  * Writes a file atomically: through a temporary file in the same directory, a sync, a rename, and a sync of the
  * directory. Readers see the old content or the new one, and so does everybody after a crash or a power loss at any
@@ -62,7 +64,7 @@ export async function writeFileAtomic(
   options?: WriteFileAtomicOptions,
 ): Promise<void> {
   const nativePath = toNativePath(path, 'path');
-  const { mode = 0o666, durability = 'data', parents = false, signal } = checkOptions(options);
+  const { mode = 0o666, durability = 'data', parents = false, signal } = checkOptions(options, optionNames);
   const replacement = {
     mode: checkMode(mode),
     durability: checkOneOf(durability, durabilities, 'durability'),

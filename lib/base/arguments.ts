@@ -6,6 +6,7 @@ import { resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { types } from 'node:util';
 import { invalid } from './errors.js';
+import { nearest } from './nearest.js';
 import type { NativePath } from './paths.js';
 
 /** A path as node:fs takes it: a string, the bytes of a path, or a `file:` URL. */
@@ -91,13 +92,31 @@ export function checkSignal(value: unknown, field: string): AbortSignal | undefi
   return value as AbortSignal;
 }
 
-/** `options`, or an empty object if they are undefined. */
-export function checkOptions<Options extends object>(options: Options | undefined): Partial<Options> {
+/**
+ * `options`, or an empty object if they are undefined. A name that is none of `names` is refused: it is mistyped, or meant for
+ * another function. Without `names`, everything is taken.
+ */
+export function checkOptions<Options extends object>(
+  options: Options | undefined,
+  names?: readonly string[],
+): Partial<Options> {
   if (options === undefined) return {};
   if (typeof options !== 'object' || options === null) {
     throw invalid('options', `expected an object, got ${describe(options)}`);
   }
+  if (names) checkNames(options, names);
   return options;
+}
+
+/** Refuses a property that is none of `names`. `prefix` is for the message: `rotate.` */
+export function checkNames(given: object, names: readonly string[], prefix = ''): void {
+  for (const name of Object.keys(given)) {
+    if (names.includes(name)) continue;
+    const meant = nearest(name, names);
+    const advice =
+      meant === undefined ? `there are ${names.join(', ')}` : `did you mean '${prefix}${meant}'?`;
+    throw invalid(`${prefix}${name}`, `no such option; ${advice}`);
+  }
 }
 
 /** A value in a few words, for messages. */

@@ -83,13 +83,19 @@ function checkPosition(value: unknown, field: string): Position {
 
 export function checkIfEnd(options: AppendOptions | undefined): Position | undefined {
   if (options === undefined) return undefined;
-  const { ifEnd } = checkOptions(options);
+  const { ifEnd } = checkOptions(options, ['ifEnd']);
   return ifEnd === undefined ? undefined : checkPosition(ifEnd, 'ifEnd');
 }
 
 export function checkReadRange(range: ReadRange | undefined): ReadQuery {
   const end = Number.MAX_SAFE_INTEGER;
-  const { from = 0, to = end, limit = Number.MAX_SAFE_INTEGER, reverse = false, where } = checkOptions(range);
+  const {
+    from = 0,
+    to = end,
+    limit = Number.MAX_SAFE_INTEGER,
+    reverse = false,
+    where,
+  } = checkOptions(range, ['from', 'to', 'limit', 'reverse', 'where']);
   return {
     from: checkPosition(from, 'from'),
     to: checkPosition(to, 'to'),
@@ -109,10 +115,16 @@ export function checkEventId(eventId: string): string {
   throw invalid('eventId', `expected a non-empty string, got ${describe(eventId)}`);
 }
 
+export const followOptionNames = ['from', 'where', 'signal'];
+export const verifyOptionNames = ['ids', 'onProgress', 'signal'];
+export const repairOptionNames = ['onProgress', 'signal'];
+
+/** Without `names`, other options may stand beside these. */
 export function checkFollowOptions(
   options: FollowOptions | undefined,
+  names?: readonly string[],
 ): FollowQuery & { readonly signal: AbortSignal | undefined } {
-  const { from = 0, where, signal } = checkOptions(options);
+  const { from = 0, where, signal } = checkOptions(options, names);
   return {
     from: from === 'end' ? from : checkPosition(from, 'from'),
     where: checkWhere(where),
@@ -120,13 +132,21 @@ export function checkFollowOptions(
   };
 }
 
-export function checkVerifyOptions(options: VerifyOptions | undefined): VerifyOptions & { ids: boolean } {
-  const { ids = true, ...work } = checkOptions(options);
+/** Likewise. */
+export function checkVerifyOptions(
+  options: VerifyOptions | undefined,
+  names?: readonly string[],
+): VerifyOptions & { ids: boolean } {
+  const { ids = true, ...work } = checkOptions(options, names);
   return { ids: checkBoolean(ids, 'ids'), ...checkWork<NonNullable<VerifyOptions['onProgress']>>(work) };
 }
 
-export function checkRepairOptions(options: RepairOptions | undefined): RepairOptions {
-  return checkWork<NonNullable<RepairOptions['onProgress']>>(checkOptions(options));
+/** Likewise. */
+export function checkRepairOptions(
+  options: RepairOptions | undefined,
+  names?: readonly string[],
+): RepairOptions {
+  return checkWork<NonNullable<RepairOptions['onProgress']>>(checkOptions(options, names));
 }
 
 interface Work<OnProgress> {

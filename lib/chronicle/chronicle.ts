@@ -18,10 +18,13 @@ import {
   checkTail,
   checkVerifyOptions,
   type FollowOptions,
+  followOptionNames,
   type ReadQuery,
   type ReadRange,
   type RepairOptions,
+  repairOptionNames,
   type VerifyOptions,
+  verifyOptionNames,
 } from './call-options.js';
 import type { Engine } from './engine.js';
 import { followEntries } from './follow-entries.js';
@@ -179,7 +182,7 @@ export class Chronicle<T extends object = JsonObject> {
    * @throws `EVALIDATION`, `EIO`
    */
   follow(options?: FollowOptions): AsyncGenerator<Entry<T>, void, undefined> {
-    return followEntries<T>((query, stop) => this.#engine.follow(query, stop), options);
+    return followEntries<T>((query, stop) => this.#engine.follow(query, stop), options, followOptionNames);
   }
 
   /**
@@ -190,7 +193,7 @@ export class Chronicle<T extends object = JsonObject> {
    */
   async verify(options?: VerifyOptions): Promise<Verification> {
     if (!this.#engine.verify) throw this.#missing('verify');
-    return this.#engine.verify(checkVerifyOptions(options));
+    return this.#engine.verify(checkVerifyOptions(options, verifyOptionNames));
   }
 
   /**
@@ -205,7 +208,7 @@ export class Chronicle<T extends object = JsonObject> {
    */
   async repair(options?: RepairOptions): Promise<Repair> {
     if (!this.#engine.repair) throw this.#missing('repair');
-    return this.#engine.repair(checkRepairOptions(options));
+    return this.#engine.repair(checkRepairOptions(options, repairOptionNames));
   }
 
   /** Resolves when every append that was made before is acknowledged or rejected. */

@@ -14,9 +14,10 @@ export type Follow = (query: FollowQuery, stop: AbortSignal) => AsyncIterable<re
 export function followEntries<T extends object>(
   follow: Follow,
   options: FollowOptions | undefined,
+  names?: readonly string[],
 ): AsyncGenerator<Entry<T>, void, undefined> {
   const stop = new AbortController();
-  const entries = entriesUntil<T>(stop, follow, options);
+  const entries = entriesUntil<T>(stop, follow, options, names);
   // A generator that waits answers no return() before it has waited; so the wait is ended first.
   const end = async <R>(finish: () => Promise<R>) => {
     stop.abort();
@@ -37,8 +38,9 @@ async function* entriesUntil<T extends object>(
   stop: AbortController,
   follow: Follow,
   options: FollowOptions | undefined,
+  names: readonly string[] | undefined,
 ): AsyncGenerator<Entry<T>, void, undefined> {
-  const { signal, ...query } = checkFollowOptions(options);
+  const { signal, ...query } = checkFollowOptions(options, names);
   const abort = () => stop.abort();
   signal?.addEventListener('abort', abort);
   if (signal?.aborted) stop.abort();

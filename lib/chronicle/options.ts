@@ -4,6 +4,7 @@
 import {
   checkBoolean,
   checkInteger,
+  checkNames,
   checkOneOf,
   checkOptions,
   checkTimeout,
@@ -97,8 +98,32 @@ export interface Rotation {
 const defaultWindow = 10_000;
 const defaultMaxLineBytes = 8 * 1024 * 1024;
 
-export function checkReadOptions(options: ReadOptions | undefined): ReadSettings {
-  const { onCorrupt = 'warn', maxLineBytes = defaultMaxLineBytes, schema } = checkOptions(options);
+const chronicleOptionNames = [
+  'onCorrupt',
+  'maxLineBytes',
+  'schema',
+  'lockTimeout',
+  'durability',
+  'idKey',
+  'computeId',
+  'dedupe',
+  'rotate',
+];
+
+/**
+ * The options of a reader. Those of a chronicle may stand beside them, so that its users have one object of options.
+ *
+ * @param more the names of the call's own options
+ */
+export function checkReadOptions(
+  options: ReadOptions | undefined,
+  more: readonly string[] = [],
+): ReadSettings {
+  const {
+    onCorrupt = 'warn',
+    maxLineBytes = defaultMaxLineBytes,
+    schema,
+  } = checkOptions(options, [...chronicleOptionNames, ...more]);
   return {
     onCorrupt:
       typeof onCorrupt === 'function'
@@ -109,7 +134,11 @@ export function checkReadOptions(options: ReadOptions | undefined): ReadSettings
   };
 }
 
-export function checkChronicleOptions(options: ChronicleOptions | undefined): Settings {
+/** @param more the names of the call's own options */
+export function checkChronicleOptions(
+  options: ChronicleOptions | undefined,
+  more?: readonly string[],
+): Settings {
   const {
     lockTimeout = 2000,
     durability = 'data',
@@ -122,7 +151,7 @@ export function checkChronicleOptions(options: ChronicleOptions | undefined): Se
     throw invalid('idKey', `expected the name of a property, got ${describe(idKey)}`);
   }
   return {
-    ...checkReadOptions(options),
+    ...checkReadOptions(options, more),
     lockTimeout: checkTimeout(lockTimeout, 'lockTimeout'),
     durability: checkOneOf(durability, durabilities, 'durability'),
     idKey,
@@ -138,6 +167,7 @@ function checkDedupe(dedupe: unknown): number {
   if (dedupe === 'consecutive') return 1;
   if (dedupe === 'all') return Number.POSITIVE_INFINITY;
   if (typeof dedupe === 'object' && dedupe !== null && 'window' in dedupe) {
+    checkNames(dedupe, ['window'], 'dedupe.');
     return checkInteger(dedupe.window, 'dedupe.window', 1);
   }
   throw invalid('dedupe', `expected false, 'consecutive', 'all' or { window }, got ${describe(dedupe)}`);
@@ -148,6 +178,7 @@ function checkRotate(rotate: unknown): Rotation | undefined {
   if (typeof rotate !== 'object' || rotate === null) {
     throw invalid('rotate', `expected { maxBytes, maxAge, keep }, got ${describe(rotate)}`);
   }
+  checkNames(rotate, ['maxBytes', 'maxAge', 'keep'], 'rotate.');
   const { maxBytes, maxAge, keep } = rotate as Rotate;
   if (maxBytes === undefined && maxAge === undefined) {
     throw invalid('rotate', 'says neither maxBytes nor maxAge');

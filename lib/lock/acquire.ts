@@ -25,8 +25,9 @@ interface Wait {
 /** The longest delay that setTimeout takes. */
 const maxTimerMs = 2 ** 31 - 1;
 
-export function checkWait(options: WaitOptions | undefined): Wait {
-  const { timeout, signal } = checkOptions(options);
+/** Without `names`, other options may stand beside them. */
+export function checkWait(options: WaitOptions | undefined, names?: readonly string[]): Wait {
+  const { timeout, signal } = checkOptions(options, names);
   return {
     timeout: timeout === undefined ? unbounded : checkTimeout(timeout, 'timeout'),
     signal: checkSignal(signal, 'signal'),

@@ -86,7 +86,7 @@ export class FileLock {
    * @throws as `lock` does; `ECLOSED` if the lock is not held
    */
   async upgrade(options?: WaitOptions): Promise<void> {
-    const wait = checkWait(options);
+    const wait = checkWait(options, ['timeout', 'signal']);
     const held = this.#checkHeld();
     if (this.#mode === 'exclusive') return;
     if (this.#target.isFcntl && this.#target.convert(held, 'exclusive')) {
@@ -153,7 +153,7 @@ export class FileLock {
   }
 
   #checkRelease(options: ReleaseOptions | undefined): FileAtUnlock {
-    const { remove = false } = checkOptions(options);
+    const { remove = false } = checkOptions(options, ['remove']);
     if (checkBoolean(remove, 'remove') && this.path === undefined) {
       throw invalid('remove', 'goes with a path, not with an open descriptor');
     }

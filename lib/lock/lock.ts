@@ -27,7 +27,7 @@ export type LockSyncOptions = Omit<LockOptions, 'signal'>;
  *   system's own code (`ENOENT` for a missing directory, `EACCES`, `EISDIR`, …) with `syscall`, `path` and `errno`.
  */
 export async function lock(file: Lockable, options?: LockOptions): Promise<FileLock> {
-  const { target, mode } = check(file, options);
+  const { target, mode } = check(file, options, lockOptionNames);
   return newFileLock(target, await acquire(target, mode, checkWait(options)), mode);
 }
 
@@ -35,21 +35,21 @@ export async function lock(file: Lockable, options?: LockOptions): Promise<FileL
  * As {@link lock}, but blocks the calling thread. It sleeps in the kernel and does not spin.
  */
 export function lockSync(file: Lockable, options?: LockSyncOptions): FileLock {
-  const { target, mode } = check(file, options);
+  const { target, mode } = check(file, options, lockOptionNames);
   if (options && 'signal' in options) throw invalid('signal', 'cannot end a call that blocks its thread');
   return newFileLock(target, acquireSync(target, mode, checkWait(options)), mode);
 }
 
 /** Takes the lock if it is free, else resolves to null. Rejects as {@link lock} does. */
 export async function tryLock(file: Lockable, options?: TryLockOptions): Promise<FileLock | null> {
-  const { target, mode } = check(file, options);
+  const { target, mode } = check(file, options, tryOptionNames);
   const lock = await tryAcquire(target, mode);
   return lock === 'busy' ? null : newFileLock(target, lock, mode);
 }
 
 /** Takes the lock if it is free, else returns null. Throws as {@link lock} rejects. */
 export function tryLockSync(file: Lockable, options?: TryLockOptions): FileLock | null {
-  const { target, mode } = check(file, options);
+  const { target, mode } = check(file, options, tryOptionNames);
   const lock = tryAcquireSync(target, mode);
   return lock === 'busy' ? null : newFileLock(target, lock, mode);
 }
@@ -79,8 +79,15 @@ export async function withLock<T>(
   }
 }
 
-function check(file: Lockable, options: TryLockOptions | undefined): { target: Target; mode: LockMode } {
-  const checked = checkOptions(options);
+const tryOptionNames = ['mode', 'kind', 'range', 'create'];
+const lockOptionNames = [...tryOptionNames, 'timeout', 'signal'];
+
+function check(
+  file: Lockable,
+  options: TryLockOptions | undefined,
+  names: readonly string[],
+): { target: Target; mode: LockMode } {
+  const checked = checkOptions(options, names);
   const { mode = 'exclusive' } = checked;
   const target = new Target(file, checked);
   return { target, mode: checkOneOf(mode, ['exclusive', 'shared'], 'mode') };

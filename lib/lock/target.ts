@@ -2,7 +2,14 @@
  * What is to be locked, checked: a file by its path or by an open descriptor, and with fcntl a range of its bytes.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { checkBoolean, checkOneOf, describe, type FilePath, toNativePath } from '../base/arguments.js';
+import {
+  checkBoolean,
+  checkNames,
+  checkOneOf,
+  describe,
+  type FilePath,
+  toNativePath,
+} from '../base/arguments.js';
 import { invalid, isNativeError, systemError } from '../base/errors.js';
 import type { LockMode } from '../base/lock-holder.js';
 import { native } from '../native/addon.js';
@@ -89,6 +96,7 @@ export class Target {
     if (range !== undefined && (typeof range !== 'object' || range === null)) {
       throw invalid('range', `expected { start, length }, got ${describe(range)}`);
     }
+    if (range !== undefined) checkNames(range, ['start', 'length'], 'range.');
     this.#start = checkOffset(range?.start, 'range.start');
     this.#length = checkOffset(range?.length, 'range.length');
     if (range !== undefined && BigInt(this.#start) + BigInt(this.#length) > maxOffset) {

@@ -4,7 +4,7 @@
  */
 import { type FilePath, toNativePath } from '../../../base/arguments.js';
 import type { NativePath } from '../../../base/paths.js';
-import type { FollowOptions, FollowQuery } from '../../../chronicle/call-options.js';
+import { type FollowOptions, type FollowQuery, followOptionNames } from '../../../chronicle/call-options.js';
 import type { Batches } from '../../../chronicle/engine.js';
 import { followEntries } from '../../../chronicle/follow-entries.js';
 import { checkReadOptions, type ReadOptions, type ReadSettings } from '../../../chronicle/options.js';
@@ -18,7 +18,7 @@ export function followChronicle<T extends object = JsonObject>(
   options?: FollowOptions & ReadOptions,
 ): AsyncGenerator<Entry<T>, void, undefined> {
   const nativePath = toNativePath(path, 'path');
-  const settings = checkReadOptions(options);
+  const settings = checkReadOptions(options, followOptionNames);
   return followEntries<T>((query, stop) => followBatches(nativePath, settings, { ...query, stop }), options);
 }
 

@@ -5,7 +5,11 @@ import { throwIfAborted } from '../../../base/abort.js';
 import { type FilePath, toNativePath } from '../../../base/arguments.js';
 import { HoldfastError } from '../../../base/errors.js';
 import type { NativePath } from '../../../base/paths.js';
-import { checkRepairOptions, type RepairOptions } from '../../../chronicle/call-options.js';
+import {
+  checkRepairOptions,
+  type RepairOptions,
+  repairOptionNames,
+} from '../../../chronicle/call-options.js';
 import { channels } from '../../../chronicle/diagnostics.js';
 import { type ChronicleOptions, checkChronicleOptions, type Settings } from '../../../chronicle/options.js';
 import type { Repair } from '../../../chronicle/results.js';
@@ -18,7 +22,11 @@ export async function repairChronicle(
   path: FilePath,
   options?: RepairOptions & Pick<ChronicleOptions, 'durability' | 'lockTimeout' | 'maxLineBytes'>,
 ): Promise<Repair> {
-  return repair(toNativePath(path, 'path'), checkChronicleOptions(options), checkRepairOptions(options));
+  return repair(
+    toNativePath(path, 'path'),
+    checkChronicleOptions(options, repairOptionNames),
+    checkRepairOptions(options),
+  );
 }
 
 export async function repair(

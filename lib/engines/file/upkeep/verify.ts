@@ -6,7 +6,11 @@ import { throwIfAborted } from '../../../base/abort.js';
 import { type FilePath, toNativePath } from '../../../base/arguments.js';
 import { eachWithIoErrors, HoldfastError, ioError, isMissing, withIoErrors } from '../../../base/errors.js';
 import type { NativePath } from '../../../base/paths.js';
-import { checkVerifyOptions, type VerifyOptions } from '../../../chronicle/call-options.js';
+import {
+  checkVerifyOptions,
+  type VerifyOptions,
+  verifyOptionNames,
+} from '../../../chronicle/call-options.js';
 import { type ChronicleOptions, checkChronicleOptions, type Settings } from '../../../chronicle/options.js';
 import type { DuplicateId, Verification, WrongId } from '../../../chronicle/results.js';
 import { computedId, idOf, looksComputed } from '../../../event/event-id.js';
@@ -25,7 +29,11 @@ export async function verifyChronicle(
   path: FilePath,
   options?: VerifyOptions & Pick<ChronicleOptions, 'idKey' | 'lockTimeout' | 'maxLineBytes'>,
 ): Promise<Verification> {
-  return verify(toNativePath(path, 'path'), checkChronicleOptions(options), checkVerifyOptions(options));
+  return verify(
+    toNativePath(path, 'path'),
+    checkChronicleOptions(options, verifyOptionNames),
+    checkVerifyOptions(options),
+  );
 }
 
 export async function verify(
