@@ -75,17 +75,17 @@ void Hold(Holders* holders, lock::Mode mode) {
 
 // Locks of both kinds, that are tried, waited for, and given up.
 void LockAtRandom(const std::string& directory, unsigned seed, int rounds, std::vector<Holders>* holders) {
-  std::mt19937 lot(seed);
+  std::mt19937 random(seed);
   for (int round = 0; round < rounds; round++) {
-    const size_t file = lot() % holders->size();
+    const size_t file = random() % holders->size();
     lock::Request request;
     request.path = directory + "/lock" + std::to_string(file);
-    request.spec.mode = lot() % 3 == 0 ? lock::Mode::kShared : lock::Mode::kExclusive;
+    request.spec.mode = random() % 3 == 0 ? lock::Mode::kShared : lock::Mode::kExclusive;
     request.spec.kind = file % 2 == 0 ? lock::Kind::kFlock : lock::Kind::kFcntl;
     std::optional<lock::Outcome> outcome;
-    switch (lot() % 4) {
+    switch (random() % 4) {
       case 0:
-        outcome = lock::TryHere(request, lot() % 2 == 0);
+        outcome = lock::TryHere(request, random() % 2 == 0);
         break;
       case 1: {
         Answer answer;
@@ -96,7 +96,8 @@ void LockAtRandom(const std::string& directory, unsigned seed, int rounds, std::
       default: {
         Answer answer;
         const auto waiter = lock::Wait(request, answer.done());
-        outcome = answer.Take(lot() % 4 == 0 ? std::chrono::milliseconds(0) : std::chrono::milliseconds(50));
+        outcome =
+            answer.Take(random() % 4 == 0 ? std::chrono::milliseconds(0) : std::chrono::milliseconds(50));
         if (!outcome && !lock::Cancel(waiter)) outcome = answer.Take(kLong);
       }
     }
@@ -104,7 +105,7 @@ void LockAtRandom(const std::string& directory, unsigned seed, int rounds, std::
     Expect(!outcome->error, "a lock that fails");
     if (outcome->busy || outcome->error) continue;
     Hold(&(*holders)[file], request.spec.mode);
-    if (lot() % 8 == 0) {
+    if (random() % 8 == 0) {
       outcome->lock.RemoveAndRelease();
     } else {
       outcome->lock.ReleaseForReuse();
@@ -124,17 +125,17 @@ struct Ledger {
 };
 
 void AppendAtRandom(const append::Options& options, unsigned seed, int rounds, Ledger* ledger) {
-  std::mt19937 lot(seed);
+  std::mt19937 random(seed);
   auto writer = append::MakeWriter(options, [] {});
   writer->Open();
   Expect(writer->WaitForReply()->status == append::Status::kCommitted, "a chronicle that cannot be opened");
   for (int round = 0; round < rounds; round++) {
     append::Batch batch;
     std::vector<std::string> lines;
-    for (unsigned more = lot() % 4 + 1; more > 0; more--) {
-      const bool all = lot() % 4 == 0;
+    for (unsigned more = random() % 4 + 1; more > 0; more--) {
+      const bool all = random() % 4 == 0;
       const std::string id = (all ? "all." : std::to_string(seed) + "." + std::to_string(round) + ".") +
-                             std::to_string(all ? lot() % 50 : more);
+                             std::to_string(all ? random() % 50 : more);
       lines.push_back("{\"eventId\":\"" + id + "\",\"fill\":\"" + std::string(id.size() * 20, 'x') + "\"}");
       batch.data += lines.back() + "\n";
     }
@@ -158,7 +159,7 @@ void AppendAtRandom(const append::Options& options, unsigned seed, int rounds, L
       Expect(is_new || known->second == offset, "C5: one event at two places");
     }
     // Opened again from time to time, with something on its way.
-    if (lot() % 20 == 0) {
+    if (random() % 20 == 0) {
       writer->Append({"{\"eventId\":\"late\"}\n", 1, {}});
       writer->Abandon();
       writer = append::MakeWriter(options, [] {});

@@ -49,7 +49,7 @@ const platforms = {
 };
 
 /** After that, in milliseconds, something hangs. */
-const longest = 900_000;
+const timeLimit = 900_000;
 
 const wanted = process.argv.slice(2);
 for (const name of wanted) {
@@ -156,7 +156,7 @@ async function run([command, ...parameters], { cwd, env, output }) {
     cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', descriptor, descriptor],
-    timeout: longest,
+    timeout: timeLimit,
     killSignal: 'SIGKILL',
   });
   closeSync(descriptor);

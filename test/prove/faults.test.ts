@@ -17,7 +17,7 @@ import {
   testBuild,
   unwatchable,
 } from '../support/system-calls.js';
-import { inFull, Lot, prove, type Tally } from './prove.js';
+import { inFull, prove, Random, type Tally } from './prove.js';
 import { Run, type Scenario, scenarios } from './scenario.js';
 
 const errors: ErrorName[] = ['EIO', 'ENOSPC', 'EDQUOT', 'EINTR', 'EAGAIN', 'EMFILE', 'EACCES', 'ENOLCK'];
@@ -44,7 +44,7 @@ const describeFault = ({ at, kind, answer, persistence }: Fault, first?: Call) =
 const unsteady = new Set(['pthread_create', 'close']);
 
 /** A call that is interrupted is made again; one that is for ever interrupted would be for ever made again. */
-const mostInterrupts = 3;
+const maxInterrupts = 3;
 
 /** Runs a scenario with a fault in it; the call that failed first, if the scenario made so many. */
 async function runWith(
@@ -67,7 +67,7 @@ async function runWith(
     const { answer } = fault;
     if (typeof answer !== 'object') return answer;
     if ('short' in answer && call.name !== 'writev' && call.name !== 'pread') return 'go';
-    if ('fail' in answer && answer.fail === 'EINTR' && ++interrupts > mostInterrupts) return 'go';
+    if ('fail' in answer && answer.fail === 'EINTR' && ++interrupts > maxInterrupts) return 'go';
     return answer;
   });
   const findings: string[] = [];
@@ -159,7 +159,7 @@ describe.skipIf(unwatchable)('a system call that fails', () => {
       prove(
         'faults',
         `${name}: every call with EIO, once`,
-        { everyday: 1000, campaign: 1000, unit: 'runs' },
+        { quick: 1000, full: 1000, unit: 'runs' },
         async (tally) => {
           const loop = await FaultLoop.start(scenario);
           for (const kind of [{}, { kind: 'close' }]) {
@@ -189,26 +189,27 @@ describe.skipIf(unwatchable)('a system call that fails', () => {
 
     prove(
       'faults',
-      `${name}: ${inFull ? 'every call with every error, short ones too, once and for ever' : 'drawn by lot'}`,
-      { everyday: 60, campaign: 100_000, unit: 'runs' },
+      `${name}: ${inFull ? 'every call with every error, short ones too, once and for ever' : 'drawn at random'}`,
+      { quick: 60, full: 100_000, unit: 'runs' },
       async (tally) => {
         const loop = await FaultLoop.start(scenario);
-        const lot = new Lot();
+        const random = new Random();
         if (inFull) {
-          for (const fault of lot.shuffle(all)) if (tally.goesOn) await loop.tryAll(fault, tally);
+          for (const fault of random.shuffle(all)) if (tally.hasBudget) await loop.tryAll(fault, tally);
           return;
         }
-        for (; tally.goesOn; tally.count++) await loop.try({ at: 1 + lot.below(150), ...lot.pick(all) });
+        for (; tally.hasBudget; tally.count++)
+          await loop.try({ at: 1 + random.below(150), ...random.pick(all) });
       },
     );
 
     prove(
       'faults',
       `${name}: threads that cannot be started, once and for ever`,
-      { everyday: 3, campaign: 60, unit: 'runs' },
+      { quick: 3, full: 60, unit: 'runs' },
       async (tally) => {
         let failed = 0;
-        for (; tally.goesOn; tally.count++) {
+        for (; tally.hasBudget; tally.count++) {
           // In a process of its own, where no thread is left from the run before.
           const loop = await FaultLoop.start(scenario);
           const at = 1 + Math.floor(tally.count / always.length);
@@ -224,14 +225,14 @@ describe.skipIf(unwatchable)('a system call that fails', () => {
     prove(
       'faults',
       `${name}: allocations of the addon, once and for ever`,
-      { everyday: 4, campaign: 2000, unit: 'runs' },
+      { quick: 4, full: 2000, unit: 'runs' },
       async (tally) => {
-        const lot = new Lot();
+        const random = new Random();
         const directory = temporaryDirectory(memory);
         const again = new ChronicleProcess();
-        for (; tally.goesOn; tally.count++) {
+        for (; tally.hasBudget; tally.count++) {
           // In full: one after the other, until none fails.
-          const number = inFull ? 1 + Math.floor(tally.count / 2) : 1 + lot.below(700);
+          const number = inFull ? 1 + Math.floor(tally.count / 2) : 1 + random.below(700);
           const plan = `${number}${tally.count % 2 === 0 ? '' : '+'}`;
           const env = { HOLDFAST_PREBUILD: testBuild, PREBUILDS_ONLY: '', HOLDFAST_PROBE_ALLOCATION: plan };
           const prelude = 'exec 2>/dev/null'; // what is said by a process that dies
@@ -256,13 +257,13 @@ describe.skipIf(unwatchable)('a system call that fails', () => {
   prove(
     'faults',
     'loading that runs out of memory leaves no file of ids that lacks some',
-    { everyday: 12, campaign: 60, unit: 'runs' },
+    { quick: 12, full: 60, unit: 'runs' },
     async (tally) => {
       // Ids are taken up some at a time, and to read the long line takes more memory when some are still waiting.
       const events = Array.from({ length: 50 }, (_, number) => ({ eventId: `e${number}` }));
       const lines = [...events, { fill: 'x'.repeat(2_000_000) }].map((event) => `${JSON.stringify(event)}\n`);
       const directory = temporaryDirectory(memory);
-      for (; tally.goesOn; tally.count++) {
+      for (; tally.hasBudget; tally.count++) {
         const file = join(directory, `${tally.count}`);
         writeFileSync(file, lines.join(''));
         // Once it was the 25th.
@@ -285,26 +286,21 @@ describe.skipIf(unwatchable)('a system call that fails', () => {
     },
   );
 
-  prove(
-    'faults',
-    'the checker sees what is lost',
-    { everyday: 1, campaign: 1, unit: 'runs' },
-    async (tally) => {
-      const directory = temporaryDirectory(memory);
-      const calls = await SystemCalls.under(directory);
-      const scenario = { options: {}, steps: [], ids: [], moves: false };
-      const run = new Run(new ChronicleProcess({ env: calls.env }), join(directory, 'chronicle'), scenario);
-      await run.open();
-      await run.append(['a', 'b']);
-      // A write that fails after its first line, and is not cut back.
-      calls.answer('writev chronicle', { short: readFileSync(run.file).length / 2 });
-      calls.answer('writev chronicle', { fail: 'ENOSPC' });
-      calls.answer('ftruncate chronicle', 'skip');
-      await run.append(['c', 'd']);
-      expect(run.findings()).toEqual(['C6: c was refused and is in the file']);
-      truncateSync(run.file, 10);
-      expect(run.findings()).toContain('C1: a was acknowledged and is lost');
-      tally.count++;
-    },
-  );
+  prove('faults', 'the checker sees what is lost', { quick: 1, full: 1, unit: 'runs' }, async (tally) => {
+    const directory = temporaryDirectory(memory);
+    const calls = await SystemCalls.under(directory);
+    const scenario = { options: {}, steps: [], ids: [], moves: false };
+    const run = new Run(new ChronicleProcess({ env: calls.env }), join(directory, 'chronicle'), scenario);
+    await run.open();
+    await run.append(['a', 'b']);
+    // A write that fails after its first line, and is not cut back.
+    calls.answer('writev chronicle', { short: readFileSync(run.file).length / 2 });
+    calls.answer('writev chronicle', { fail: 'ENOSPC' });
+    calls.answer('ftruncate chronicle', 'skip');
+    await run.append(['c', 'd']);
+    expect(run.findings()).toEqual(['C6: c was refused and is in the file']);
+    truncateSync(run.file, 10);
+    expect(run.findings()).toContain('C1: a was acknowledged and is lost');
+    tally.count++;
+  });
 });

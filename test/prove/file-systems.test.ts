@@ -21,7 +21,7 @@ import { temporaryDirectory } from '../support/files.js';
 import { linesOf } from '../support/lines.js';
 import { unmountable } from '../support/mounts.js';
 import { missing } from '../support/native-program.js';
-import { inFull, Lot, prove } from './prove.js';
+import { inFull, prove, Random } from './prove.js';
 
 /** The smallest image in MiB that each can be made on. */
 const kinds = {
@@ -136,12 +136,12 @@ describe.skipIf(unmountable)('real file systems', () => {
     prove(
       'real file systems',
       `${kind} filled to the last byte`,
-      { everyday: 1, campaign: 10, unit: 'times full' },
+      { quick: 1, full: 10, unit: 'times full' },
       async (tally) => {
         const mount = new Mount(kind);
         const file = join(mount.directory, 'chronicle');
         const process = await ChronicleProcess.open(file);
-        for (; tally.goesOn; tally.count++) {
+        for (; tally.hasBudget; tally.count++) {
           const ballast = mount.fill();
           const failure = await process
             .flood(`${tally.count}`, 8, Number.MAX_SAFE_INTEGER, [20, 3000])
@@ -163,18 +163,18 @@ describe.skipIf(unmountable)('real file systems', () => {
     prove(
       'real file systems',
       `${kind} cut off from its disk under 3 writers, mounted again`,
-      { everyday: 1, campaign: 30, unit: 'crashes' },
+      { quick: 1, full: 30, unit: 'crashes' },
       async (tally) => {
         const mount = new Mount(kind);
-        const lot = new Lot();
+        const random = new Random();
         let acknowledged = 0;
-        for (; tally.goesOn; tally.count++) {
+        for (; tally.hasBudget; tally.count++) {
           const file = join(mount.directory, `made ${tally.count}`, 'chronicle');
           const processes = await Promise.all([0, 1, 2].map(() => ChronicleProcess.open(file)));
           const floods = processes.map((process, index) =>
             process.flood(`${index}`, 4, Number.MAX_SAFE_INTEGER, [20, 3000]).catch(() => {}),
           );
-          await Promise.all(processes.map((process) => process.acknowledgements(1 + lot.below(100))));
+          await Promise.all(processes.map((process) => process.acknowledgements(1 + random.below(100))));
           await Promise.all(processes.map(({ pid }) => standStill(pid)));
           mount.cutOff();
           await Promise.all(processes.map((process) => process.kill()));
@@ -200,9 +200,9 @@ describe.skipIf(unmountable)('real file systems', () => {
   prove(
     'real file systems',
     'ext4 made read-only under the writer',
-    { everyday: 1, campaign: 10, unit: 'times' },
+    { quick: 1, full: 10, unit: 'times' },
     async (tally) => {
-      for (; tally.goesOn; tally.count++) {
+      for (; tally.hasBudget; tally.count++) {
         const mount = new Mount('ext4');
         const file = join(mount.directory, 'chronicle');
         const process = await ChronicleProcess.open(file);

@@ -118,7 +118,7 @@ describe('hostile arguments', () => {
     prove(
       'hostile input',
       `${name} of anything`,
-      { everyday: 100, campaign: 5000, unit: 'calls' },
+      { quick: 100, full: 5000, unit: 'calls' },
       async (tally) => {
         const directory = temporaryDirectory(memory);
         // Never a descriptor of this process, nor a place outside of the directory.
@@ -176,7 +176,7 @@ describe.skipIf(process.platform === 'win32')('hostile files', () => {
   prove(
     'hostile input',
     'paths that lead nowhere or to no file',
-    { everyday: 1, campaign: 1, unit: 'tables' },
+    { quick: 1, full: 1, unit: 'tables' },
     async (tally) => {
       const found: string[] = [];
       for (const [what, place] of Object.entries(places)) {
@@ -195,7 +195,7 @@ describe.skipIf(process.platform === 'win32')('hostile files', () => {
   prove(
     'hostile input',
     'something else in the place of the file of ids',
-    { everyday: 1, campaign: 1, unit: 'tables' },
+    { quick: 1, full: 1, unit: 'tables' },
     async (tally) => {
       const planted: Record<string, (path: string, victim: string) => void> = {
         ...obstacles,

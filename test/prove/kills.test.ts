@@ -10,7 +10,7 @@ import { eventOf, lineOf } from '../programs/hammer-event.mjs';
 import { temporaryDirectory } from '../support/files.js';
 import { filesOf, linesOf } from '../support/lines.js';
 import { Program } from '../support/processes.js';
-import { Lot, prove } from './prove.js';
+import { prove, Random } from './prove.js';
 
 const callers = 8;
 
@@ -175,12 +175,12 @@ describe('kills', () => {
     prove(
       'kills',
       `SIGKILL, SIGSTOP and SIGCONT of ${what}`,
-      { everyday: 20, campaign: 1200, unit: 'kills' },
+      { quick: 20, full: 1200, unit: 'kills' },
       async (tally) => {
-        const lot = new Lot();
+        const random = new Random();
         const directory = temporaryDirectory();
         let acknowledged = 0;
-        while (tally.goesOn) {
+        while (tally.hasBudget) {
           const ledger = new Ledger();
           const file = join(directory, `${tally.count}`, 'chronicle');
           const slots = round.roles.map(
@@ -189,8 +189,8 @@ describe('kills', () => {
           let left = 40;
           await Promise.all(
             slots.map(async (slot) => {
-              while (left-- > 0 && tally.goesOn && ledger.acknowledged.size < mostEvents) {
-                await killAtRandom(slot, lot);
+              while (left-- > 0 && tally.hasBudget && ledger.acknowledged.size < mostEvents) {
+                await killAtRandom(slot, random);
                 tally.count++;
               }
             }),
@@ -225,17 +225,17 @@ describe('kills', () => {
 });
 
 /** Starts a process in this place, lets it work, stops it and lets it go on, and kills it, all at random moments. */
-async function killAtRandom(slot: Slot, lot: Lot): Promise<void> {
+async function killAtRandom(slot: Slot, random: Random): Promise<void> {
   slot.start();
   // One in ten is killed while it starts.
-  if (lot.below(10) > 0) await slot.isAtWork();
-  for (let stops = lot.below(3); stops > 0; stops--) {
-    await pause(lot.below(30));
+  if (random.below(10) > 0) await slot.isAtWork();
+  for (let stops = random.below(3); stops > 0; stops--) {
+    await pause(random.below(30));
     slot.signal('SIGSTOP');
-    await pause(lot.below(10));
+    await pause(random.below(10));
     slot.signal('SIGCONT');
   }
-  await pause(lot.below(40));
+  await pause(random.below(40));
   await slot.kill();
 }
 

@@ -16,27 +16,27 @@ const noise = 16 * 1024 * 1024;
 const heapNoise = 1024 * 1024;
 
 const workloads = [
-  { workload: 'locks', what: 'locks taken and released', unit: 'locks', everyday: 2000, campaign: 100_000 },
+  { workload: 'locks', what: 'locks taken and released', unit: 'locks', quick: 2000, full: 100_000 },
   {
     workload: 'chronicles',
     what: 'chronicles opened and closed',
     unit: 'chronicles',
-    everyday: 1000,
-    campaign: 10_000,
+    quick: 1000,
+    full: 10_000,
   },
   {
     workload: 'dropped',
     what: 'chronicles opened and forgotten',
     unit: 'chronicles',
-    everyday: 300,
-    campaign: 5000,
+    quick: 300,
+    full: 5000,
   },
   {
     workload: 'workers',
     what: 'workers terminated with locks and appends',
     unit: 'workers',
-    everyday: 10,
-    campaign: 300,
+    quick: 10,
+    full: 300,
   },
 ];
 

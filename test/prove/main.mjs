@@ -15,8 +15,8 @@ const positive = (text) => {
 
 const { minutes, full, seed, part } = new Command('prove')
   .option('--minutes <number>', 'the most that each proof takes', positive, '0.5')
-  .option('--full', 'the whole campaign, however long it takes')
-  .option('--seed <number>', 'of all that is drawn by lot', positive)
+  .option('--full', 'in full, however long it takes')
+  .option('--seed <number>', 'of all that is drawn at random', positive)
   .option('--part <text>', 'only the files whose path contains this')
   .parse()
   .opts();

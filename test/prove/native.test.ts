@@ -53,11 +53,11 @@ describe.runIf(buildable.length > 0)('the native code from many threads', () => 
       prove(
         'races and memory',
         `${name}: locks and chronicles from many threads`,
-        { everyday: 400, campaign: 20_000, unit: 'rounds' },
+        { quick: 400, full: 20_000, unit: 'rounds' },
         async (tally) => {
           // valgrind runs one thread at a time, and knows not that a wait for an fcntl lock blocks: no two may wait.
           const [rounds, pairs] = wrapper.length > 0 ? [100, 1] : [400, 4];
-          while (tally.goesOn) {
+          while (tally.hasBudget) {
             const [command = program, ...rest] = [
               ...wrapper,
               program,
@@ -97,11 +97,11 @@ describe.skipIf(!inFull || missing(['clang++']))('the native code that reads wha
   prove(
     'hostile input',
     'libFuzzer: lines, the file of ids, the end of a chronicle',
-    { everyday: 0, campaign: 20_000_000, unit: 'inputs' },
+    { quick: 0, full: 20_000_000, unit: 'inputs' },
     async (tally) => {
-      const most = [`-runs=${tally.target}`, `-max_total_time=${Math.floor(minutes * 60)}`];
+      const limits = [`-runs=${tally.target}`, `-max_total_time=${Math.floor(minutes * 60)}`];
       const directory = temporaryDirectory(memory);
-      const { stderr } = await run(program, [...most, '-max_len=4096'], {
+      const { stderr } = await run(program, [...limits, '-max_len=4096'], {
         cwd: directory,
         maxBuffer: 2 ** 26,
       });

@@ -8,13 +8,13 @@ import { it } from 'vitest';
 /** Set by main.mjs: where the rows of its table go. */
 const results = process.env.HOLDFAST_PROVE_RESULTS;
 
-/** Whether this is the campaign. */
+/** Whether each proof runs in full. */
 export const inFull = results !== undefined;
 
-/** How many minutes a proof of the campaign may take; its target may be reached before. */
+/** How many minutes a full proof may take; its target may be reached before. */
 export const minutes = Number(process.env.HOLDFAST_PROVE_MINUTES ?? 1);
 
-/** The seed of everything that is drawn by lot; printed with each finding. */
+/** The seed of everything that is drawn at random; printed with each finding. */
 export const seed = Number(process.env.HOLDFAST_PROVE_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
 export interface Row {
@@ -33,11 +33,11 @@ export class Tally {
   found = 'nothing';
   readonly #began = Date.now();
 
-  /** Of the numbers for `npm test` and for the campaign, the one that counts now. */
+  /** Of the quick number, for `npm test`, and the full one, the one that counts now. */
   constructor(readonly target: number) {}
 
   /** True while there is more to try and time left. */
-  get goesOn(): boolean {
+  get hasBudget(): boolean {
     return this.count < this.target && (!inFull || this.seconds < minutes * 60);
   }
 
@@ -50,12 +50,12 @@ export class Tally {
 export function prove(
   part: string,
   what: string,
-  size: { readonly everyday: number; readonly campaign: number; readonly unit: string },
+  size: { readonly quick: number; readonly full: number; readonly unit: string },
   body: (tally: Tally) => Promise<void>,
 ): void {
   const timeout = inFull ? (minutes + 10) * 60_000 : 60_000;
   it(what, { timeout }, async () => {
-    const tally = new Tally(inFull ? size.campaign : size.everyday);
+    const tally = new Tally(inFull ? size.full : size.quick);
     try {
       await body(tally);
     } catch (error) {
@@ -70,7 +70,7 @@ export function prove(
 }
 
 /** Numbers from a seed: mulberry32. */
-export class Lot {
+export class Random {
   #state: number;
   constructor(start = seed) {
     this.#state = start | 0;

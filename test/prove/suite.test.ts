@@ -50,7 +50,7 @@ describe.skipIf(!inFull || missing(['g++', 'make']))('the test suite', () => {
   prove(
     'races and memory',
     'AddressSanitizer and UndefinedBehaviorSanitizer: the tests of locks, chronicles and their replacements',
-    { everyday: 0, campaign: 1, unit: 'tests' },
+    { quick: 0, full: 1, unit: 'tests' },
     async (tally) => {
       const directory = temporaryDirectory();
       await build(directory);

@@ -8,7 +8,7 @@ import { describe, expect } from 'vitest';
 import { memory, temporaryDirectory } from '../../support/files.js';
 import { toArray } from '../../support/iterate.js';
 import { Program } from '../../support/processes.js';
-import { Lot, prove } from '../prove.js';
+import { prove, Random } from '../prove.js';
 import { type ChronicleOperation, chronicleModel, type Input, type Output } from './chronicle-model.js';
 import { isLinearizable } from './linearizable.js';
 
@@ -28,17 +28,19 @@ const options = { lockTimeout: 60_000, onCorrupt: 'skip' } as const;
 const callers = 2;
 
 /** Four operations for each caller. Few ids, so that there are duplicates; some append where they believe the end. */
-function plansOf(lot: Lot, name: string): object[][] {
+function plansOf(random: Random, name: string): object[][] {
   return Array.from({ length: callers }, (_, caller) =>
     Array.from({ length: 4 }, (_, number) => {
-      const eventId = lot.below(3) === 0 ? `shared${lot.below(2)}` : `${name}.${caller}.${number}`;
-      return lot.below(4) === 0 ? { kind: 'read' } : { kind: 'append', eventId, atEnd: lot.below(3) === 0 };
+      const eventId = random.below(3) === 0 ? `shared${random.below(2)}` : `${name}.${caller}.${number}`;
+      return random.below(4) === 0
+        ? { kind: 'read' }
+        : { kind: 'append', eventId, atEnd: random.below(3) === 0 };
     }),
   );
 }
 
-/** Lets a process do its part, until it has finished or is killed behind `most` messages. */
-async function historyOf(program: Program, most: number): Promise<ChronicleOperation[]> {
+/** Lets a process do its part, until it has finished or is killed after `max` messages. */
+async function historyOf(program: Program, max: number): Promise<ChronicleOperation[]> {
   const history: ChronicleOperation[] = [];
   const open = new Map<number, { readonly input: Input; readonly call: bigint }>();
   const take = (message: Message): void => {
@@ -54,7 +56,7 @@ async function historyOf(program: Program, most: number): Promise<ChronicleOpera
     }
   };
   program.send({ order: 'go' });
-  for (let heard = 0; heard < most; heard++) {
+  for (let heard = 0; heard < max; heard++) {
     const message = await program.next<Message>();
     if (message.finished) return history;
     take(message);
@@ -69,25 +71,25 @@ describe('one order', () => {
   prove(
     'one order',
     'histories of 3 processes with 2 callers each, some killed',
-    { everyday: 15, campaign: 1000, unit: 'histories' },
+    { quick: 15, full: 1000, unit: 'histories' },
     async (tally) => {
-      const lot = new Lot();
+      const random = new Random();
       const directory = temporaryDirectory(memory);
       const programs: Program[] = [];
       let operations = 0;
-      for (; tally.goesOn; tally.count++) {
+      for (; tally.hasBudget; tally.count++) {
         const file = join(directory, `${tally.count}`);
         for (let index = 0; index < 3; index++) {
           const program = programs[index] ?? new Program('historian');
           programs[index] = program;
-          program.send({ order: 'open', file, options, plans: plansOf(lot, `process${index}`) });
+          program.send({ order: 'open', file, options, plans: plansOf(random, `process${index}`) });
         }
         for (const program of programs) await program.next();
         // One in three histories has a killed process in it.
-        const killed = lot.below(9);
+        const killed = random.below(9);
         const parts = await Promise.all(
           programs.map((program, index) =>
-            historyOf(program, index === killed ? lot.below(16) : Number.POSITIVE_INFINITY),
+            historyOf(program, index === killed ? random.below(16) : Number.POSITIVE_INFINITY),
           ),
         );
         if (killed < programs.length) programs.splice(killed, 1);

@@ -12,7 +12,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Lot } from '../prove.js';
+import type { Random } from '../prove.js';
 
 /** One entry of a recording. Files are numbers, directories are their paths. */
 export type Operation =
@@ -50,7 +50,7 @@ export class Disk {
   /** The entries of each directory: a file, or another directory. */
   readonly #directories = new Map<string, Map<string, number | 'directory'>>();
 
-  apply(change: Change, fate: Fate, lot: Lot): void {
+  apply(change: Change, fate: Fate, random: Random): void {
     if (fate === 'lost') return;
     switch (change.kind) {
       case 'create':
@@ -74,7 +74,7 @@ export class Disk {
         this.#resize(change.file, change.size);
         return;
       case 'write':
-        this.#write(change, fate, lot);
+        this.#write(change, fate, random);
     }
   }
 
@@ -102,14 +102,14 @@ export class Disk {
       .join('\n');
   }
 
-  #write({ file, offset, bytes }: Extract<Change, { kind: 'write' }>, fate: Fate, lot: Lot): void {
+  #write({ file, offset, bytes }: Extract<Change, { kind: 'write' }>, fate: Fate, random: Random): void {
     const before = this.#content(file).length;
     const after = this.#resize(file, Math.max(before, offset + bytes.length));
     if (fate === 'kept') bytes.copy(after, offset);
     if (fate !== 'torn') return; // the file has its new length, but what was appended is zeros
     for (let at = offset; at < offset + bytes.length; ) {
       const next = Math.min(offset + bytes.length, (Math.floor(at / sector) + 1) * sector);
-      if (lot.below(2) === 0) bytes.copy(after, at, at - offset, next - offset);
+      if (random.below(2) === 0) bytes.copy(after, at, at - offset, next - offset);
       at = next;
     }
   }
@@ -139,15 +139,15 @@ export class Disk {
 export function* crashStates(
   recording: readonly Operation[],
   end: number,
-  most: number,
-  lot: Lot,
+  max: number,
+  random: Random,
 ): Generator<Disk, void, undefined> {
   const past = recording.slice(0, end);
-  yield* ordered(past, lot);
-  yield* unordered(past, most, lot);
+  yield* ordered(past, random);
+  yield* unordered(past, max, random);
 }
 
-function* ordered(past: readonly Operation[], lot: Lot): Generator<Disk, void, undefined> {
+function* ordered(past: readonly Operation[], random: Random): Generator<Disk, void, undefined> {
   const synced = past.findLastIndex(({ kind }) => kind === 'sync' || kind === 'syncDirectory') + 1;
   for (let end = synced; end <= past.length; end++) {
     const last = past[end - 1];
@@ -156,22 +156,26 @@ function* ordered(past: readonly Operation[], lot: Lot): Generator<Disk, void, u
       : ['kept' as const]) {
       const disk = new Disk();
       past.slice(0, end).forEach((operation, index) => {
-        if (isChange(operation)) disk.apply(operation, index === end - 1 ? fate : 'kept', lot);
+        if (isChange(operation)) disk.apply(operation, index === end - 1 ? fate : 'kept', random);
       });
       yield disk;
     }
   }
 }
 
-function* unordered(past: readonly Operation[], most: number, lot: Lot): Generator<Disk, void, undefined> {
+function* unordered(
+  past: readonly Operation[],
+  max: number,
+  random: Random,
+): Generator<Disk, void, undefined> {
   const open = past.filter((operation, index) => isChange(operation) && !isSynced(past, index)) as Change[];
   const count = open.reduce((product, { kind }) => product * fatesOf[kind].length, 1);
-  for (let number = 0; number < Math.min(count, most); number++) {
-    let rest = count <= most ? number : undefined;
+  for (let number = 0; number < Math.min(count, max); number++) {
+    let rest = count <= max ? number : undefined;
     const fates = new Map<Operation, Fate>();
     for (const change of open) {
       const choices: readonly Fate[] = fatesOf[change.kind];
-      fates.set(change, rest === undefined ? lot.pick(choices) : (choices[rest % choices.length] as Fate));
+      fates.set(change, rest === undefined ? random.pick(choices) : (choices[rest % choices.length] as Fate));
       if (rest !== undefined) rest = Math.floor(rest / choices.length);
     }
     const disk = new Disk();
@@ -181,7 +185,7 @@ function* unordered(past: readonly Operation[], most: number, lot: Lot): Generat
       const names = namesIn(operation);
       const fate = names.some((name) => lost.has(name)) ? 'lost' : (fates.get(operation) ?? 'kept');
       if (fate === 'lost') for (const name of names) lost.add(name);
-      disk.apply(operation, fate, lot);
+      disk.apply(operation, fate, random);
     }
     yield disk;
   }

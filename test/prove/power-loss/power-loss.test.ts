@@ -12,7 +12,7 @@ import { ChronicleProcess } from '../../support/chronicle-process.js';
 import { memory, temporaryDirectory } from '../../support/files.js';
 import { filesOf } from '../../support/lines.js';
 import { SystemCalls, unwatchable } from '../../support/system-calls.js';
-import { Lot, prove, type Tally } from '../prove.js';
+import { prove, Random, type Tally } from '../prove.js';
 import { crashStates, type Operation } from './crash-states.js';
 import { Recorder, type Sabotage, sabotages } from './recorder.js';
 
@@ -47,7 +47,7 @@ interface Recording {
 }
 
 /** Several processes append to a new chronicle; their order is another one each time. */
-async function record(lot: Lot, how: How, sabotage?: Sabotage): Promise<Recording> {
+async function record(random: Random, how: How, sabotage?: Sabotage): Promise<Recording> {
   const directory = temporaryDirectory(memory);
   const calls = await SystemCalls.under(directory);
   const recorder = new Recorder(directory, calls, sabotage);
@@ -74,7 +74,7 @@ async function record(lot: Lot, how: How, sabotage?: Sabotage): Promise<Recordin
     processes.map(async (process, index) => {
       await process.ask('open', file, { ...how.options, lockTimeout: 60_000 });
       for (let number = 0; number < 3; number++) {
-        await append(process, `${'p'.repeat(lot.below(4))}${index}.${number}`, `shared${lot.below(4)}`);
+        await append(process, `${'p'.repeat(random.below(4))}${index}.${number}`, `shared${random.below(4)}`);
       }
     }),
   );
@@ -146,16 +146,16 @@ async function findingsIn(root: string, recording: Recording, end: number): Prom
 /** Tries states of crashes in every place of a recording. */
 async function tryCrashes(
   recording: Recording,
-  lot: Lot,
+  random: Random,
   tally: Tally,
-  mostPerPlace: number,
+  maxPerPoint: number,
 ): Promise<string[]> {
   const root = join(temporaryDirectory(memory), 'disk');
   const seen = new Set<string>();
-  const places = lot.shuffle(recording.operations.map((_, index) => index + 1));
+  const places = random.shuffle(recording.operations.map((_, index) => index + 1));
   for (const end of places) {
-    for (const disk of crashStates(recording.operations, end, mostPerPlace, lot)) {
-      if (!tally.goesOn) return [];
+    for (const disk of crashStates(recording.operations, end, maxPerPoint, random)) {
+      if (!tally.hasBudget) return [];
       const promises = recording.operations.slice(0, end).filter(({ kind }) => kind === 'promise').length;
       const key = hash('sha256', `${promises} ${disk.key()}`);
       if (seen.has(key)) continue;
@@ -176,12 +176,12 @@ describe.skipIf(unwatchable)('power loss', () => {
     prove(
       'power loss',
       `every promise is kept in every state that a crash may leave of a chronicle ${what}`,
-      { everyday: 150, campaign: 8000, unit: 'states' },
+      { quick: 150, full: 8000, unit: 'states' },
       async (tally) => {
-        const lot = new Lot();
-        while (tally.goesOn) {
-          const recording = await record(lot, how);
-          expect(await tryCrashes(recording, lot, tally, 64)).toEqual([]);
+        const random = new Random();
+        while (tally.hasBudget) {
+          const recording = await record(random, how);
+          expect(await tryCrashes(recording, random, tally, 64)).toEqual([]);
         }
       },
     );
@@ -191,12 +191,12 @@ describe.skipIf(unwatchable)('power loss', () => {
     prove(
       'power loss',
       `a build ${sabotage} is caught`,
-      { everyday: 2000, campaign: 2000, unit: 'states' },
+      { quick: 2000, full: 2000, unit: 'states' },
       async (tally) => {
-        const lot = new Lot();
+        const random = new Random();
         let lost: string | undefined;
-        while (tally.goesOn && lost === undefined) {
-          const findings = await tryCrashes(await record(lot, plain, sabotage), lot, tally, 16);
+        while (tally.hasBudget && lost === undefined) {
+          const findings = await tryCrashes(await record(random, plain, sabotage), random, tally, 16);
           lost = findings.find((finding) => finding.endsWith('is lost'));
         }
         expect(lost).toBeDefined();
