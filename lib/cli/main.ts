@@ -12,6 +12,7 @@ import { Interruption } from './interruption.js';
 import { lockCommand } from './lock.js';
 import { say } from './output.js';
 import { repairCommand } from './repair.js';
+import { selftestCommand } from './selftest.js';
 import { statCommand } from './stat.js';
 import { tailCommand } from './tail.js';
 import { verifyCommand } from './verify.js';
@@ -36,6 +37,7 @@ const commands = [
   statCommand(),
   lockCommand(),
   holdersCommand(),
+  selftestCommand(),
 ];
 for (const command of commands) {
   program.addCommand(command.copyInheritedSettings(program));

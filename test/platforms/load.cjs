@@ -1,5 +1,15 @@
-// Prints the names that require() finds, those of every entry of the package loaded beside them.
-require('holdfast/proper-lockfile');
-require('holdfast/sage-chronicle');
-const names = Object.keys(require('holdfast')).filter((name) => name !== '__esModule');
-console.log(JSON.stringify(names.sort()));
+// Prints nothing if require() finds what import finds, in every entry of the package.
+const assert = require('node:assert/strict');
+
+const addedByRuntimes = /^(default|__esModule|module\.exports)$/;
+
+async function compare(entry) {
+  const [required, imported] = [require(entry), await import(entry)].map((names) =>
+    Object.keys(names)
+      .filter((name) => !addedByRuntimes.test(name))
+      .sort(),
+  );
+  assert.deepEqual(imported, required);
+}
+
+['holdfast', 'holdfast/proper-lockfile', 'holdfast/sage-chronicle'].forEach(compare);

@@ -1,8 +1,8 @@
 /**
  * `npm run test:platforms [-- name…]`: runs the tests on every platform that this Linux machine can run, and prints a table.
  *
- * The whole test suite where its runner works; else its portable core (core.mjs), in an empty project into which npm has
- * installed the package.
+ * The whole test suite where its runner works; else its portable core (`holdfast selftest`), in an empty project into
+ * which npm has installed the package.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -143,9 +143,7 @@ function installPackage() {
   const npm = (...parameters) => execFileSync('npm', parameters, { cwd: folder, stdio: 'pipe' }).toString();
   const [{ filename }] = JSON.parse(npm('pack', '--json', root));
   npm('install', '--ignore-scripts', '--no-audit', '--prefer-offline', join(folder, filename));
-  for (const file of ['core.mjs', 'peer.mjs', 'worker.mjs', 'sleep.mjs', 'load.cjs']) {
-    cpSync(join(root, 'test/platforms', file), join(folder, file));
-  }
+  cpSync(join(root, 'test/platforms/load.cjs'), join(folder, 'load.cjs'));
   return folder;
 }
 
@@ -164,26 +162,26 @@ async function run([command, ...parameters], { cwd, env, output }) {
   return code;
 }
 
-/** The portable core. */
-async function core(name, { command, windowsCommand, env, toWindows = (path) => path }) {
-  const results = join(place, `${name}.results`);
+/** The portable core: what `require()` and `import` load, and `holdfast selftest`. */
+async function core(name, { command, env }) {
   const output = join(place, `${name}.log`);
-  rmSync(results, { force: true });
-  const code = await run([...command, 'core.mjs', toWindows(results)], {
-    cwd: project,
-    env: { ...env, HOLDFAST_RUNTIME: JSON.stringify(windowsCommand ?? command) },
-    output,
-  });
-  const lines = existsSync(results)
-    ? readFileSync(results, 'utf8')
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line))
-    : [];
-  const failures = lines.filter(({ passed }) => !passed).map(({ name, message }) => `${name}: ${message}`);
-  if (code !== 0 || lines.length === 0)
-    failures.push(`ended with ${code}: ${readFileSync(output, 'utf8').slice(-2000)}`);
-  return { passed: lines.filter(({ passed }) => passed).length, failures, skipped: new Map() };
+  const program = async (...words) => {
+    const code = await run([...command, ...words], { cwd: project, env, output });
+    return { code, text: readFileSync(output, 'utf8').replaceAll('\r', '') };
+  };
+  const loading = await program('load.cjs');
+  const loads = loading.code === 0 && loading.text === '';
+  const failures = loads ? [] : [`require() loads what import loads: ${loading.code}, ${loading.text}`];
+  // Deno and wine tell their programs how to run others; of an emulator a program knows nothing.
+  const runtime = command[0].startsWith('qemu-') ? ['--', ...command] : [];
+  const { code, text } = await program('node_modules/holdfast/dist/lib/cli/main.js', 'selftest', ...runtime);
+  const checks = [...text.matchAll(/^(ok|FAILED) +(.*) \(\d+ ms\)$((?:\n {8}.*)*)/gm)];
+  for (const [, outcome, promise, details] of checks)
+    if (outcome === 'FAILED') failures.push(`${promise}:${details}`);
+  if (failures.length === 0 && (code !== 0 || !text.includes('all as promised')))
+    failures.push(`ended with ${code}: ${text.slice(-2000)}`);
+  const passed = checks.filter(([, outcome]) => outcome === 'ok').length + (loads ? 1 : 0);
+  return { passed, failures, skipped: new Map() };
 }
 
 /** The whole suite, by vitest. */

@@ -87,7 +87,7 @@ export function wineNode(version) {
     const source = fileURLToPath(new URL('bcryptprimitives.c', import.meta.url));
     run('x86_64-w64-mingw32-gcc-posix', ['-O2', '-shared', '-s', '-o', dll, source, '-ladvapi32']);
   }
-  return { command: ['wine', node], windowsCommand: [toWindows(node)], env, toWindows };
+  return { command: ['wine', node], env, toWindows };
 }
 
 /** A path of this machine as wine names it. */

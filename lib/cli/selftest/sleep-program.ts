@@ -1,0 +1,2 @@
+/** A program that does nothing, for a minute. */
+setTimeout(() => {}, 60_000);

@@ -1,2 +1,0 @@
-// A program that does nothing, for a minute.
-setTimeout(() => {}, 60_000);
