@@ -2,6 +2,7 @@
   "targets": [
     {
       "target_name": "holdfast",
+      "dependencies": ["holdfast_sources"],
       "sources": [
         "native/append/batch_writer.cc",
         "native/append/chronicle_file.cc",
@@ -35,7 +36,7 @@
         "native/read/line_array.cc"
       ],
       "include_dirs": ["<!@(node -p \"require('node-addon-api').include\")", "native"],
-      "defines": ["NDEBUG", "NAPI_VERSION=8", "NODE_ADDON_API_CPP_EXCEPTIONS_ALL", "NODE_ADDON_API_DISABLE_DEPRECATED", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS", "HOLDFAST_SOURCES=\"<!(node scripts/native-hash.cjs)\""],
+      "defines": ["NDEBUG", "NAPI_VERSION=8", "NODE_ADDON_API_CPP_EXCEPTIONS_ALL", "NODE_ADDON_API_DISABLE_DEPRECATED", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
       "cflags": ["-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"],
       "cflags!": ["-Wno-unused-parameter"],
       "cflags_cc": ["-std=c++17", "-fexceptions"],
@@ -81,6 +82,13 @@
           "ldflags": ["-Wl,--version-script=<(module_root_dir)/native/exports.map"]
         }]
       ]
+    },
+    {
+      "target_name": "holdfast_sources",
+      "type": "static_library",
+      "sources": ["native/binding/sources.cc"],
+      "include_dirs": ["native"],
+      "defines": ["HOLDFAST_SOURCES=\"<!(node scripts/native-hash.cjs)\""]
     }
   ]
 }

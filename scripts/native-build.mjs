@@ -12,7 +12,14 @@ const { nativeHash } = require('./native-hash.cjs');
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-export const description = JSON.parse(readFileSync(join(root, 'binding.gyp'), 'utf8')).targets[0];
+const [addon, ...linked] = JSON.parse(readFileSync(join(root, 'binding.gyp'), 'utf8')).targets;
+
+/** The addon's target, as one with those that are linked into it. */
+export const description = {
+  ...addon,
+  sources: [...addon.sources, ...linked.flatMap(({ sources }) => sources)],
+  defines: [...addon.defines, ...linked.flatMap(({ defines }) => defines)],
+};
 
 const defines = description.defines.map((define) =>
   define.startsWith('HOLDFAST_SOURCES') ? `HOLDFAST_SOURCES="${nativeHash()}"` : define,

@@ -6,6 +6,7 @@
 
 #include "binding/environment.h"
 #include "binding/exports.h"
+#include "binding/sources.h"
 #include "os/library.h"
 
 namespace holdfast {
@@ -19,8 +20,7 @@ Napi::Object Load(Napi::Env env, Napi::Object exports) {
   DefineFiles(env, exports);
   DefineLines(env, exports);
   DefineWriter(env, exports);
-  // What it was built from; see scripts/native-hash.cjs.
-  exports.Set("sources", Napi::String::New(env, "holdfast sources " HOLDFAST_SOURCES));
+  exports.Set("sources", Napi::String::New(env, kSources));
   return exports;
 }
 
