@@ -128,11 +128,12 @@ describe('C5: several processes that send the same events at once', () => {
 });
 
 describe('C5: a small window is that of the file, whichever process wrote what is in it', () => {
-  const letters = async (file: string, options: object, order: readonly (readonly [0 | 1, string])[]) => {
+  /** `order` names the process, 0 or 1, and the id of each append; what was written comes back in capitals. */
+  const letters = async (file: string, options: object, order: string) => {
     const processes = await openAtOnce(2, file, options);
     const written: string[] = [];
-    for (const [process, eventId] of order) {
-      const result = await processes[process]?.append({ eventId });
+    for (const [process = '', eventId = ''] of order.split(' ')) {
+      const result = await processes[Number(process)]?.append({ eventId });
       written.push(result?.duplicate ? eventId : eventId.toUpperCase());
     }
     return written.join('');
@@ -140,39 +141,20 @@ describe('C5: a small window is that of the file, whichever process wrote what i
 
   it("'consecutive': the last event, though another process wrote it", async () => {
     const file = join(temporaryDirectory(), 'chronicle');
-    const order = [
-      [0, 'a'],
-      [1, 'a'],
-      [1, 'b'],
-      [0, 'b'],
-    ] as const;
+    const order = '0a 1a 1b 0b';
     expect(await letters(file, { dedupe: 'consecutive' }, order)).toBe('AaBb');
   });
 
   it("'consecutive': not the last event that this process wrote", async () => {
     const file = join(temporaryDirectory(), 'chronicle');
-    const order = [
-      [0, 'a'],
-      [1, 'b'],
-      [0, 'a'],
-      [1, 'b'],
-    ] as const;
+    const order = '0a 1b 0a 1b';
     expect(await letters(file, { dedupe: 'consecutive' }, order)).toBe('ABAB');
     expect(eventsOf(file).map(({ eventId }) => eventId)).toEqual(['a', 'b', 'a', 'b']);
   });
 
   it('{ window: 3 }: the last three events of all processes', async () => {
     const file = join(temporaryDirectory(), 'chronicle');
-    const order = [
-      [0, 'a'],
-      [1, 'b'],
-      [1, 'c'],
-      [0, 'a'],
-      [1, 'd'],
-      [0, 'a'],
-      [0, 'd'],
-      [1, 'b'],
-    ] as const;
+    const order = '0a 1b 1c 0a 1d 0a 0d 1b';
     expect(await letters(file, { dedupe: { window: 3 } }, order)).toBe('ABCaDAdB');
   });
 });
