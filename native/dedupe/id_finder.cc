@@ -9,10 +9,10 @@
 namespace holdfast::dedupe {
 namespace {
 
-int HexDigit(char sign) {
-  if (sign >= '0' && sign <= '9') return sign - '0';
-  if (sign >= 'a' && sign <= 'f') return sign - 'a' + 10;
-  if (sign >= 'A' && sign <= 'F') return sign - 'A' + 10;
+int HexDigit(char byte) {
+  if (byte >= '0' && byte <= '9') return byte - '0';
+  if (byte >= 'a' && byte <= 'f') return byte - 'a' + 10;
+  if (byte >= 'A' && byte <= 'F') return byte - 'A' + 10;
   return -1;
 }
 
@@ -58,8 +58,8 @@ std::string Unescape(std::string_view text) {
       continue;
     }
     static constexpr const char* kShort = "b\bf\fn\nr\rt\t";
-    const char sign = text[++i];
-    if (sign == 'u') {
+    const char byte = text[++i];
+    if (byte == 'u') {
       const int unit = CodeUnit(text, i + 1);
       if (unit < 0) {
         out += "\\u";
@@ -76,9 +76,9 @@ std::string Unescape(std::string_view text) {
       }
       AppendUtf8(&out, code);
     } else {
-      const char* found = std::strchr(kShort, sign);
-      const bool is_short = sign != '\0' && found != nullptr && (found - kShort) % 2 == 0;
-      out.push_back(is_short ? found[1] : sign);
+      const char* found = std::strchr(kShort, byte);
+      const bool is_short = byte != '\0' && found != nullptr && (found - kShort) % 2 == 0;
+      out.push_back(is_short ? found[1] : byte);
     }
   }
   return out;
@@ -105,8 +105,8 @@ bool HasEscape(std::string_view text) {
 }  // namespace
 
 IdFinder::IdFinder(std::string key) : key_(std::move(key)) {
-  for (const char sign : key_) {
-    if (static_cast<unsigned char>(sign) < 0x20 || sign == '"' || sign == '\\') return;
+  for (const char byte : key_) {
+    if (static_cast<unsigned char>(byte) < 0x20 || byte == '"' || byte == '\\') return;
   }
   quoted_ = '"' + key_ + '"';
 }

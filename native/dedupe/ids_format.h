@@ -1,5 +1,5 @@
 // The format of the file of ids, `<path>.ids`. What it is for, and how it is read and written, is told in
-// ids_file.h; docs/format.md tells the same to readers of other programs.
+// ids_file.h.
 //
 // A header, and then chunks until the end of the file. All numbers are 64 bits, unsigned, little endian.
 //
@@ -15,15 +15,14 @@
 //                   32  count       how many records follow, at most kMaxRecords
 //                   40  checksum    Hash of the bytes before it in the chunk ^ Hash of the records
 //   record   offset  0  id          fingerprint (IdFinder::FingerprintOf), never 0
-//                    8  offset      where the line with the id begins in the chronicle's file; from <= offset
-//                    < to
+//                    8  offset      where the line with the id begins in the chronicle's file
 //
 // `from` of the first chunk is 0, and that of every other is `to` of the one before. Records are in the order
-// of their offsets. An id that occurs twice is there once, with the first offset; if that turned out to be
-// wrong, it may be there a second time, and the last one counts.
+// of their offsets, which are from `from` on and before `to`. An id that occurs twice is there once, with the
+// first offset; if that turned out to be wrong, it may be there a second time, and the last one counts.
 //
 // A change of anything here, of Hash, of a fingerprint or of the mark needs another magic of the header. A
-// version that does not know the magic takes the file for damaged, and makes its own in its place.
+// version that does not know the magic takes the file for damaged, and overwrites it with its own.
 #ifndef HOLDFAST_DEDUPE_IDS_FORMAT_H_
 #define HOLDFAST_DEDUPE_IDS_FORMAT_H_
 

@@ -5,7 +5,7 @@
 // - What parseLine calls an event is always one here. The opposite does not hold: here, anything between
 //   braces is an event, also if it is not JSON, not UTF-8 or too long.
 // - A byte order mark is skipped at the beginning of every line here, and by parseLine only at the beginning
-//   of the file. Native code often does not know where a line stands, and a hint may be too generous.
+//   of the file. Native code need not know the offset of a line, and a hint may be too generous.
 // - What is blank here is always blank there. A line of nothing but a byte order mark is blank only there.
 // test/native/unit.test.ts holds the two against each other.
 #ifndef HOLDFAST_READ_LINE_GRAMMAR_H_
@@ -15,12 +15,11 @@
 
 namespace holdfast::read {
 
-// White space of JSON (RFC 8259, 2) without the newline, which ends a line.
-constexpr std::string_view kSpaces = " \t\r";
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
-inline bool IsSpace(char sign) {
-  return kSpaces.find(sign) != std::string_view::npos;
+// White space of JSON (RFC 8259, 2) without the newline, which ends a line.
+inline bool IsSpace(char byte) {
+  return byte == ' ' || byte == '\t' || byte == '\r';
 }
 
 // A line without newline, byte order mark, and space around it; so "\r\n" ends a line too.
@@ -32,7 +31,7 @@ inline std::string_view Trim(std::string_view line) {
 }
 
 inline bool IsBlank(std::string_view line) {
-  return line.find_first_not_of(kSpaces) == std::string_view::npos;
+  return line.find_first_not_of(" \t\r") == std::string_view::npos;
 }
 
 // True for a line that looks like an event: an object from its first byte to its last.
