@@ -76,6 +76,16 @@ TEST("LineWalker: lines around the size of what is read at once") {
   }
 }
 
+TEST("LineWalker: a line that is too long is not kept in memory") {
+  test::Directory directory;
+  const os::File file = test::Opened(directory.Write("file", std::string(20 * kChunk, 'x') + "\nshort\n"));
+  std::string buffer;
+  LineWalker lines(file, {0, 20 * kChunk + 7}, 100, Tail::kLeaveUnfinished, &buffer);
+  CHECK(lines.Next());
+  CHECK_EQ(lines.line().text, "short");
+  CHECK(buffer.size() <= kChunk + 100);
+}
+
 TEST("LineWalker: random lines") {
   std::mt19937 random(1);
   for (int run = 0; run < 6; run++) {
