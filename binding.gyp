@@ -67,6 +67,7 @@
         ["OS=='win'", {
           "sources": [
             "native/lock/interrupt_windows.cc",
+            "native/lock/late_grants_windows.cc",
             "native/lock/lock_file_ex_windows.cc",
             "native/os/directory_windows.cc",
             "native/os/errors_windows.cc",

@@ -58,7 +58,7 @@ Napi::Value ToValue(Napi::Env env, lock::Outcome outcome) {
 // tryLockOnThisThread(target, flags, start, length): a LockId or a NoLock.
 Napi::Value TryLockOnThisThread(const Napi::CallbackInfo& info) {
   const bool barge = (info[1].As<Napi::Number>().Uint32Value() & protocol::kBarge) != 0;
-  std::optional<lock::Outcome> outcome = lock::TryHere(RequestFrom(info), barge);
+  std::optional<lock::Outcome> outcome = lock::TryOnThisThread(RequestFrom(info), barge);
   if (!outcome) return ToValue(info.Env(), NoLock::kMightBlock);
   if (outcome->error) Throw(info.Env(), outcome->error);
   return ToValue(info.Env(), std::move(*outcome));

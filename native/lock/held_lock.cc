@@ -1,5 +1,7 @@
 #include "lock/held_lock.h"
 
+#include <assert.h>
+
 #include "lock/idle_files.h"
 #include "lock/named_file.h"
 
@@ -50,6 +52,7 @@ bool HeldLock::HoldAlone() {
 }
 
 Attempt HeldLock::Convert(Mode mode, os::Error* error) {
+  assert(file_.is_open());
   const Attempt attempt = MechanismOf(spec_.kind).convert(file_, spec_, mode, error);
   if (attempt == Attempt::kGranted) spec_.mode = mode;
   return attempt;

@@ -1,20 +1,22 @@
 #include "lock/idle_files.h"
 
+#include <assert.h>
+
 #include <algorithm>
 #include <chrono>
-#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "os/clock.h"
+#include "os/mutex.h"
 #include "os/thread_pool.h"
 
 namespace holdfast::lock {
 namespace {
 
-constexpr size_t kMost = 16;
-constexpr auto kLongest = std::chrono::milliseconds(250);
+constexpr size_t kMaxFiles = 16;
+constexpr auto kMaxIdleTime = std::chrono::milliseconds(250);
 
 struct IdleFile {
   std::string path;
@@ -32,7 +34,7 @@ class IdleFiles {
   }
 
   bool Take(const std::string& path, os::File* file, os::FileId* id) {
-    std::lock_guard guard(mutex_);
+    os::MutexLock guard(mutex_);
     const auto found =
         std::find_if(files_.rbegin(), files_.rend(), [&](const IdleFile& idle) { return idle.path == path; });
     if (found == files_.rend()) return false;
@@ -43,33 +45,33 @@ class IdleFiles {
   }
 
   void Put(IdleFile idle) {
-    std::lock_guard guard(mutex_);
+    assert(idle.file.is_open());
+    os::MutexLock guard(mutex_);
     if (!closing_) closing_ = !os::RunOnHelperThread([this] { CloseOldOnes(); });
     if (!closing_) return;  // no thread to be had: closed right here
-    if (files_.size() == kMost) files_.erase(files_.begin());
+    if (files_.size() == kMaxFiles) files_.erase(files_.begin());
     files_.push_back(std::move(idle));
   }
 
  private:
   // The files are in the order in which they were put here.
   void CloseOldOnes() {
-    std::unique_lock guard(mutex_);
+    os::MutexLock guard(mutex_);
     while (!files_.empty()) {
-      const os::Clock::time_point due = files_.front().since + kLongest;
+      const os::Clock::time_point due = files_.front().since + kMaxIdleTime;
       if (due <= os::Clock::now()) {
         files_.erase(files_.begin());
         continue;
       }
-      guard.unlock();
+      os::MutexUnlock unlocked(mutex_);
       std::this_thread::sleep_until(due);
-      guard.lock();
     }
     closing_ = false;
   }
 
-  std::mutex mutex_;
-  std::vector<IdleFile> files_;
-  bool closing_ = false;
+  os::Mutex mutex_;
+  std::vector<IdleFile> files_ GUARDED_BY(mutex_);
+  bool closing_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace

@@ -17,12 +17,7 @@
 #ifndef HOLDFAST_LOCK_INTERRUPT_H_
 #define HOLDFAST_LOCK_INTERRUPT_H_
 
-#include <chrono>
-#include <cstdint>
-
-#ifdef _WIN32
-#include <condition_variable>
-#else
+#ifndef _WIN32
 #include <pthread.h>
 #endif
 
@@ -30,12 +25,9 @@
 #include "lock/named_file.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "os/mutex.h"
 
 namespace holdfast::lock {
-
-// So long a single try waits for a late grant to be released: longer than a thread needs to come out of the
-// kernel, unless it never does (a hung NFS server).
-constexpr auto kMoment = std::chrono::milliseconds(20);
 
 class Interrupt {
  public:
@@ -53,37 +45,24 @@ class Interrupt {
   // nothing is held, and on Windows `file` is closed.
   Attempt Wait(os::File* file, Opened opened, const Spec& spec, os::Error* error);
 
-#ifdef _WIN32
-  // True where a wait was left behind: it may hold its lock for the moment between the grant and the release.
-  static bool AnyLeft();
-  // How many waits that were left behind have ended.
-  static uint64_t LateGrants();
-  // Once a lock on the file was found busy: waits for the end of such a moment. True where one has ended
-  // since `seen`, so that the lock is worth another try. It may not be free all the same.
-  static bool LateGrantEnds(const os::FileId& id, uint64_t* seen);
-#else
-  // No wait is left behind here that could be granted a lock on a local file.
-  static bool AnyLeft() { return false; }
-  static uint64_t LateGrants() { return 0; }
-  static bool LateGrantEnds(const os::FileId&, uint64_t*) { return false; }
-#endif
+  // Guards the state of all interrupts and of what ends their waits. Never destroyed, because threads may
+  // still be waiting when the process ends.
+  static os::Mutex& mutex();
 
  private:
 #ifdef _WIN32
   friend class KernelWaits;
 
-  // Guarded by the mutex of KernelWaits.
-  os::Clock::time_point when_ = os::kNever;
-  std::condition_variable changed_;
+  os::Clock::time_point when_ GUARDED_BY(mutex()) = os::kNever;
+  os::Condition changed_;
 #else
   friend class Signaller;
 
-  // All of it is guarded by the Signaller's mutex.
-  os::Clock::time_point when_ = os::kNever;
-  os::Clock::time_point next_signal_ = os::kNever;
-  os::Clock::duration pause_{};
-  bool inside_ = false;
-  pthread_t thread_{};
+  os::Clock::time_point when_ GUARDED_BY(mutex()) = os::kNever;
+  os::Clock::time_point next_signal_ GUARDED_BY(mutex()) = os::kNever;
+  os::Clock::duration pause_ GUARDED_BY(mutex()){};
+  bool inside_ GUARDED_BY(mutex()) = false;
+  pthread_t thread_ GUARDED_BY(mutex()){};
 #endif
 };
 

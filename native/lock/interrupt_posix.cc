@@ -1,20 +1,20 @@
 // The thread that sends the private signal. It exists while somebody waits with a deadline, and a little
 // longer.
+#include <assert.h>
 #include <signal.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <vector>
 
 #include "lock/interrupt.h"
+#include "os/mutex.h"
 #include "os/thread.h"
 
 namespace holdfast::lock {
 namespace {
 
-constexpr os::Clock::duration kFirstPause = std::chrono::milliseconds(1);
-constexpr os::Clock::duration kLongestPause = std::chrono::milliseconds(250);
+constexpr os::Clock::duration kMinPause = std::chrono::milliseconds(1);
+constexpr os::Clock::duration kMaxPause = std::chrono::milliseconds(250);
 constexpr os::Clock::duration kLinger = std::chrono::seconds(5);
 
 // The first signal of the candidates that is still at its default, with an empty handler installed.
@@ -52,20 +52,21 @@ class Signaller {
   }
 
   void SetTime(Interrupt* interrupt, os::Clock::time_point when) {
-    std::lock_guard guard(mutex_);
+    os::MutexLock guard(Interrupt::mutex());
     interrupt->when_ = when;
     if (interrupt->inside_) Schedule(interrupt);
   }
 
   bool Due(Interrupt* interrupt) {
-    std::lock_guard guard(mutex_);
+    os::MutexLock guard(Interrupt::mutex());
     return interrupt->when_ <= os::Clock::now();
   }
 
   void Enter(Interrupt* interrupt) {
     const thread_local bool unblocked = UnblockSignal();
     static_cast<void>(unblocked);
-    std::lock_guard guard(mutex_);
+    os::MutexLock guard(Interrupt::mutex());
+    assert(!interrupt->inside_);
     interrupt->thread_ = pthread_self();
     interrupt->inside_ = true;
     interrupt->next_signal_ = os::kNever;
@@ -74,9 +75,11 @@ class Signaller {
   }
 
   void Leave(Interrupt* interrupt) {
-    std::lock_guard guard(mutex_);
+    os::MutexLock guard(Interrupt::mutex());
     interrupt->inside_ = false;
-    *std::find(waiting_.begin(), waiting_.end(), interrupt) = waiting_.back();
+    const auto found = std::find(waiting_.begin(), waiting_.end(), interrupt);
+    assert(found != waiting_.end());
+    *found = waiting_.back();
     waiting_.pop_back();
   }
 
@@ -88,19 +91,19 @@ class Signaller {
     return pthread_sigmask(SIG_UNBLOCK, &ours, nullptr) == 0;
   }
 
-  void Schedule(Interrupt* interrupt) {
+  void Schedule(Interrupt* interrupt) REQUIRES(Interrupt::mutex()) {
     if (interrupt->when_ == os::kNever) return;
     interrupt->next_signal_ = interrupt->when_;
-    interrupt->pause_ = kFirstPause;
+    interrupt->pause_ = kMinPause;
     if (!running_) {
       running_ = !os::StartThread([this] { Run(); });
     } else if (interrupt->next_signal_ < wake_) {
-      changed_.notify_one();
+      changed_.NotifyOne();
     }
   }
 
   void Run() {
-    std::unique_lock guard(mutex_);
+    os::MutexLock guard(Interrupt::mutex());
     for (bool lingered = false;;) {
       const os::Clock::time_point now = os::Clock::now();
       wake_ = os::kNever;
@@ -108,7 +111,7 @@ class Signaller {
         if (interrupt->next_signal_ <= now) {
           pthread_kill(interrupt->thread_, TheSignal());
           interrupt->next_signal_ = now + interrupt->pause_;
-          interrupt->pause_ = std::min(interrupt->pause_ * 2, kLongestPause);
+          interrupt->pause_ = std::min(interrupt->pause_ * 2, kMaxPause);
         }
         wake_ = std::min(wake_, interrupt->next_signal_);
       }
@@ -119,18 +122,21 @@ class Signaller {
       } else {
         lingered = false;
       }
-      changed_.wait_until(guard, wake_);
+      changed_.WaitUntil(Interrupt::mutex(), wake_);
     }
     running_ = false;
   }
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<Interrupt*> waiting_;
-  os::Clock::time_point wake_ = os::kNever;
-  bool running_ = false;
+  os::Condition changed_;
+  std::vector<Interrupt*> waiting_ GUARDED_BY(Interrupt::mutex());
+  os::Clock::time_point wake_ GUARDED_BY(Interrupt::mutex()) = os::kNever;
+  bool running_ GUARDED_BY(Interrupt::mutex()) = false;
 };
 
+os::Mutex& Interrupt::mutex() {
+  static os::Mutex& instance = *new os::Mutex;
+  return instance;
+}
 void Interrupt::At(os::Clock::time_point when) {
   Signaller::Get().SetTime(this, when);
 }
@@ -138,6 +144,7 @@ bool Interrupt::Due() {
   return Signaller::Get().Due(this);
 }
 Attempt Interrupt::Wait(os::File* file, Opened, const Spec& spec, os::Error* error) {
+  assert(file->is_open());
   Signaller::Get().Enter(this);
   const Attempt attempt = MechanismOf(spec.kind).wait_lock(*file, spec, error);
   Signaller::Get().Leave(this);

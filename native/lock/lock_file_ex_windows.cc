@@ -29,18 +29,18 @@ Range RangeOf(const Spec& spec) {
 }
 
 OVERLAPPED StartOf(const Range& range) {
-  OVERLAPPED place = {};
-  place.Offset = static_cast<DWORD>(range.start);
-  place.OffsetHigh = static_cast<DWORD>(range.start >> 32);
-  return place;
+  OVERLAPPED overlapped = {};
+  overlapped.Offset = static_cast<DWORD>(range.start);
+  overlapped.OffsetHigh = static_cast<DWORD>(range.start >> 32);
+  return overlapped;
 }
 
 Attempt Lock(const os::File& file, const Spec& spec, Mode mode, DWORD flags, os::Error* error) {
   const Range range = RangeOf(spec);
-  OVERLAPPED place = StartOf(range);
+  OVERLAPPED overlapped = StartOf(range);
   if (mode == Mode::kExclusive) flags |= LOCKFILE_EXCLUSIVE_LOCK;
   if (::LockFileEx(file.handle(), flags, 0, static_cast<DWORD>(range.length),
-                   static_cast<DWORD>(range.length >> 32), &place) != 0) {
+                   static_cast<DWORD>(range.length >> 32), &overlapped) != 0) {
     return Attempt::kGranted;
   }
   const DWORD code = ::GetLastError();
@@ -51,9 +51,9 @@ Attempt Lock(const os::File& file, const Spec& spec, Mode mode, DWORD flags, os:
 
 bool Unlock(const os::File& file, const Spec& spec) {
   const Range range = RangeOf(spec);
-  OVERLAPPED place = StartOf(range);
+  OVERLAPPED overlapped = StartOf(range);
   return ::UnlockFileEx(file.handle(), 0, static_cast<DWORD>(range.length),
-                        static_cast<DWORD>(range.length >> 32), &place) != 0;
+                        static_cast<DWORD>(range.length >> 32), &overlapped) != 0;
 }
 
 constexpr Mechanism kLockFileEx = {

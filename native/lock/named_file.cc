@@ -1,5 +1,6 @@
 #include "lock/named_file.h"
 
+#include <assert.h>
 #include <errno.h>
 
 namespace holdfast::lock {
@@ -32,6 +33,7 @@ os::Error StillNames(const std::string& path, const os::FileId& id, bool* still)
 
 Attempt KeepIfNamed(const std::string& path, const os::FileId& id, const Spec& spec, os::File* file,
                     os::Error* error) {
+  assert(file->is_open());
   bool still = false;
   *error = StillNames(path, id, &still);
   if (still) return Attempt::kGranted;

@@ -1,11 +1,12 @@
 #include "lock/wait_queue.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
+#include <list>
 #include <thread>
 #include <unordered_map>
 #include <unordered_set>
@@ -13,34 +14,57 @@
 
 #include "lock/idle_files.h"
 #include "lock/interrupt.h"
+#include "lock/late_grants.h"
 #include "lock/named_file.h"
 #include "os/clock.h"
 #include "os/directory.h"
+#include "os/mutex.h"
 #include "os/thread_pool.h"
 
 namespace holdfast::lock {
 
-// The waiters for one thing that can be locked, in their order.
-struct PathQueue {
-  explicit PathQueue(std::string key_) : key(std::move(key_)) {}
+namespace {
+
+// Guards the whole wait queue. Never destroyed, because threads may still be waiting when the process ends.
+os::Mutex& QueueMutex() {
+  static os::Mutex& instance = *new os::Mutex;
+  return instance;
+}
+
+}  // namespace
+
+struct LockQueue;
+
+struct Waiter {
+  Waiter(Request request_, Done done_) : request(std::move(request_)), done(std::move(done_)) {}
+
+  const Request request;
+  Done done GUARDED_BY(QueueMutex());
+  // False once it is decided whether `done` is called. Changed under the mutex only.
+  std::atomic<bool> pending{true};
+  // While it stands in a queue: that, and where.
+  LockQueue* queue GUARDED_BY(QueueMutex()) = nullptr;
+  std::list<std::shared_ptr<Waiter>>::iterator position GUARDED_BY(QueueMutex());
+};
+
+// The waiters for one thing that can be locked, in their order. Abandoned, if there are none any more: the
+// thread that waits in the kernel may still be granted the lock before it comes out.
+struct LockQueue {
+  explicit LockQueue(std::string key_) : key(std::move(key_)) {}
+
   const std::string key;
-  std::list<std::shared_ptr<Waiter>> waiting;
-  Mode attempted = Mode::kExclusive;  // what the thread is waiting for in the kernel
+  std::list<std::shared_ptr<Waiter>> waiting GUARDED_BY(QueueMutex());
+  Mode attempted GUARDED_BY(QueueMutex()) = Mode::kExclusive;  // what the thread waits for in the kernel
   Interrupt interrupt;
 };
 
 namespace {
 
-constexpr int kMostKernelWaiters = 64;
-constexpr auto kShortestPoll = std::chrono::milliseconds(1);
-constexpr auto kLongestPoll = std::chrono::milliseconds(16);
-constexpr size_t kMostLocalDirectories = 4096;
-constexpr int kMostMovesHere = 16;
-
-std::string DirectoryOf(const std::string& path) {
-  const size_t slash = path.find_last_of(os::kSeparators);
-  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
-}
+constexpr int kMaxKernelWaiters = 64;
+constexpr auto kMinPollPause = std::chrono::milliseconds(1);
+constexpr auto kMaxPollPause = std::chrono::milliseconds(16);
+constexpr size_t kMaxLocalDirectories = 4096;
+constexpr int kMaxMovesOnThisThread = 16;
 
 // Requests with the same key wait in one queue.
 std::string KeyOf(const Request& request) {
@@ -60,7 +84,7 @@ bool IsUndecided(Attempt attempt) {
 
 // Who acquires: the calling thread, which must not wait for anything; a helper thread for a single try; or
 // one for those who wait.
-enum class By { kCaller, kTrier, kQueue };
+enum class Acquirer { kThisThread, kSingleTry, kQueue };
 
 class WaitQueue {
  public:
@@ -70,63 +94,59 @@ class WaitQueue {
     return instance;
   }
 
-  bool MayTryHere(const Request& request, bool barge) {
-    std::lock_guard guard(mutex_);
+  bool MayTryOnThisThread(const Request& request, bool barge) {
+    os::MutexLock guard(QueueMutex());
     if (request.has_descriptor() || !IsLocal(request.path)) return false;
     if (queues_.empty()) return true;
     const std::string key = KeyOf(request);
-    return queues_.count(key) == 0 || (barge && !IsLeaving(key));
+    return queues_.count(key) == 0 || (barge && !IsAbandoned(key));
   }
 
   bool IsKnownLocal(const std::string& path) {
-    std::lock_guard guard(mutex_);
+    os::MutexLock guard(QueueMutex());
     return IsLocal(path);
   }
 
   std::shared_ptr<Waiter> Try(Request request, Done done) {
-    auto waiter = std::make_shared<Waiter>();
-    waiter->request = std::move(request);
-    waiter->done = std::move(done);
+    const auto waiter = std::make_shared<Waiter>(std::move(request), std::move(done));
     const os::Error error = os::RunOnHelperThread([this, waiter] {
-      LetLeave(waiter->request);
+      AwaitAbandoned(waiter->request);
       Outcome outcome;
       Attempt attempt;
       do {
         outcome = {};
-        attempt = Acquire(waiter->request, By::kTrier, nullptr, &outcome);
+        attempt = Acquire(waiter->request, Acquirer::kSingleTry, nullptr, &outcome);
       } while (IsUndecided(attempt) && waiter->pending);
-      std::unique_lock guard(mutex_);
-      Finish(guard, waiter, outcome);
+      os::MutexLock guard(QueueMutex());
+      Finish(waiter, outcome);
     });
     if (error) FailLater(waiter, error);
     return waiter;
   }
 
   std::shared_ptr<Waiter> Wait(Request request, Done done) {
-    auto waiter = std::make_shared<Waiter>();
-    waiter->request = std::move(request);
-    waiter->done = std::move(done);
-    std::lock_guard guard(mutex_);
+    const auto waiter = std::make_shared<Waiter>(std::move(request), std::move(done));
+    os::MutexLock guard(QueueMutex());
     const std::string key = KeyOf(waiter->request);
     auto& queue = queues_[key];
     const bool is_new = queue == nullptr;
-    if (is_new) queue = std::make_unique<PathQueue>(key);
+    if (is_new) queue = std::make_unique<LockQueue>(key);
     waiter->queue = queue.get();
     waiter->position = queue->waiting.insert(queue->waiting.end(), waiter);
     if (is_new) {
       Start(queue.get());
     } else {
-      left_.notify_all();
+      abandoned_ended_.NotifyAll();
     }
     return waiter;
   }
 
   bool Cancel(const std::shared_ptr<Waiter>& waiter) {
-    std::lock_guard guard(mutex_);
+    os::MutexLock guard(QueueMutex());
     if (!waiter->pending) return false;
     waiter->pending = false;
     waiter->done = nullptr;
-    if (PathQueue* queue = waiter->queue) {
+    if (LockQueue* queue = waiter->queue) {
       queue->waiting.erase(waiter->position);
       waiter->queue = nullptr;
       // The wait in the kernel goes on for the next in line, unless it is for nobody or for the wrong mode
@@ -140,13 +160,14 @@ class WaitQueue {
 
   // Opens and locks what is asked for. With `interrupt`, waits in the kernel for a lock that is taken. After
   // kMoved or kInterrupted: look at the queue again, then try again.
-  Attempt Acquire(const Request& request, By by, Interrupt* interrupt, Outcome* out) {
-    const bool here = by == By::kCaller;
+  Attempt Acquire(const Request& request, Acquirer acquirer, Interrupt* interrupt, Outcome* out)
+      EXCLUDES(QueueMutex()) {
+    const bool on_this_thread = acquirer == Acquirer::kThisThread;
     os::File file;
     os::FileId id;
     Spec spec = request.spec;
     const bool must_write = spec.kind == Kind::kFcntl && spec.mode == Mode::kExclusive;
-    bool local = here;
+    bool local = on_this_thread;
     const bool reused =
         spec.kind == Kind::kFlock && !request.has_descriptor() && TakeIdleFile(request.path, &file, &id);
     if (reused) {
@@ -156,16 +177,16 @@ class WaitQueue {
         out->error = os::File::Duplicate(request.descriptor, &file);
         if (!out->error) out->error = file.Id(&id);
       } else {
-        out->error = OpenForLock(request.path, {request.create, !here, must_write}, &file, &id);
+        out->error = OpenForLock(request.path, {request.create, !on_this_thread, must_write}, &file, &id);
       }
       if (out->error) return Attempt::kFailed;
       local = local || file.IsLocal();
       // A symbolic link may lead from a directory on a network to a local file; what is learned is the
       // directory.
-      if (local && !here && !request.has_descriptor() && os::IsInLocalDirectory(request.path))
+      if (local && !on_this_thread && !request.has_descriptor() && os::IsInLocalDirectory(request.path))
         Learn(request.path);
     }
-    uint64_t late_grants = Interrupt::LateGrants();
+    LateGrants late_grants;
     Attempt attempt = MechanismOf(spec.kind).try_lock(file, spec, &out->error);
     if (out->error.number == EINVAL && spec.kind == Kind::kFcntl && spec.start == 0 && spec.length == 0) {
       // A kernel without open file description locks (comapeo-core#995). The whole file can be locked by
@@ -174,7 +195,7 @@ class WaitQueue {
       out->error = {};
       attempt = MechanismOf(spec.kind).try_lock(file, spec, &out->error);
     }
-    while (attempt == Attempt::kBusy && by == By::kTrier && Interrupt::LateGrantEnds(id, &late_grants)) {
+    while (attempt == Attempt::kBusy && acquirer == Acquirer::kSingleTry && late_grants.WasReleased(id)) {
       attempt = MechanismOf(spec.kind).try_lock(file, spec, &out->error);
     }
     if (attempt == Attempt::kBusy && reused) {
@@ -201,52 +222,52 @@ class WaitQueue {
  private:
   enum class Step { kGoOn, kBusy, kEmpty };
 
-  // True where the last who waited has given up, and the thread that waits in the kernel may still be granted
-  // the lock before it comes out.
-  bool IsLeaving(const std::string& key) const {
+  bool IsAbandoned(const std::string& key) const REQUIRES(QueueMutex()) {
     const auto queue = queues_.find(key);
     return queue != queues_.end() && queue->second->waiting.empty();
   }
 
-  // Lets such a thread come out, so that a single try does not find it in its way.
-  void LetLeave(const Request& request) {
-    std::unique_lock guard(mutex_);
+  // Lets the thread of an abandoned queue come out, so that a single try does not find it in its way.
+  void AwaitAbandoned(const Request& request) EXCLUDES(QueueMutex()) {
+    os::MutexLock guard(QueueMutex());
     if (queues_.empty()) return;
-    left_.wait_for(guard, kMoment, [this, key = KeyOf(request)] { return !IsLeaving(key); });
+    const auto ended = [this, key = KeyOf(request)]() REQUIRES(QueueMutex()) { return !IsAbandoned(key); };
+    abandoned_ended_.WaitFor(QueueMutex(), kLateGrantGrace, ended);
   }
 
-  // Gives the queue to a kernel waiter, or to the poller where there are too many of those.
-  void Start(PathQueue* queue) {
-    if (kernel_waiters_ < kMostKernelWaiters && !os::RunOnHelperThread([this, queue] { Serve(queue); })) {
+  // Gives the queue to a kernel waiter, or to the poller if there are too many of those.
+  void Start(LockQueue* queue) REQUIRES(QueueMutex()) {
+    assert(!queue->waiting.empty());
+    if (kernel_waiters_ < kMaxKernelWaiters && !os::RunOnHelperThread([this, queue] { Serve(queue); })) {
       kernel_waiters_++;
       return;
     }
     polled_.push_back(queue);
     if (!polling_) polling_ = !os::RunOnHelperThread([this] { Poll(); });
-    if (!polling_) Abandon({EAGAIN, "pthread_create"});
+    if (!polling_) FailPolled({EAGAIN, "pthread_create"});
   }
 
-  void Serve(PathQueue* queue) {
-    std::unique_lock guard(mutex_);
-    while (ServeFirst(guard, queue, true) != Step::kEmpty) {
+  void Serve(LockQueue* queue) {
+    os::MutexLock guard(QueueMutex());
+    while (ServeFirst(queue, true) != Step::kEmpty) {
     }
     kernel_waiters_--;
   }
 
   void Poll() {
-    std::unique_lock guard(mutex_);
-    for (auto pause = kShortestPoll; !polled_.empty();) {
+    os::MutexLock guard(QueueMutex());
+    for (auto pause = kMinPollPause; !polled_.empty();) {
       bool moved = false;
       for (size_t i = 0; i < polled_.size();) {
-        if (kernel_waiters_ < kMostKernelWaiters) {
-          PathQueue* queue = polled_[i];
+        if (kernel_waiters_ < kMaxKernelWaiters) {
+          LockQueue* queue = polled_[i];
           if (!os::RunOnHelperThread([this, queue] { Serve(queue); })) {
             kernel_waiters_++;
             polled_.erase(polled_.begin() + static_cast<std::ptrdiff_t>(i));
             continue;
           }
         }
-        const Step step = ServeFirst(guard, polled_[i], false);
+        const Step step = ServeFirst(polled_[i], false);
         moved = moved || step == Step::kGoOn;
         if (step == Step::kEmpty) {
           polled_.erase(polled_.begin() + static_cast<std::ptrdiff_t>(i));
@@ -254,28 +275,29 @@ class WaitQueue {
           i++;
         }
       }
-      pause = moved ? kShortestPoll : std::min(pause * 2, kLongestPoll);
-      guard.unlock();
+      pause = moved ? kMinPollPause : std::min(pause * 2, kMaxPollPause);
+      os::MutexUnlock unlocked(QueueMutex());
       std::this_thread::sleep_for(pause);
-      guard.lock();
     }
     polling_ = false;
   }
 
   // One attempt for whoever is first. The queue is gone when this returns kEmpty.
-  Step ServeFirst(std::unique_lock<std::mutex>& guard, PathQueue* queue, bool wait) {
+  Step ServeFirst(LockQueue* queue, bool wait) REQUIRES(QueueMutex()) {
     if (queue->waiting.empty()) {
       queues_.erase(queue->key);
-      left_.notify_all();
+      abandoned_ended_.NotifyAll();
       return Step::kEmpty;
     }
     const std::shared_ptr<Waiter> first = queue->waiting.front();
     queue->attempted = first->request.spec.mode;
     queue->interrupt.At(os::kNever);
-    guard.unlock();
     Outcome outcome;
-    const Attempt attempt = Acquire(first->request, By::kQueue, wait ? &queue->interrupt : nullptr, &outcome);
-    guard.lock();
+    Attempt attempt;
+    {
+      os::MutexUnlock unlocked(QueueMutex());
+      attempt = Acquire(first->request, Acquirer::kQueue, wait ? &queue->interrupt : nullptr, &outcome);
+    }
     if (IsUndecided(attempt)) return Step::kGoOn;
     if (attempt == Attempt::kBusy) return Step::kBusy;
     std::shared_ptr<Waiter> receiver = first;
@@ -288,12 +310,12 @@ class WaitQueue {
         receiver = queue->waiting.front();
       }
     }
-    Finish(guard, receiver, outcome);
+    Finish(receiver, outcome);
     return Step::kGoOn;
   }
 
-  // Hands the outcome over. Where nobody waits for it any more, a lock in it is released right here.
-  void Finish(std::unique_lock<std::mutex>& guard, const std::shared_ptr<Waiter>& waiter, Outcome& outcome) {
+  // Hands the outcome over. If nobody waits for it any more, a lock in it is released right here.
+  void Finish(const std::shared_ptr<Waiter>& waiter, Outcome& outcome) REQUIRES(QueueMutex()) {
     Done done;
     if (waiter != nullptr && waiter->pending) {
       waiter->pending = false;
@@ -301,25 +323,25 @@ class WaitQueue {
       waiter->queue = nullptr;
       done = std::move(waiter->done);
     }
-    guard.unlock();
+    os::MutexUnlock unlocked(QueueMutex());
     if (done) {
       done(std::move(outcome));
     } else {
       outcome.lock.Release();
     }
     done = nullptr;
-    guard.lock();
   }
 
   void FailLater(const std::shared_ptr<Waiter>& waiter, os::Error error) {
     Outcome outcome{error, false, {}};
-    std::unique_lock guard(mutex_);
-    Finish(guard, waiter, outcome);
+    os::MutexLock guard(QueueMutex());
+    Finish(waiter, outcome);
   }
 
   // No thread at all can be had: whoever waits is told, rather than left waiting.
-  void Abandon(os::Error error) {
-    for (PathQueue* queue : polled_) {
+  void FailPolled(os::Error error) REQUIRES(QueueMutex()) {
+    assert(error);
+    for (LockQueue* queue : polled_) {
       for (const auto& waiter : queue->waiting) {
         waiter->pending = false;
         waiter->queue = nullptr;
@@ -330,36 +352,38 @@ class WaitQueue {
     polled_.clear();
   }
 
-  bool IsLocal(const std::string& path) const { return local_directories_.count(DirectoryOf(path)) != 0; }
+  bool IsLocal(const std::string& path) const REQUIRES(QueueMutex()) {
+    return local_directories_.count(os::DirectoryOf(path)) != 0;
+  }
 
   // Remembers that the directory is on a local file system.
   void Learn(const std::string& path) {
-    std::lock_guard guard(mutex_);
-    if (local_directories_.size() >= kMostLocalDirectories) local_directories_.clear();
-    local_directories_.insert(DirectoryOf(path));
+    os::MutexLock guard(QueueMutex());
+    if (local_directories_.size() >= kMaxLocalDirectories) local_directories_.clear();
+    local_directories_.insert(os::DirectoryOf(path));
   }
 
-  std::mutex mutex_;
-  std::condition_variable left_;  // a queue is not left any more: it is gone, or somebody waits again
-  std::unordered_map<std::string, std::unique_ptr<PathQueue>> queues_;
-  std::vector<PathQueue*> polled_;
-  std::unordered_set<std::string> local_directories_;
-  int kernel_waiters_ = 0;
-  bool polling_ = false;
+  // The thread of an abandoned queue has come out, or somebody waits in it again.
+  os::Condition abandoned_ended_;
+  std::unordered_map<std::string, std::unique_ptr<LockQueue>> queues_ GUARDED_BY(QueueMutex());
+  std::vector<LockQueue*> polled_ GUARDED_BY(QueueMutex());
+  std::unordered_set<std::string> local_directories_ GUARDED_BY(QueueMutex());
+  int kernel_waiters_ GUARDED_BY(QueueMutex()) = 0;
+  bool polling_ GUARDED_BY(QueueMutex()) = false;
 };
 
 }  // namespace
 
-std::optional<Outcome> TryHere(const Request& request, bool barge) {
-  if (!WaitQueue::Get().MayTryHere(request, barge)) return std::nullopt;
-  const bool any_left = Interrupt::AnyLeft();
-  for (int moves = 0; moves < kMostMovesHere; moves++) {
+std::optional<Outcome> TryOnThisThread(const Request& request, bool barge) {
+  if (!WaitQueue::Get().MayTryOnThisThread(request, barge)) return std::nullopt;
+  const bool may_be_late_grant = LateGrants::ArePossible();
+  for (int moves = 0; moves < kMaxMovesOnThisThread; moves++) {
     Outcome outcome;
-    const Attempt attempt = WaitQueue::Get().Acquire(request, By::kCaller, nullptr, &outcome);
+    const Attempt attempt = WaitQueue::Get().Acquire(request, Acquirer::kThisThread, nullptr, &outcome);
     // ELOOP: a symbolic link, which may lead to a file system that we know nothing of.
     if (outcome.error.number == ELOOP) return std::nullopt;
-    // Busy may be a late grant, whose end is not waited for here.
-    if (outcome.busy && any_left) return std::nullopt;
+    // The end of a late grant is not waited for on this thread.
+    if (outcome.busy && may_be_late_grant) return std::nullopt;
     if (!IsUndecided(attempt)) return outcome;
   }
   return std::nullopt;

@@ -10,9 +10,7 @@
 #ifndef HOLDFAST_LOCK_WAIT_QUEUE_H_
 #define HOLDFAST_LOCK_WAIT_QUEUE_H_
 
-#include <atomic>
 #include <functional>
-#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,20 +40,13 @@ struct Outcome {
 
 using Done = std::function<void(Outcome)>;
 
-struct PathQueue;
+// One call that waits.
+struct Waiter;
 
-// One call that waits. Changed only under the wait queue's mutex.
-struct Waiter {
-  Request request;
-  Done done;
-  std::atomic<bool> pending{true};
-  PathQueue* queue = nullptr;
-  std::list<std::shared_ptr<Waiter>>::iterator position;
-};
-
-// Tries once on the calling thread, where that cannot block: in directories known to be on a local file
-// system, and (unless `barge`) with nobody of this process waiting for the path. Nothing: use Try or Wait.
-std::optional<Outcome> TryHere(const Request& request, bool barge);
+// Tries once on the calling thread, if that cannot block: in directories known to be on a local file system,
+// and (unless `barge`) with nobody of this process waiting for the lock. Returns nullopt if the attempt might
+// block; then use Try or Wait.
+std::optional<Outcome> TryOnThisThread(const Request& request, bool barge);
 
 // Tries once on a helper thread.
 std::shared_ptr<Waiter> Try(Request request, Done done);
@@ -67,7 +58,7 @@ std::shared_ptr<Waiter> Wait(Request request, Done done);
 // late, `done` has been or is being called.
 bool Cancel(const std::shared_ptr<Waiter>& waiter);
 
-// True where calls for this path cannot block: TryHere would try.
+// True if calls for this path cannot block: TryOnThisThread would try.
 bool IsKnownLocal(const std::string& path);
 
 }  // namespace holdfast::lock

@@ -174,10 +174,10 @@ Error File::ReadAt(uint64_t offset, char* buffer, size_t length) const {
 
 Error File::Append(const char* prefix, size_t prefix_length, const char* data, size_t length) const {
   // Linux and macOS refuse or shorten writes near 2 GiB; what is left goes into the next call.
-  constexpr size_t kMostAtOnce = size_t{1} << 30;
+  constexpr size_t kMaxBytesAtOnce = size_t{1} << 30;
   struct iovec parts[2] = {{const_cast<char*>(prefix), prefix_length}, {const_cast<char*>(data), length}};
   while (parts[0].iov_len + parts[1].iov_len > 0) {
-    struct iovec now[2] = {parts[0], {parts[1].iov_base, std::min(parts[1].iov_len, kMostAtOnce)}};
+    struct iovec now[2] = {parts[0], {parts[1].iov_base, std::min(parts[1].iov_len, kMaxBytesAtOnce)}};
     const ssize_t count = Retry([&] { return system_calls.writev(handle_, now, 2); });
     if (count < 0) return Failed("write");
     if (count == 0) return {ENOSPC, "write"};

@@ -22,7 +22,7 @@ namespace {
 constexpr auto kFileDispositionInfoEx = static_cast<FILE_INFO_BY_HANDLE_CLASS>(21);
 constexpr auto kFileRenameInfoEx = static_cast<FILE_INFO_BY_HANDLE_CLASS>(22);
 
-constexpr int kMostTries = 16;
+constexpr int kMaxTries = 16;
 
 constexpr DWORD kShareAll = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
 
@@ -51,22 +51,23 @@ uint64_t Join(DWORD high, DWORD low) {
   return (static_cast<uint64_t>(high) << 32) | low;
 }
 
-OVERLAPPED At(uint64_t offset) {
-  OVERLAPPED place = {};
-  place.Offset = static_cast<DWORD>(offset);
-  place.OffsetHigh = static_cast<DWORD>(offset >> 32);
-  return place;
+OVERLAPPED OverlappedAt(uint64_t offset) {
+  OVERLAPPED overlapped = {};
+  overlapped.Offset = static_cast<DWORD>(offset);
+  overlapped.OffsetHigh = static_cast<DWORD>(offset >> 32);
+  return overlapped;
 }
 
 // Windows takes it for "at the end of the file, wherever that is" (WriteFile).
 constexpr uint64_t kEndOfFile = ~uint64_t{0};
 
 Error WriteAtEnd(HANDLE handle, const char* data, size_t length) {
-  constexpr size_t kMostAtOnce = size_t{1} << 30;
+  constexpr size_t kMaxBytesAtOnce = size_t{1} << 30;
   while (length > 0) {
-    OVERLAPPED place = At(kEndOfFile);
+    OVERLAPPED overlapped = OverlappedAt(kEndOfFile);
     DWORD count = 0;
-    if (::WriteFile(handle, data, static_cast<DWORD>(std::min(length, kMostAtOnce)), &count, &place) == 0) {
+    if (::WriteFile(handle, data, static_cast<DWORD>(std::min(length, kMaxBytesAtOnce)), &count,
+                    &overlapped) == 0) {
       return Failed("write");
     }
     if (count == 0) return {ENOSPC, "write"};
@@ -148,7 +149,7 @@ Error Open(const std::string& path, DWORD access, DWORD disposition, DWORD flags
     if (IsRemovedButOpen()) return {EBUSY, "open"};
     const DWORD attributes = ::GetFileAttributesW(wide.c_str());
     const bool is_gone = attributes == INVALID_FILE_ATTRIBUTES;  // it was a directory, perhaps
-    if (is_gone && tries < kMostTries) continue;
+    if (is_gone && tries < kMaxTries) continue;
     return {!is_gone && (attributes & FILE_ATTRIBUTE_DIRECTORY) != 0 ? EISDIR : EPERM, "open"};
   }
 }
@@ -257,11 +258,12 @@ Error File::Born(std::chrono::milliseconds* out) const {
 }
 
 Error File::ReadAt(uint64_t offset, char* buffer, size_t length) const {
-  constexpr size_t kMostAtOnce = size_t{1} << 30;
+  constexpr size_t kMaxBytesAtOnce = size_t{1} << 30;
   while (length > 0) {
-    OVERLAPPED place = At(offset);
+    OVERLAPPED overlapped = OverlappedAt(offset);
     DWORD count = 0;
-    if (::ReadFile(handle_, buffer, static_cast<DWORD>(std::min(length, kMostAtOnce)), &count, &place) == 0) {
+    if (::ReadFile(handle_, buffer, static_cast<DWORD>(std::min(length, kMaxBytesAtOnce)), &count,
+                   &overlapped) == 0) {
       return Failed("read");
     }
     if (count == 0) return {EIO, "read"};

@@ -1,10 +1,9 @@
 #include "os/thread_pool.h"
 
 #include <chrono>
-#include <condition_variable>
 #include <deque>
-#include <mutex>
 
+#include "os/mutex.h"
 #include "os/thread.h"
 
 namespace holdfast::os {
@@ -15,10 +14,10 @@ constexpr auto kLinger = std::chrono::seconds(1);
 class ThreadPool {
  public:
   Error Run(std::function<void()> job) {
-    std::lock_guard guard(mutex_);
+    MutexLock guard(mutex_);
     jobs_.push_back(std::move(job));
     if (jobs_.size() <= idle_) {
-      ready_.notify_one();
+      ready_.NotifyOne();
       return {};
     }
     Error error = StartThread([this] { Work(); });
@@ -28,25 +27,25 @@ class ThreadPool {
 
  private:
   void Work() {
-    std::unique_lock guard(mutex_);
+    MutexLock guard(mutex_);
     for (;;) {
       idle_++;
-      const bool found = ready_.wait_for(guard, kLinger, [this] { return !jobs_.empty(); });
+      const bool found =
+          ready_.WaitFor(mutex_, kLinger, [this]() REQUIRES(mutex_) { return !jobs_.empty(); });
       idle_--;
       if (!found) return;
       std::function<void()> job = std::move(jobs_.front());
       jobs_.pop_front();
-      guard.unlock();
+      MutexUnlock unlocked(mutex_);
       job();
       job = nullptr;
-      guard.lock();
     }
   }
 
-  std::mutex mutex_;
-  std::condition_variable ready_;
-  std::deque<std::function<void()>> jobs_;
-  size_t idle_ = 0;
+  Mutex mutex_;
+  Condition ready_;
+  std::deque<std::function<void()>> jobs_ GUARDED_BY(mutex_);
+  size_t idle_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
 // Threads on Linux and macOS.
+#include <assert.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -22,6 +23,7 @@ void* Run(void* argument) {
 }  // namespace
 
 Error StartThread(std::function<void()> body) {
+  assert(body);
   auto owned = std::make_unique<std::function<void()>>(std::move(body));
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);

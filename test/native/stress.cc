@@ -85,7 +85,7 @@ void LockAtRandom(const std::string& directory, unsigned seed, int rounds, std::
     std::optional<lock::Outcome> outcome;
     switch (random() % 4) {
       case 0:
-        outcome = lock::TryHere(request, random() % 2 == 0);
+        outcome = lock::TryOnThisThread(request, random() % 2 == 0);
         break;
       case 1: {
         Answer answer;
