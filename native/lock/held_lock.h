@@ -26,22 +26,22 @@ class HeldLock {
   // Keeps the file open for a moment, for whoever locks the same path next.
   void ReleaseForReuse();
 
-  // Removes the file where its path still names it, and then releases. Nobody can have locked the file that
-  // vanishes: who waits for it finds that the path does not name it any more. Where others share the lock or
+  // Removes the file if its path still names it, and then releases. Nobody can have locked the file that
+  // vanishes: whoever waits for it finds that the path does not name it any more. If others share the lock or
   // hold another range of the file, it stays: whoever made it anew would not know of them.
   os::Error RemoveAndRelease();
 
   // Changes the mode without waiting. See Mechanism::convert.
   Attempt Convert(Mode mode, os::Error* error);
 
-  // As it was taken: flock where fcntl was asked for and the kernel has no open file description locks.
+  // As it was taken: flock if fcntl was asked for and the kernel has no open file description locks.
   Kind kind() const { return spec_.kind; }
   const os::FileId& id() const { return id_; }
-  // False where releasing it may block, on a network.
+  // False if releasing it may block, on a network.
   bool is_local() const { return local_; }
 
  private:
-  // Makes the lock an exclusive one on all of the file, without waiting; false where it cannot be.
+  // Makes the lock an exclusive one on all of the file, without waiting; false if it cannot be.
   bool HoldAlone();
 
   os::File file_;

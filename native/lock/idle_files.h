@@ -15,7 +15,7 @@ namespace holdfast::lock {
 // Takes an open, unlocked file out that was opened by this path. False: there is none.
 bool TakeIdleFile(const std::string& path, os::File* file, os::FileId* id);
 
-// Gives an open file, which must not be locked any more, to the next who asks for its path, or to be closed.
+// Gives an open file, which must not be locked any more, to whoever asks for its path next, or to be closed.
 void PutIdleFile(std::string path, os::File file, os::FileId id);
 
 }  // namespace holdfast::lock

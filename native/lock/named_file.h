@@ -8,8 +8,8 @@
 //   2. try the lock, or wait for it;
 //   3. KeepIfNamed. After Attempt::kMoved, go back to 1.
 //
-// Each caller goes round by itself, because between two rounds it looks at its own deadline, or at who is
-// first in its queue.
+// Each caller goes round by itself, because between two rounds it checks its own deadline, or who is first in
+// its queue.
 //
 // What is opened, and how (on every row also O_CLOEXEC, O_NOCTTY, and O_NONBLOCK, or opening a FIFO would
 // wait for its other end):

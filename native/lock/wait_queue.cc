@@ -159,7 +159,7 @@ class WaitQueue {
   }
 
   // Opens and locks what is asked for. With `interrupt`, waits in the kernel for a lock that is taken. After
-  // kMoved or kInterrupted: look at the queue again, then try again.
+  // kMoved or kInterrupted: check the queue again, then try again.
   Attempt Acquire(const Request& request, Acquirer acquirer, Interrupt* interrupt, Outcome* out)
       EXCLUDES(QueueMutex()) {
     const bool on_this_thread = acquirer == Acquirer::kThisThread;

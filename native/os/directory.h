@@ -40,7 +40,7 @@ bool IsInLocalDirectory(const std::string& path);
 // Makes the directory entry of the file that `path` names durable, also if the path leads there through
 // symbolic links, and if the file has just been renamed within its directory or removed; with `ancestors`,
 // those of the directories above it as well, up to the root of the file system. Directories that may not be
-// opened are passed over: who may not read them cannot have made them.
+// opened are passed over: whoever may not read them cannot have made them.
 Error SyncDirectory(const std::string& path, bool ancestors);
 
 }  // namespace holdfast::os

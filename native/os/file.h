@@ -11,7 +11,7 @@
 
 namespace holdfast::os {
 
-// What stands between the parts of a path.
+// What separates the parts of a path.
 #ifdef _WIN32
 constexpr char kSeparators[] = "/\\";
 #else
@@ -42,13 +42,13 @@ struct FileId {
   bool operator!=(const FileId& other) const { return !(*this == other); }
 };
 
-// How far a sync must reach. kData: fdatasync, or fsync where that is all there is. kFull: through the
-// drive's own cache too, where the platform tells the two apart (F_FULLFSYNC on macOS).
+// How far a sync must reach. kData: fdatasync, or fsync if there is nothing else. kFull: through the
+// drive's own cache too, if the platform tells the two apart (F_FULLFSYNC on macOS).
 enum class Durability { kNone, kData, kFull };
 
 // How a file is opened for locking.
 struct LockAccess {
-  bool create = true;       // an empty file, where there is none
+  bool create = true;       // an empty file, if there is none
   bool follow = true;       // false: a path whose last part is a symbolic link fails with ELOOP
   bool must_write = false;  // the mechanism asks for it
 };
@@ -76,7 +76,8 @@ class File {
   }
   ~File() { Close(); }
 
-  // For locking: read and write, or only read where writing is not allowed and need not be.
+  // For locking: read and write, or only read if writing is not allowed and need not be. See
+  // lock/named_file.h.
   static Error OpenForLock(const std::string& path, LockAccess access, File* out);
 
   // What Node knows as descriptor `number`.
@@ -106,10 +107,10 @@ class File {
 
   Error Id(FileId* out) const;
   Error Size(uint64_t* out) const;
-  // When it was made, since 1970; where the file system does not know, when it was last written.
+  // When it was made, since 1970; if the file system does not know, when it was last written.
   Error Born(std::chrono::milliseconds* out) const;
 
-  // Reads exactly `length` bytes at `offset`, or fails with EIO where the file ends before.
+  // Reads exactly `length` bytes at `offset`, or fails with EIO if the file ends before.
   Error ReadAt(uint64_t offset, char* buffer, size_t length) const;
 
   // Writes `prefix` and then `data` at the end of the file, wherever that is now. A failure may leave a part
@@ -132,7 +133,7 @@ class File {
 // The file that `path` names now (ENOENT: none).
 Error Identify(const std::string& path, FileId* out);
 
-// Gives the file `from` the name `to`, in the place of what has that name.
+// Gives the file `from` the name `to`, and replaces what has that name.
 Error Rename(const std::string& from, const std::string& to);
 
 // Removes the directory entry `path`, not a directory.

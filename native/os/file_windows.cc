@@ -97,7 +97,7 @@ void MoveAside(HANDLE handle, const std::wstring& path) {
   RenameOpen(handle, name, FileRenameInfo, FALSE);
 }
 
-// Who owns an open file, as a self-relative security descriptor; nothing where that cannot be known.
+// Who owns an open file, as a self-relative security descriptor; nobody if that cannot be known.
 class Owner {
  public:
   explicit Owner(HANDLE handle) : descriptor_(512) {
@@ -310,7 +310,7 @@ Error Rename(const std::string& from, const std::string& to) {
     return {error.number, "rename"};
   }
   const std::wstring name = ToWide(to);
-  // In the place of a file that others have open, too (Windows 10 1709, NTFS).
+  // Replaces a file that others have open, too (Windows 10 1709, NTFS).
   const Error error = RenameOpen(file.handle(), name, kFileRenameInfoEx,
                                  FILE_RENAME_FLAG_REPLACE_IF_EXISTS | FILE_RENAME_FLAG_POSIX_SEMANTICS);
   return error ? RenameOpen(file.handle(), name, FileRenameInfo, TRUE) : Error{};
@@ -327,8 +327,8 @@ Error Remove(const std::string& path) {
   if (::SetFileInformationByHandle(file.handle(), kFileDispositionInfoEx, &at_once, sizeof at_once) != 0) {
     return {};
   }
-  // Elsewhere it stands until the last of them closes it, and nobody can open or make it; so it stands under
-  // another name.
+  // On other file systems the name stays until the last of them closes the file, and meanwhile nobody can
+  // open it or make it anew. So the file gets another name first.
   MoveAside(file.handle(), ToWide(path));
   FILE_DISPOSITION_INFO on_close = {TRUE};
   if (::SetFileInformationByHandle(file.handle(), FileDispositionInfo, &on_close, sizeof on_close) != 0) {

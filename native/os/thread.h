@@ -8,7 +8,7 @@
 
 namespace holdfast::os {
 
-// Runs `body` on a new detached thread. Fails with EAGAIN where the system refuses another one.
+// Runs `body` on a new detached thread. Fails with EAGAIN if the system refuses another one.
 Error StartThread(std::function<void()> body);
 
 }  // namespace holdfast::os
