@@ -1,4 +1,5 @@
 /** lockHolders() and the diagnostics channels. */
+import { execFileSync } from 'node:child_process';
 import { channel } from 'node:diagnostics_channel';
 import { join } from 'node:path';
 import { lock, lockHolders, lockSync } from 'holdfast';
@@ -51,6 +52,48 @@ describe.runIf(process.platform === 'linux')('lockHolders()', () => {
     held.releaseSync();
   });
 });
+
+describe.runIf(process.platform === 'linux')(
+  'the search for the holders of a lock that was not free in time',
+  () => {
+    it('lets the event loop turn, also if every process is to be looked at', async () => {
+      const file = join(temporaryDirectory(), 'file');
+      const held = lockSync(file, { kind: 'fcntl' });
+      let turns = 0;
+      let searching = true;
+      const turn = () => {
+        turns++;
+        if (searching) setImmediate(turn);
+      };
+      const begin = () => setImmediate(turn);
+      channel('holdfast:lock:timeout').subscribe(begin);
+      onTestFinished(() => {
+        channel('holdfast:lock:timeout').unsubscribe(begin);
+      });
+      const error = await lock(file, { kind: 'fcntl', timeout: 1 }).catch((caught) => caught);
+      searching = false;
+      expect(error).toMatchObject({
+        code: 'ELOCK_TIMEOUT',
+        holders: [{ pid: process.pid, mode: 'exclusive' }],
+      });
+      expect(turns).toBeGreaterThan(1);
+      held.releaseSync();
+    });
+
+    it("ends, also if no thread of libuv's pool is free for it", async () => {
+      const directory = temporaryDirectory();
+      const [file, fifo] = [join(directory, 'file'), join(directory, 'fifo')];
+      execFileSync('mkfifo', [fifo]);
+      const held = lockSync(file);
+      const other = await locker();
+      await other.ask({ command: 'blockPool', file: fifo });
+      expect(await other.ask({ command: 'lock', file, options: { timeout: 1 } })).toMatchObject({
+        error: { code: 'ELOCK_TIMEOUT' },
+      });
+      held.releaseSync();
+    });
+  },
+);
 
 describe('diagnostics channels', () => {
   it('publish waits, acquisitions, timeouts and releases, with durations in milliseconds', async () => {

@@ -1,5 +1,6 @@
 // Takes and releases locks on command. Every command is answered with { held }, { started } or { error }.
 import { spawn } from 'node:child_process';
+import { open } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { lock, lockSync, tryLock } from 'holdfast';
 
@@ -33,6 +34,11 @@ const commands = {
     });
     child.unref();
     return { started: child.pid };
+  },
+  // Every thread of libuv's pool waits for somebody who writes to the FIFO.
+  blockPool({ file }) {
+    for (let i = 0; i < 64; i++) open(file, () => {});
+    return { started: true };
   },
   // A worker thread that takes the lock and keeps it.
   async worker({ file }) {

@@ -272,6 +272,7 @@ export class Appender {
   #errorOf(reply: FailureReply): HoldfastError {
     if (reply.status === writerStatus.lockTimeout) {
       const { device, inode } = reply.file;
+      // Without a promise, for appendSync. A flock is one whose holders /proc/locks names by itself.
       return lockTimeout({
         path: this.#name,
         mode: 'exclusive',
