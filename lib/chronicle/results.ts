@@ -24,6 +24,8 @@ export interface Entry<T> {
 export interface AppendResult {
   /** Where its line begins in the file, in bytes. Of a duplicate: that of the first copy. */
   readonly offset: number;
+  /** Where the chronicle goes on after this event; of a duplicate: after the first copy, in its file. `ifEnd` takes it. */
+  readonly next: Position;
   /** Undefined for an event without id (`computeId: false`). */
   readonly eventId: string | undefined;
   /** True if the event was in the chronicle already and was not written again. */

@@ -47,7 +47,9 @@ export function appendCommand(): Command {
     )
     .addOption(durabilityOption())
     .addOption(timeoutOption())
-    .addOption(jsonOption('acknowledge each event: { line, offset, eventId, duplicate }, or { line, error }'))
+    .addOption(
+      jsonOption('acknowledge each event: { line, offset, next, eventId, duplicate }, or { line, error }'),
+    )
     .option('-v, --verbose', 'say on standard error how many were appended')
     .addHelpText(
       'after',

@@ -145,6 +145,7 @@ export interface FileIdentity {
 export interface RawReply {
   readonly figures: Float64Array;
   readonly offsets: Float64Array;
+  readonly nexts: Float64Array;
   readonly fates: Uint8Array;
   readonly details:
     | {
@@ -181,6 +182,8 @@ export interface CommitReply {
   readonly syncedNs: number;
   /** Where the event of each line is. Filled anew for the next reply. */
   readonly offsets: Float64Array;
+  /** Where its file goes on after that. Filled anew for the next reply. */
+  readonly nexts: Float64Array;
   /** What became of each line; undefined: all were written. Filled anew for the next reply. */
   readonly fates: Uint8Array | undefined;
   /** Of lines whose event is in a rotated file: the path of that file. */
@@ -242,7 +245,7 @@ export interface Writer {
 }
 
 /** A reply by names. Its arrays are those that crossed. */
-export function unpackReply({ figures, offsets, fates, details }: RawReply): WriterReply {
+export function unpackReply({ figures, offsets, nexts, fates, details }: RawReply): WriterReply {
   const figure = (index: number) => figures[index] as number;
   const status = figure(replyFigure.status) as WriterReply['status'];
   const batches = figure(replyFigure.batches);
@@ -264,6 +267,7 @@ export function unpackReply({ figures, offsets, fates, details }: RawReply): Wri
         waitedNs: figure(replyFigure.waitedNs),
         syncedNs: figure(replyFigure.syncedNs),
         offsets,
+        nexts,
         fates: figure(replyFigure.written) < figure(replyFigure.lines) ? fates : undefined,
         rotatedPaths: details?.rotatedPaths,
       };

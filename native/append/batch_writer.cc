@@ -248,11 +248,13 @@ BatchWriter::Step BatchWriter::JudgeGroup(Transaction* transaction) {
 BatchWriter::Step BatchWriter::Ask(Transaction* transaction) {
   const std::vector<size_t>& unsure = transaction->verdict.unsure;
   std::vector<Question> questions;
+  std::vector<size_t> lengths;
   for (const size_t line : unsure) {
     const dedupe::Position position = transaction->verdict.lines[line].position;
     Question question{line, known_.Locate(position).offset, {}};
     if (os::Error error = known_.ReadLine(file_.get(), position, &question.text))
       return Fail(transaction, error);
+    lengths.push_back(question.text.size());
     questions.push_back(std::move(question));
   }
   const auto answers = transaction->thread->Ask(std::move(questions), [this] { file_.Unlock(); });
@@ -262,7 +264,7 @@ BatchWriter::Step BatchWriter::Ask(Transaction* transaction) {
     const dedupe::Fingerprint id = transaction->group->lines[unsure[i]].fingerprint;
     const dedupe::Position position = transaction->verdict.lines[unsure[i]].position;
     if ((*answers)[i]) {
-      transaction->group->confirmed[id] = position;
+      transaction->group->confirmed[id] = {position, lengths[i]};
     } else {
       file_.Unlock();  // this may read much
       if (os::Error error = known_.Reject(file_.get(), id, position)) return Fail(transaction, error);
@@ -282,6 +284,11 @@ std::vector<std::string> BatchWriter::LocateDuplicates(Transaction* transaction)
     lines[i].offset = location.offset;
     if (location.rotated.empty()) {
       transaction->acknowledged_end = std::max(transaction->acknowledged_end, location.offset + 1);
+      // The last line may be without newline, and stays so if nothing is written.
+      const uint64_t size = transaction->size;
+      if (transaction->verdict.written == 0 && location.offset + lines[i].length > size) {
+        lines[i].length = size - location.offset;
+      }
       continue;
     }
     rotated.push_back(location.rotated);

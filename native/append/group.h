@@ -36,6 +36,11 @@ struct Line {
   dedupe::Fingerprint fingerprint = 0;
 };
 
+struct Confirmed {
+  dedupe::Position position = 0;
+  size_t length = 0;  // of its line, without newline
+};
+
 // Lines are numbered through all of its batches.
 struct Group {
   size_t batches = 0;
@@ -44,8 +49,8 @@ struct Group {
   std::vector<Condition> conditions;
   // Parts of `data`; see CutLines.
   std::vector<Line> lines;
-  // Where JavaScript has seen events that have these ids.
-  std::unordered_map<dedupe::Fingerprint, dedupe::Position> confirmed;
+  // Events in the file of which JavaScript has seen that they have these ids.
+  std::unordered_map<dedupe::Fingerprint, Confirmed> confirmed;
 
   Group() = default;
   // `lines` would point into what was moved.

@@ -27,8 +27,9 @@ class Deduplicator {
     if (const std::optional<Position> position = known_.Find(id, verdict->written)) {
       own->position = *position;
       const auto confirmed = group_.confirmed.find(id);
-      if (confirmed != group_.confirmed.end() && confirmed->second == *position) {
+      if (confirmed != group_.confirmed.end() && confirmed->second.position == *position) {
         own->fate = Fate::kDuplicateInFile;
+        own->length = confirmed->second.length + 1;
       } else if (asked_.insert(id).second) {
         // One question for each id is enough: the other lines are judged again when it is answered.
         verdict->unsure.push_back(line);
@@ -42,6 +43,7 @@ class Deduplicator {
     if (is_in_window && dedupe::IdFinder::Equal(group_.lines[earlier].id, group_.lines[line].id)) {
       own->fate = Fate::kDuplicateInGroup;
       own->offset = verdict->lines[earlier].offset;
+      own->length = verdict->lines[earlier].length;
     }
   }
 
@@ -111,9 +113,10 @@ Verdict Judge(const Group& group, const dedupe::RecentIds& known, uint64_t size)
       verdict.duplicates++;
     } else if (conditions.Allow(i, size + verdict.written_bytes)) {
       line.offset = verdict.written_bytes;
+      line.length = group.lines[i].text.size() + 1;
       deduplicator.AddWritten(i, verdict.written);
       verdict.written++;
-      verdict.written_bytes += group.lines[i].text.size() + 1;
+      verdict.written_bytes += line.length;
     } else if (!failed_before) {
       // Lines are acknowledged together with the others of their condition, duplicates too.
       for (size_t before = conditions.first(); before < i; before++) {

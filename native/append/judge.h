@@ -27,6 +27,8 @@ struct LineVerdict {
   Fate fate = Fate::kWritten;
   // kWritten, kDuplicateInGroup: where the event is, counted from the first byte that the group writes.
   uint64_t offset = 0;
+  // The length of its line, with the newline.
+  uint64_t length = 0;
   // kDuplicateInFile: where the event is; of an unsure line, where it may be.
   dedupe::Position position = 0;
 };

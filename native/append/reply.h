@@ -44,8 +44,8 @@ struct Reply {
   os::FileId file;
   std::vector<Question> questions;
 
-  // After kCommitted. The offsets of the lines are those in the file that has the event; those of kConflict
-  // have no meaning.
+  // After kCommitted. The offsets of the lines are those in the file that has the event; those of kConflict,
+  // and their lengths, have no meaning.
   std::vector<LineVerdict> lines;
   std::vector<RotatedPath> rotated_paths;  // in order
   size_t written = 0;                      // how many lines

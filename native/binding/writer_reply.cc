@@ -65,7 +65,10 @@ Napi::Object WriterReply::Fill(Napi::Env env, const append::Reply& reply) {
   const std::vector<append::LineVerdict>& lines = reply.lines;
   const bool fits = lines.size() <= room_ && (room_ <= kMaxKeptRoom || lines.size() > kMaxKeptRoom);
   if (!fits) MakeRoom(env, lines.size());
-  for (size_t i = 0; i < lines.size(); i++) offsets_[i] = static_cast<double>(lines[i].offset);
+  for (size_t i = 0; i < lines.size(); i++) {
+    offsets_[i] = static_cast<double>(lines[i].offset);
+    nexts_[i] = static_cast<double>(lines[i].offset + lines[i].length);
+  }
   if (reply.written < lines.size()) {
     for (size_t i = 0; i < lines.size(); i++) fates_[i] = static_cast<uint8_t>(lines[i].fate);
   }
@@ -92,11 +95,14 @@ void WriterReply::MakeRoom(Napi::Env env, size_t lines) {
   room_ = 0;  // if the arrays cannot be made
   const size_t room = std::max({kMinRoom, lines, std::min(2 * lines, kMaxKeptRoom)});
   auto offsets = Napi::Float64Array::New(env, room);
+  auto nexts = Napi::Float64Array::New(env, room);
   auto fates = Napi::Uint8Array::New(env, room);
   Napi::Object object = object_.Value();
   object["offsets"] = offsets;
+  object["nexts"] = nexts;
   object["fates"] = fates;
   offsets_ = offsets.Data();
+  nexts_ = nexts.Data();
   fates_ = fates.Data();
   room_ = room;
 }

@@ -26,8 +26,9 @@ class WriterReply {
   // The memory of its arrays, which stay where they are as long as the object has them.
   double* figures_ = nullptr;
   double* offsets_ = nullptr;
+  double* nexts_ = nullptr;
   uint8_t* fates_ = nullptr;
-  size_t room_ = 0;  // of the two, in lines
+  size_t room_ = 0;  // of those with an element for each line
   bool has_details_ = false;
 };
 

@@ -13,9 +13,19 @@ describe('appendSync', () => {
   it('returns when the event is in the file', async () => {
     const file = newFile();
     await using chronicle = await openChronicle(file);
-    expect(chronicle.appendSync({ eventId: 'a' })).toEqual({ offset: 0, eventId: 'a', duplicate: false });
+    expect(chronicle.appendSync({ eventId: 'a' })).toEqual({
+      offset: 0,
+      next: 16,
+      eventId: 'a',
+      duplicate: false,
+    });
     expect(eventsOf(file)).toHaveLength(1);
-    expect(chronicle.appendSync({ eventId: 'a' })).toEqual({ offset: 0, eventId: 'a', duplicate: true });
+    expect(chronicle.appendSync({ eventId: 'a' })).toEqual({
+      offset: 0,
+      next: 16,
+      eventId: 'a',
+      duplicate: true,
+    });
   });
 
   it('writes what was appended before it first, and settles that too', async () => {

@@ -28,7 +28,7 @@ class ArrayEngine implements Engine {
   ): void {
     this.lines.push(line);
     const offset = this.lines.length - 1;
-    queueMicrotask(() => resolve({ offset, eventId: line.id, duplicate: false }));
+    queueMicrotask(() => resolve({ offset, next: offset + 1, eventId: line.id, duplicate: false }));
   }
 
   appendMany(
@@ -38,7 +38,12 @@ class ArrayEngine implements Engine {
   ): void {
     const first = this.lines.length;
     this.lines.push(...lines);
-    const results = lines.map(({ id }, i) => ({ offset: first + i, eventId: id, duplicate: false }));
+    const results = lines.map(({ id }, i) => ({
+      offset: first + i,
+      next: first + i + 1,
+      eventId: id,
+      duplicate: false,
+    }));
     queueMicrotask(() => resolve(results));
   }
 

@@ -84,8 +84,8 @@ describe('C5: several processes that send the same events at once', () => {
     const [first, second] = (await openAtOnce(2, file)) as [ChronicleProcess, ChronicleProcess];
     for (const [index, eventId] of oddIds.entries()) {
       const [writer, repeater] = index % 2 === 0 ? [first, second] : [second, first];
-      const { offset } = await writer.append({ eventId });
-      expect(await repeater.append({ eventId })).toEqual({ offset, eventId, duplicate: true });
+      const { offset, next } = await writer.append({ eventId });
+      expect(await repeater.append({ eventId })).toEqual({ offset, next, eventId, duplicate: true });
     }
     // And in a batch of callers at once, from both sides.
     const ids = oddIds.map((id) => `again ${id}`);
@@ -102,8 +102,8 @@ describe('C5: several processes that send the same events at once', () => {
     const text = '\u0000 \u001f \\u0061 \\ "';
     for (let number = 0; number < 5; number++) {
       const event = { eventId: `plain-${number}`, text };
-      const { offset } = await first.append(event);
-      expect(await second.append(event)).toEqual({ offset, eventId: event.eventId, duplicate: true });
+      const { offset, next } = await first.append(event);
+      expect(await second.append(event)).toEqual({ offset, next, eventId: event.eventId, duplicate: true });
     }
     expect(eventsOf(file)).toHaveLength(5);
   });
@@ -178,7 +178,8 @@ describe('C5: the events of a writer that is not holdfast count', () => {
     await chronicle.append({ eventId: '0' });
     appendFileSync(file, `${line}\n`);
     const result = await chronicle.append({ eventId });
-    expect(result).toEqual({ offset: 16, eventId, duplicate: true });
+    const next = 16 + Buffer.byteLength(line) + 1;
+    expect(result).toEqual({ offset: 16, next, eventId, duplicate: true });
     await chronicle.close();
     expect(readFileSync(file, 'utf8')).toBe(`{"eventId":"0"}\n${line}\n`);
   });
@@ -187,7 +188,8 @@ describe('C5: the events of a writer that is not holdfast count', () => {
     const file = join(temporaryDirectory(), 'chronicle');
     appendFileSync(file, `${line}\n`);
     const chronicle = await openChronicle(file);
-    expect(await chronicle.append({ eventId })).toEqual({ offset: 0, eventId, duplicate: true });
+    const next = Buffer.byteLength(line) + 1;
+    expect(await chronicle.append({ eventId })).toEqual({ offset: 0, next, eventId, duplicate: true });
     await chronicle.close();
   });
 

@@ -79,7 +79,12 @@ describe('C5: an id is written once within the window', () => {
     const file = join(temporaryDirectory(), 'chronicle');
     writeFileSync(file, '{"eventId":"a"}\nno JSON\n\n[1]\n{"eventId":"b"}\nno JSON\n\n');
     const chronicle = await openChronicle(file, { dedupe: { window: 2 } });
-    expect(await chronicle.append({ eventId: 'a' })).toEqual({ offset: 0, eventId: 'a', duplicate: true });
+    expect(await chronicle.append({ eventId: 'a' })).toEqual({
+      offset: 0,
+      next: 16,
+      eventId: 'a',
+      duplicate: true,
+    });
     await chronicle.close();
   });
 
@@ -105,10 +110,10 @@ describe("C5: a duplicate's offset is that of the first copy", () => {
       { eventId: 'second' },
       { eventId: 'second' },
     ]);
-    expect(first).toEqual({ offset: 0, eventId: 'ü', duplicate: false });
-    expect(again).toEqual({ offset: 0, eventId: 'ü', duplicate: true });
+    expect(first).toEqual({ offset: 0, next: 17, eventId: 'ü', duplicate: false });
+    expect(again).toEqual({ offset: 0, next: 17, eventId: 'ü', duplicate: true });
     // The ü takes two bytes.
-    expect(second).toEqual({ offset: 17, eventId: 'second', duplicate: false });
+    expect(second).toEqual({ offset: 17, next: 38, eventId: 'second', duplicate: false });
     expect(secondAgain).toEqual({ ...second, duplicate: true });
     const results = await Promise.all(['x', 'x', 'x'].map((eventId) => chronicle.append({ eventId })));
     expect(results.map(({ offset }) => offset)).toEqual([38, 38, 38]);

@@ -36,7 +36,7 @@ describe.skipIf(unwatchable)('C10: while a process syncs', () => {
     await slow.ping();
     expect(acknowledged).toBe(false);
     sync.answer('go');
-    expect(await append).toEqual({ offset: 0, eventId: 'slow', duplicate: false });
+    expect(await append).toEqual({ offset: 0, next: 19, eventId: 'slow', duplicate: false });
     // The order is that of the writes, and not that of the acknowledgements.
     expect(eventsOf(file).map(({ eventId }) => eventId)).toEqual(['slow', 'other']);
   });

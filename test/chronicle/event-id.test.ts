@@ -69,7 +69,9 @@ const computed: [string, object, string][] = [
 describe('An event without id gets the SHA-256 of its canonical JSON', () => {
   it.each(computed)('%s', async (_, event, expected) => {
     const file = join(temporaryDirectory(), 'chronicle');
-    expect(await appendEventWithId(file, event)).toEqual({ offset: 0, eventId: expected, duplicate: false });
+    const result = await appendEventWithId(file, event);
+    const next = readFileSync(file).length;
+    expect(result).toEqual({ offset: 0, next, eventId: expected, duplicate: false });
     const written = JSON.parse(readFileSync(file, 'utf8')) as object;
     expect(written).toEqual({ ...(JSON.parse(JSON.stringify(event)) as object), eventId: expected });
   });
@@ -109,7 +111,7 @@ describe('An id that the event carries is kept', () => {
     async (eventId) => {
       const file = join(temporaryDirectory(), 'chronicle');
       const result = await appendEventWithId(file, { eventId, a: 1 });
-      expect(result).toEqual({ offset: 0, eventId, duplicate: false });
+      expect(result).toEqual({ offset: 0, next: readFileSync(file).length, eventId, duplicate: false });
       expect(readFileSync(file, 'utf8')).toBe(`${JSON.stringify({ eventId, a: 1 })}\n`);
     },
   );
@@ -125,8 +127,18 @@ describe('computeId: false', () => {
   it('leaves an event without id as it is, and never takes it for a duplicate', async () => {
     const file = join(temporaryDirectory(), 'chronicle');
     const chronicle = await openChronicle(file, { computeId: false });
-    expect(await chronicle.append({ a: 1 })).toEqual({ offset: 0, eventId: undefined, duplicate: false });
-    expect(await chronicle.append({ a: 1 })).toEqual({ offset: 8, eventId: undefined, duplicate: false });
+    expect(await chronicle.append({ a: 1 })).toEqual({
+      offset: 0,
+      next: 8,
+      eventId: undefined,
+      duplicate: false,
+    });
+    expect(await chronicle.append({ a: 1 })).toEqual({
+      offset: 8,
+      next: 16,
+      eventId: undefined,
+      duplicate: false,
+    });
     await chronicle.close();
     expect(readFileSync(file, 'utf8')).toBe('{"a":1}\n{"a":1}\n');
   });
@@ -135,7 +147,12 @@ describe('computeId: false', () => {
     const chronicle = await openChronicle(join(temporaryDirectory(), 'chronicle'), { computeId: false });
     await chronicle.append({ a: 1 });
     await chronicle.append({ eventId: 'x' });
-    expect(await chronicle.append({ eventId: 'x' })).toEqual({ offset: 8, eventId: 'x', duplicate: true });
+    expect(await chronicle.append({ eventId: 'x' })).toEqual({
+      offset: 8,
+      next: 24,
+      eventId: 'x',
+      duplicate: true,
+    });
     await chronicle.close();
   });
 });

@@ -1,7 +1,7 @@
 /**
  * Optimistic concurrency: an append that is made only if the file still ends where its caller thinks.
  */
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { openChronicle } from 'holdfast';
 import { describe, expect, it } from 'vitest';
 import { newFile } from '../support/chronicle-file.js';
@@ -17,7 +17,8 @@ describe('append with ifEnd', () => {
     const error = await chronicle.append({ eventId: 'b' }, { ifEnd: 0 }).catch((thrown) => thrown);
     expect(error).toMatchObject({ name: 'HoldfastError', code: 'ECONFLICT', path: file });
     const [entry] = await chronicle.tail(1);
-    expect(error.end).toBe((entry?.offset ?? 0) + (entry?.length ?? 0));
+    expect(error.end).toBe(entry?.next);
+    expect(error.end).toBe(first.next);
     expect(await chronicle.append({ eventId: 'b' }, { ifEnd: error.end })).toMatchObject({
       offset: error.end,
     });
@@ -34,6 +35,40 @@ describe('append with ifEnd', () => {
     });
   });
 
+  it('goes on at the next of a result: of an event, of a duplicate, of several, and of a copy in the same batch', async () => {
+    const file = newFile();
+    await using chronicle = await openChronicle(file);
+    let { next } = await chronicle.append({ eventId: 'ü' }, { ifEnd: 0 });
+    ({ next } = await chronicle.append({ eventId: 'ü' }, { ifEnd: next }));
+    ({ next } = await chronicle.append({ eventId: 'b', text: 'é'.repeat(40) }, { ifEnd: next }));
+    const [first, copy, last, again] = await chronicle.appendMany(
+      [{ eventId: 'c' }, { eventId: 'c' }, { eventId: 'd' }, { eventId: 'ü' }],
+      { ifEnd: next },
+    );
+    expect(copy).toEqual({ ...first, duplicate: true });
+    expect(again).toMatchObject({ offset: 0, next: 17, duplicate: true });
+    ({ next } = await chronicle.append({ eventId: 'd' }, { ifEnd: 0 }));
+    expect(next).toBe(last?.next);
+    await chronicle.append({ eventId: 'e' }, { ifEnd: next });
+    for (const entry of await chronicle.toArray()) {
+      const { eventId } = entry.event as { eventId: string };
+      expect(await chronicle.append({ eventId })).toMatchObject({ offset: entry.offset, next: entry.next });
+    }
+  });
+
+  it('goes on at the next of a duplicate whose line has no newline, before and after that is added', async () => {
+    const file = newFile();
+    writeFileSync(file, '{"eventId":"a"}');
+    await using chronicle = await openChronicle(file);
+    const { next } = await chronicle.append({ eventId: 'a' });
+    expect(next).toBe(15);
+    const results = await chronicle.appendMany([{ eventId: 'a' }, { eventId: 'b' }], { ifEnd: next });
+    expect(results).toMatchObject([
+      { offset: 0, next: 16, duplicate: true },
+      { offset: 16, next: 32 },
+    ]);
+  });
+
   it('appends all events of a call, or none', async () => {
     const file = newFile();
     await using chronicle = await openChronicle(file);
@@ -42,7 +77,7 @@ describe('append with ifEnd', () => {
     await expect(chronicle.appendMany(events, { ifEnd: 0 })).rejects.toMatchObject({ code: 'ECONFLICT' });
     expect(eventsOf(file)).toHaveLength(1);
     expect(chronicle.stats()).toMatchObject({ events: 1, eventsPerCommit: { max: 1 } });
-    const { length: end } = (await chronicle.tail(1))[0] ?? { length: 0 };
+    const { next: end } = (await chronicle.tail(1))[0] ?? { next: 0 };
     const results = await chronicle.appendMany(events, { ifEnd: end });
     expect(results.map(({ duplicate }) => duplicate)).toEqual([false, true, false]);
     expect(eventsOf(file).map(({ eventId }) => eventId)).toEqual(['a', 'b', 'c']);

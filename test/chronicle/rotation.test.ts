@@ -109,8 +109,18 @@ describe('rotate', () => {
       await using chronicle = await openChronicle(file, options);
       expect(await chronicle.append({ eventId: 'a' })).toMatchObject({ duplicate: true, rotated: old });
       rmSync(old);
-      expect(await chronicle.append({ eventId: 'a' })).toEqual({ offset: 0, eventId: 'a', duplicate: false });
-      expect(await chronicle.append({ eventId: 'a' })).toEqual({ offset: 0, eventId: 'a', duplicate: true });
+      expect(await chronicle.append({ eventId: 'a' })).toEqual({
+        offset: 0,
+        next: 16,
+        eventId: 'a',
+        duplicate: false,
+      });
+      expect(await chronicle.append({ eventId: 'a' })).toEqual({
+        offset: 0,
+        next: 16,
+        eventId: 'a',
+        duplicate: true,
+      });
     }
     await using reopened = await openChronicle(file, options);
     expect(await reopened.append({ eventId: 'a' })).toMatchObject({ offset: 0, duplicate: true });
@@ -122,7 +132,12 @@ describe('rotate', () => {
       writeFileSync(`${file}.20200101T000000.000Z`, '{"eventId":"a",damaged}\n{"eventId":"b"}\n');
       writeFileSync(file, '{"eventId":"a"}\n');
       await using chronicle = await openChronicle(file, { rotate: { maxBytes: 1_000_000 }, dedupe });
-      expect(await chronicle.append({ eventId: 'a' })).toEqual({ offset: 0, eventId: 'a', duplicate: true });
+      expect(await chronicle.append({ eventId: 'a' })).toEqual({
+        offset: 0,
+        next: 16,
+        eventId: 'a',
+        duplicate: true,
+      });
     }
   });
 

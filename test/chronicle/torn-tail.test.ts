@@ -99,6 +99,7 @@ describe('C3: a last line without newline that is a whole JSON object', () => {
       event: JSON.parse(unfinished),
       offset: whole.length,
       length: unfinished.length,
+      next: whole.length + unfinished.length,
     });
     await chronicle.append({ eventId: 'three' });
     await chronicle.close();
@@ -108,7 +109,8 @@ describe('C3: a last line without newline that is a whole JSON object', () => {
   it('counts for deduplication', async () => {
     const file = fileOf(whole, unfinished);
     const result = await appendEvent(file, { eventId: 'two' });
-    expect(result).toEqual({ offset: whole.length, eventId: 'two', duplicate: true });
+    const end = whole.length + unfinished.length;
+    expect(result).toEqual({ offset: whole.length, next: end, eventId: 'two', duplicate: true });
     // Nothing had to be written, so nothing was.
     expect(readFileSync(file, 'utf8')).toBe(whole + unfinished);
   });

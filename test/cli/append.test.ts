@@ -35,11 +35,23 @@ describe('holdfast append', () => {
     for (const n of [1, 2]) {
       command.stdin?.write(`{"eventId":"${n}"}\n`);
       const acknowledged = JSON.parse(await lines.next());
-      expect(acknowledged).toEqual({ line: n, offset: (n - 1) * 16, eventId: `${n}`, duplicate: false });
+      expect(acknowledged).toEqual({
+        line: n,
+        offset: (n - 1) * 16,
+        next: n * 16,
+        eventId: `${n}`,
+        duplicate: false,
+      });
       expect(eventsOf(file)).toHaveLength(n);
     }
     command.stdin?.end('\n{"eventId":"1"}');
-    expect(JSON.parse(await lines.next())).toEqual({ line: 4, offset: 0, eventId: '1', duplicate: true });
+    expect(JSON.parse(await lines.next())).toEqual({
+      line: 4,
+      offset: 0,
+      next: 16,
+      eventId: '1',
+      duplicate: true,
+    });
     expect((await finished(command)).code).toBe(0);
   });
 

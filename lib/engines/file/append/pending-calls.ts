@@ -161,7 +161,10 @@ export class PendingCalls {
 
 function result(reply: CommitReply, line: number, eventId: string | undefined): AppendResult {
   const offset = reply.offsets[line] as number;
+  const next = reply.nexts[line] as number;
   const duplicate = reply.fates !== undefined && reply.fates[line] !== lineFate.written;
   const rotated = reply.rotatedPaths?.[line];
-  return rotated === undefined ? { offset, eventId, duplicate } : { offset, eventId, duplicate, rotated };
+  return rotated === undefined
+    ? { offset, next, eventId, duplicate }
+    : { offset, next, eventId, duplicate, rotated };
 }
