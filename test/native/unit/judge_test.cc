@@ -106,15 +106,17 @@ TEST("the judge is unsure of an id that is known, until it is confirmed at that 
   CHECK_EQ(verdict.unsure[0], 1u);
   CHECK_EQ(verdict.lines[1].position, 700u);
 
-  group.confirmed[IdOf("b")] = 600;  // of another position
+  group.confirmed[IdOf("b")] = {600, 20};  // of another position
   CHECK_EQ(Judge(group, known, 1000).unsure.size(), 1u);
 
-  group.confirmed[IdOf("b")] = 700;
+  group.confirmed[IdOf("b")] = {700, 20};
   verdict = Judge(group, known, 1000);
   CHECK_EQ(Fates(verdict), "wfw");
   CHECK(verdict.unsure.empty());
   CHECK_EQ(verdict.lines[1].position, 700u);
+  CHECK_EQ(verdict.lines[1].length, 21u);  // with the newline
   CHECK_EQ(verdict.lines[2].offset, Bytes("a"));
+  CHECK_EQ(verdict.lines[2].length, Bytes("c"));
   CHECK_EQ(verdict.duplicates, 1u);
 }
 
@@ -124,7 +126,7 @@ TEST("the judge asks once for each id") {
   known.Add(IdOf("b"), 2);
   Events group({"a", "b", "a", "a", "b"});
   CHECK_EQ(Judge(group, known, 0).unsure.size(), 2u);
-  group.confirmed = {{IdOf("a"), 1}, {IdOf("b"), 2}};
+  group.confirmed = {{IdOf("a"), {1, 20}}, {IdOf("b"), {2, 20}}};
   CHECK_EQ(Fates(Judge(group, known, 0)), "fffff");
 }
 
@@ -159,11 +161,11 @@ TEST("the judge asks no condition of duplicates, unless one of their call is to 
   RecentIds known(RecentIds::kAll);
   known.Add(IdOf("a"), 10);
   Events repeated({"a", "a"}, {{0, 2, 1}});
-  repeated.confirmed[IdOf("a")] = 10;
+  repeated.confirmed[IdOf("a")] = {10, 20};
   CHECK_EQ(Fates(Judge(repeated, known, 500)), "ff");
 
   Events mixed({"a", "b", "a", "a"}, {{0, 3, 1}});
-  mixed.confirmed[IdOf("a")] = 10;
+  mixed.confirmed[IdOf("a")] = {10, 20};
   const Verdict verdict = Judge(mixed, known, 500);
   CHECK_EQ(Fates(verdict), "cccf");
   CHECK_EQ(verdict.written, 0u);
