@@ -1,11 +1,12 @@
 /**
  * Takes libraries out of the list that a linked 64-bit ELF file says it needs (DT_NEEDED).
  *
- * The linker lists every library that it found a symbol in, and the names of the C library's are the one thing in our binaries
- * that only glibc has. (musl takes `libc.so.6` for itself, but has no `ld-linux-x86-64.so.2`; and on a system with musl, Bun
- * refuses a file that lists `libc.so.6`.) No program that can load an addon is without its C library, so the entries bring
- * nothing. The versions of the symbols are asked for as before: glibc looks for a library of that name among those that are
- * loaded (find_needed in elf/dl-version.c); musl ignores versions.
+ * The linker lists every library that it found a symbol in, and the names of the C library's are the one
+ * thing in our binaries that only glibc has. (musl takes `libc.so.6` for itself, but has no
+ * `ld-linux-x86-64.so.2`; and on a system with musl, Bun refuses a file that lists `libc.so.6`.) No program
+ * that can load an addon is without its C library, so the entries bring nothing. The versions of the symbols
+ * are asked for as before: glibc looks for a library of that name among those that are loaded (find_needed in
+ * elf/dl-version.c); musl ignores versions.
  */
 
 const sizes = { programHeader: 56, dynamicEntry: 16 };

@@ -1,7 +1,7 @@
 /**
- * `npm run lint:cc`: lets clang check the annotations of native/os/thread_annotations.h, that is whether a member is
- * touched without its mutex. Guarded members are private, or live in one source: so the sources count that name a
- * mutex, or whose header does. Without clang, says that nothing was checked.
+ * `npm run lint:cc`: lets clang check the annotations of native/os/thread_annotations.h, that is whether a
+ * member is touched without its mutex. Guarded members are private, or live in one source: so the sources
+ * count that name a mutex, or whose header does. Without clang, says that nothing was checked.
  */
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';

@@ -1,4 +1,6 @@
-/** What the builds of the addon without node-gyp share: the settings of binding.gyp, and running compilers. */
+/**
+ * What the builds of the addon without node-gyp share: the settings of binding.gyp, and running compilers.
+ */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,5 +1,5 @@
-// Prints the SHA-256 of the native sources and their build description. It is compiled into the addon, so that a test
-// can tell a prebuilt binary that is older than the sources.
+// Prints the SHA-256 of the native sources and their build description. It is compiled into the addon, so
+// that a test can tell a prebuilt binary that is older than the sources.
 //
 // What changes no instruction changes no hash: a comment, an indentation, where a line breaks, \r\n for \n.
 const { createHash } = require('node:crypto');
@@ -11,7 +11,10 @@ const root = join(__dirname, '..');
 /** A comment, or a line's end that is none: a line that ends with a backslash goes on in the next one. */
 const comment = String.raw`//(?:\\\n|[^\n])*|/\*[^]*?\*/|\\\n`;
 const comments = new RegExp(comment, 'g');
-/** C++ in tokens, longest first (C++17, [lex.pptoken]): a token that looks like a comment may stand in a literal. */
+/**
+ * C++ in tokens, longest first (C++17, [lex.pptoken]): a token that looks like a comment may stand in a
+ * literal.
+ */
 const cpp = new RegExp(
   [
     String.raw`(?<blank>(?:\s|${comment})+)`,

@@ -1,6 +1,7 @@
 /**
- * Writes native/binding.gyp, the build description that is packed. In the root of a package npm and Yarn would take a binding.gyp
- * for an order to compile; there it is found only by who asks for it. The hash of the sources is written into it.
+ * Writes native/binding.gyp, the build description that is packed. In the root of a package npm and Yarn
+ * would take a binding.gyp for an order to compile; there it is found only by who asks for it. The hash of
+ * the sources is written into it.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -1,9 +1,9 @@
 /**
- * `npm run prebuild [-- target…] [-- --check]`: builds the binaries in prebuilds/, which npm packs, under the names by
- * which node-gyp-build finds them.
+ * `npm run prebuild [-- target…] [-- --check]`: builds the binaries in prebuilds/, which npm packs, under the
+ * names by which node-gyp-build finds them.
  *
- * On Linux all of Linux and Windows is built, by Debian's cross compilers; on another system what runs there, by
- * node-gyp. The same sources and compilers give the same bytes: `--check` builds again and compares.
+ * On Linux all of Linux and Windows is built, by Debian's cross compilers; on another system what runs there,
+ * by node-gyp. The same sources and compilers give the same bytes: `--check` builds again and compares.
  */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,8 @@ import { compilerOptions, description, inParallel, root, run } from './native-bu
 
 const require = createRequire(import.meta.url);
 
-// One file for glibc from 2.17 on and for musl: nothing in it may be of one of them alone (test/prebuilds.test.ts).
+// One file for glibc from 2.17 on and for musl: nothing in it may be of one of them alone
+// (test/prebuilds.test.ts).
 const elf = {
   os: 'linux',
   file: 'holdfast.node',
@@ -131,8 +132,8 @@ async function link(target, objects, temporary, built) {
 }
 
 /**
- * An import library of Node-API that is resolved at the first call (native/os/node_windows.cc says where), because the
- * program that loads the addon may have another name than node.exe.
+ * An import library of Node-API that is resolved at the first call (native/os/node_windows.cc says where),
+ * because the program that loads the addon may have another name than node.exe.
  */
 async function delayedNode({ prefix }, temporary) {
   const headers = require('node-api-headers').include_dir;

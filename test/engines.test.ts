@@ -1,4 +1,7 @@
-/** `engines` admits the versions of Node on which the package works, and each line of them is tested from its lowest on. */
+/**
+ * `engines` admits the versions of Node on which the package works, and each line of them is tested from its
+ * lowest on.
+ */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** What the binaries for other systems are built from: the conditions of binding.gyp, whatever their order and spelling. */
+/**
+ * What the binaries for other systems are built from: the conditions of binding.gyp, whatever their order and
+ * spelling.
+ */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { sourcesFor } from '../scripts/gyp.mjs';

@@ -1,6 +1,7 @@
 /**
- * The rooms of lib/ and their order: a file imports from its own room and from the rooms before it, types included. That
- * two files do not import each other is a rule of Biome (noImportCycles in biome.json), which `npm run check` asks.
+ * The rooms of lib/ and their order: a file imports from its own room and from the rooms before it, types
+ * included. That two files do not import each other is a rule of Biome (noImportCycles in biome.json), which
+ * `npm run check` asks.
  */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';

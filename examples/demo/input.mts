@@ -1,5 +1,6 @@
 /**
- * What the demo writes: the commits of this checkout's history and the packages of its package-lock.json, as events.
+ * What the demo writes: the commits of this checkout's history and the packages of its package-lock.json, as
+ * events.
  */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -77,8 +78,8 @@ export async function readPackages(): Promise<Package[]> {
 }
 
 /**
- * What one writer sends: every input once a round as its own observation, and once as it is. The latter are the same
- * in all writers, which come to each of them at about the same time, all through the run.
+ * What one writer sends: every input once a round as its own observation, and once as it is. The latter are
+ * the same in all writers, which come to each of them at about the same time, all through the run.
  */
 export function* eventsOf(
   writer: string,

@@ -1,6 +1,6 @@
 /**
- * The demo: eight processes append real events to one chronicle, two of them are killed and started again, and the
- * file is held against what was acknowledged. Exits with 1 if an event is lost or doubled.
+ * The demo: eight processes append real events to one chronicle, two of them are killed and started again,
+ * and the file is held against what was acknowledged. Exits with 1 if an event is lost or doubled.
  */
 import { randomInt } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,5 +1,6 @@
 /**
- * What is seen while the writers run: a bar for each of them on a terminal, and a line for each incident elsewhere.
+ * What is seen while the writers run: a bar for each of them on a terminal, and a line for each incident
+ * elsewhere.
  */
 import cliProgress from 'cli-progress';
 import type { Observer } from './supervisor.mjs';

@@ -1,5 +1,6 @@
 /**
- * The check, and its table: what was acknowledged and expected, against what the file says when it is read back.
+ * The check, and its table: what was acknowledged and expected, against what the file says when it is read
+ * back.
  */
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
@@ -35,8 +36,8 @@ export interface Findings {
 }
 
 /**
- * The id that an event must have, from what it says. Computed without holdfast, so that an event that was stored
- * wrongly, or under a wrong id, counts as lost.
+ * The id that an event must have, from what it says. Computed without holdfast, so that an event that was
+ * stored wrongly, or under a wrong id, counts as lost.
  */
 export function idOf(stored: object): string {
   const { eventId: _, ...event } = stored as { eventId?: unknown };

@@ -1,13 +1,15 @@
 /**
- * Starts the writers, kills some of them with SIGKILL and starts these again, and keeps what they say. It is the memory
- * of the demo: what has arrived here counts as acknowledged, whatever becomes of the writer.
+ * Starts the writers, kills some of them with SIGKILL and starts these again, and keeps what they say. It is
+ * the memory of the demo: what has arrived here counts as acknowledged, whatever becomes of the writer.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { Acknowledgement, Job, WriterMessage } from './writer.mjs';
 
-/** Hears of what the writers do. `count`: what the writer's process that runs, or has ended, told of so far. */
+/**
+ * Hears of what the writers do. `count`: what the writer's process that runs, or has ended, told of so far.
+ */
 export interface Observer {
   acknowledged(writer: string, count: number): void;
   killed(writer: string, count: number): void;
@@ -16,8 +18,8 @@ export interface Observer {
 }
 
 /**
- * Milliseconds between the acknowledgement that a writer is killed after and the kill: about as long as one takes, so
- * that the kill finds it waiting for the lock at one time, and writing or syncing at another.
+ * Milliseconds between the acknowledgement that a writer is killed after and the kill: about as long as one
+ * takes, so that the kill finds it waiting for the lock at one time, and writing or syncing at another.
  */
 const longestDelay = 10;
 
@@ -34,7 +36,9 @@ export interface Plan {
   readonly killAfter: number | undefined;
 }
 
-/** Runs all writers to their end. @returns how long they took, from when all of them were ready, in seconds. */
+/**
+ * Runs all writers to their end. @returns how long they took, from when all of them were ready, in seconds.
+ */
 export async function runWriters(
   plans: readonly Plan[],
   account: Account,
@@ -80,7 +84,9 @@ class Writer {
     await this.#process.ended.catch(() => {});
   }
 
-  /** Resolves when everything was sent and acknowledged, by the first process or by the one that follows it. */
+  /**
+   * Resolves when everything was sent and acknowledged, by the first process or by the one that follows it.
+   */
   async run(): Promise<void> {
     const { writer } = this.#plan.job;
     this.#process.begin();

@@ -1,6 +1,6 @@
 /**
- * One of the processes that append: opens a handle of its own on the chronicle, sends its events, and tells the
- * parent of each acknowledgement at once, so that what it knew is not lost when it is killed.
+ * One of the processes that append: opens a handle of its own on the chronicle, sends its events, and tells
+ * the parent of each acknowledgement at once, so that what it knew is not lost when it is killed.
  */
 import { once } from 'node:events';
 import { openChronicle } from '../../lib/index.js';
@@ -24,7 +24,10 @@ export interface Acknowledgement {
   readonly milliseconds: number;
 }
 
-/** What a writer says: that it is ready, what was sent and acknowledged since it last said so, that all is done. */
+/**
+ * What a writer says: that it is ready, what was sent and acknowledged since it last said so, that all is
+ * done.
+ */
 export type WriterMessage =
   | { readonly kind: 'ready' | 'finished' }
   | {

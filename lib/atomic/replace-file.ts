@@ -1,6 +1,6 @@
 /**
- * Replacing a file whole: a temporary file beside it, sync, rename, sync of the directory. Whoever opens the path sees
- * the old file or the new one, also after a crash at any moment.
+ * Replacing a file whole: a temporary file beside it, sync, rename, sync of the directory. Whoever opens the
+ * path sees the old file or the new one, also after a crash at any moment.
  */
 import { randomBytes } from 'node:crypto';
 import { constants, type Stats, unlinkSync } from 'node:fs';
@@ -28,14 +28,14 @@ export interface Replacement {
 }
 
 /**
- * Replaces what `path` names, or names through symbolic links, with a file that `fill` writes. The new file has the
- * mode and the owner of the old one.
+ * Replaces what `path` names, or names through symbolic links, with a file that `fill` writes. The new file
+ * has the mode and the owner of the old one.
  *
- * Every failure before the rename leaves the old file as it was and removes the temporary one. What `fill` throws is
- * thrown unchanged, and so is the reason of an abort.
+ * Every failure before the rename leaves the old file as it was and removes the temporary one. What `fill`
+ * throws is thrown unchanged, and so is the reason of an abort.
  *
- * @throws `EIO` if the file system fails a call; with `outcomeUnknown` if the new file is in place but the sync of
- *   its directory failed, so that the old one may come back after a power loss.
+ * @throws `EIO` if the file system fails a call; with `outcomeUnknown` if the new file is in place but the
+ *   sync of its directory failed, so that the old one may come back after a power loss.
  */
 export async function replaceFile(
   path: NativePath,
@@ -47,8 +47,8 @@ export async function replaceFile(
   const old = await io(statOf(target));
   const temporary = temporaryName(target);
   throwIfAborted(signal);
-  // Exclusive, and never through a link: in a directory that others can write to, nobody can plant this file. Until
-  // it has its owner, nobody else can open it.
+  // Exclusive, and never through a link: in a directory that others can write to, nobody can plant this file.
+  // Until it has its owner, nobody else can open it.
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
   const file = await io(open(temporary, flags, old ? 0o600 : mode));
   removeAtExit(temporary);
@@ -79,7 +79,10 @@ export async function replaceFile(
   }
 }
 
-/** Undefined if there is no file yet. Throws for anything but a regular file, which must not be replaced by one. */
+/**
+ * Undefined if there is no file yet. Throws for anything but a regular file, which must not be replaced by
+ * one.
+ */
 async function statOf(path: NativePath): Promise<Stats | undefined> {
   let stats: Stats;
   try {
@@ -108,9 +111,10 @@ function temporaryName(path: NativePath): Buffer {
 }
 
 /**
- * Gives `file` the owner, group and mode of the old file, as far as this user may: perhaps the group alone, or neither.
- * Nobody gains access by that. If the group could not be kept, the new one gets only the permissions that everybody has
- * (as Vim does it); set-user-ID and set-group-ID are dropped with the owner or group they were meant for.
+ * Gives `file` the owner, group and mode of the old file, as far as this user may: perhaps the group alone,
+ * or neither. Nobody gains access by that. If the group could not be kept, the new one gets only the
+ * permissions that everybody has (as Vim does it); set-user-ID and set-group-ID are dropped with the owner or
+ * group they were meant for.
  */
 export async function keepOwnerAndMode(file: FileHandle, old: Stats): Promise<void> {
   const now = await file.stat();
@@ -136,7 +140,9 @@ async function isChanged(change: Promise<void>): Promise<boolean> {
   }
 }
 
-/** Of this thread, on purpose: each thread removes its own at its exit. Only SIGKILL and a crash leave one. */
+/**
+ * Of this thread, on purpose: each thread removes its own at its exit. Only SIGKILL and a crash leave one.
+ */
 const temporaries = new Set<Buffer>();
 
 function removeAtExit(temporary: Buffer): void {

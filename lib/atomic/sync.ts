@@ -1,6 +1,7 @@
 /**
- * What node:fs cannot do, or not as well, on a helper thread of the native code: syncs as far as the caller asks (node:fs
- * knows no F_FULLFSYNC) that take no thread of libuv's pool for as long as a disk takes; and renaming over an open file.
+ * What node:fs cannot do, or not as well, on a helper thread of the native code: syncs as far as the caller
+ * asks (node:fs knows no F_FULLFSYNC) that take no thread of libuv's pool for as long as a disk takes; and
+ * renaming over an open file.
  */
 import type { FileHandle } from 'node:fs/promises';
 import type { Durability } from '../base/durability.js';

@@ -25,17 +25,28 @@ type Piece = string | Uint8Array;
 export type AtomicData = Piece | Iterable<Piece> | AsyncIterable<Piece>;
 
 export interface WriteFileAtomicOptions {
-  /** The permissions of a new file, which the umask narrows. One that is replaced keeps its own. Default: 0o666. */
+  /**
+   * The permissions of a new file, which the umask narrows. One that is replaced keeps its own. Default:
+   * 0o666.
+   */
   mode?: number;
-  /** What the new content survives when the promise has resolved; see {@link Durability}. Default: `'data'`. */
+  /**
+   * What the new content survives when the promise has resolved; see {@link Durability}. Default: `'data'`.
+   */
   durability?: Durability;
   /** Make the directories above the file that are missing. Default: false. */
   parents?: boolean;
-  /** Leaves the old file as it is, and rejects with `signal.reason`; without effect once the new one is in place. */
+  /**
+   * Leaves the old file as it is, and rejects with `signal.reason`; without effect once the new one is in
+   * place.
+   */
   signal?: AbortSignal;
 }
 
-/** The last unfinished call for each path. One map per thread: calls of two threads are as those of two processes. */
+/**
+ * The last unfinished call for each path. One map per thread: calls of two threads are as those of two
+ * processes.
+ */
 const calls = new Map<string, Promise<void>>();
 
 /** Small pieces are collected into a buffer of this many bytes before they are written. */
@@ -44,19 +55,20 @@ const bufferBytes = 256 * 1024;
 const optionNames = ['mode', 'durability', 'parents', 'signal'];
 
 /**
- * Writes a file atomically: through a temporary file in the same directory, a sync, a rename, and a sync of the
- * directory. Readers see the old content or the new one, and so does everybody after a crash or a power loss at any
- * moment. When it resolves, the new content is there to stay. When it rejects, the old file is as it was, and the
- * temporary file is gone; except with `outcomeUnknown`: then the new content is there, but may not last.
+ * Writes a file atomically: through a temporary file in the same directory, a sync, a rename, and a sync of
+ * the directory. Readers see the old content or the new one, and so does everybody after a crash or a power
+ * loss at any moment. When it resolves, the new content is there to stay. When it rejects, the old file is as
+ * it was, and the temporary file is gone; except with `outcomeUnknown`: then the new content is there, but
+ * may not last.
  *
- * The file that is replaced passes its mode and its owner on, as far as this user may set them; not its extended
- * attributes, and its other hard links keep the old content. A symbolic link stays, and the file that it names is
- * replaced. A file that this user may not write to is replaced all the same if its directory allows that (rename(2)).
- * Calls of one process for one path are made one after the other, so the last one wins. A process that is killed
- * may leave its temporary file, `.<name>.<random>.tmp`, behind.
+ * The file that is replaced passes its mode and its owner on, as far as this user may set them; not its
+ * extended attributes, and its other hard links keep the old content. A symbolic link stays, and the file
+ * that it names is replaced. A file that this user may not write to is replaced all the same if its directory
+ * allows that (rename(2)). Calls of one process for one path are made one after the other, so the last one
+ * wins. A process that is killed may leave its temporary file, `.<name>.<random>.tmp`, behind.
  *
- * @throws `EVALIDATION` for a bad argument; `EIO` if the file system fails a call, with the system's error as its
- *   `cause`; what iterating over `data` throws, as it is.
+ * @throws `EVALIDATION` for a bad argument; `EIO` if the file system fails a call, with the system's error as
+ *   its `cause`; what iterating over `data` throws, as it is.
  */
 export async function writeFileAtomic(
   path: FilePath,

@@ -41,7 +41,10 @@ export function toNativePath(path: FilePath, field: string): NativePath {
   throw invalid(field, `expected a string, a Buffer or a file URL, got ${describe(path)}`);
 }
 
-/** As node:fs tells a URL: `instanceof` knows only those of this realm, and a test runner or `vm` may have another. */
+/**
+ * As node:fs tells a URL: `instanceof` knows only those of this realm, and a test runner or `vm` may have
+ * another.
+ */
 function isUrl(value: unknown): value is URL {
   if (typeof value !== 'object' || value === null) return false;
   const { href, protocol, auth, path } = value as { [property: string]: unknown };
@@ -93,8 +96,8 @@ export function checkSignal(value: unknown, field: string): AbortSignal | undefi
 }
 
 /**
- * `options`, or an empty object if they are undefined. A name that is none of `names` is refused: it is mistyped, or meant for
- * another function. Without `names`, everything is taken.
+ * `options`, or an empty object if they are undefined. A name that is none of `names` is refused: it is
+ * mistyped, or meant for another function. Without `names`, everything is taken.
  */
 export function checkOptions<Options extends object>(
   options: Options | undefined,

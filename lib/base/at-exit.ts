@@ -3,8 +3,8 @@
  */
 
 /**
- * In this order. What was appended matters most, and is written first. Temporary files are removed before the lock
- * files, so that nobody who takes such a lock next finds one.
+ * In this order. What was appended matters most, and is written first. Temporary files are removed before the
+ * lock files, so that nobody who takes such a lock next finds one.
  */
 const stages = ['write pending appends', 'remove temporary files', 'remove lock files'] as const;
 
@@ -14,13 +14,19 @@ export type ExitStage = (typeof stages)[number];
 const tasks = new Map<ExitStage, () => void>();
 let exiting = false;
 
-/** Has `task` run at this stage of the exit. A stage has one task, which its module may pass here any number of times. */
+/**
+ * Has `task` run at this stage of the exit. A stage has one task, which its module may pass here any number
+ * of times.
+ */
 export function atExit(stage: ExitStage, task: () => void): void {
   if (tasks.size === 0) process.on('exit', runTasks);
   tasks.set(stage, task);
 }
 
-/** True from the stages on. No later turn of the event loop exists; other listeners of `exit` may still call us. */
+/**
+ * True from the stages on. No later turn of the event loop exists; other listeners of `exit` may still call
+ * us.
+ */
 export function isExiting(): boolean {
   return exiting;
 }

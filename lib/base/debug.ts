@@ -1,6 +1,6 @@
 /**
- * Diagnostics channels (node:diagnostics_channel), and `NODE_DEBUG=holdfast`, which prints on standard error what they
- * publish. Without either, a channel costs one look at `hasSubscribers`.
+ * Diagnostics channels (node:diagnostics_channel), and `NODE_DEBUG=holdfast`, which prints on standard error
+ * what they publish. Without either, a channel costs one look at `hasSubscribers`.
  */
 import { type Channel, channel, subscribe } from 'node:diagnostics_channel';
 import { debuglog, inspect } from 'node:util';

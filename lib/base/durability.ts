@@ -4,7 +4,8 @@
 
 /**
  * What an acknowledged append survives. All of them survive the death of the process at any moment.
- * - `'data'`: a crash of the system and a power loss (fdatasync). On macOS fsync, which stops at the drive's cache.
+ * - `'data'`: a crash of the system and a power loss (fdatasync). On macOS fsync, which stops at the drive's
+ *   cache.
  * - `'full'`: as `'data'`, through the drive's cache on macOS too (F_FULLFSYNC).
  * - `'none'`: neither; the system writes when it likes.
  */

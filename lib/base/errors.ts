@@ -5,7 +5,10 @@ import { constants } from 'node:os';
 import { getSystemErrorMap, types } from 'node:util';
 import type { LockHolder, LockMode } from './lock-holder.js';
 
-/** A system call that failed in native code. `errno` is positive, as in C; `text` is the system's description of it. */
+/**
+ * A system call that failed in native code. `errno` is positive, as in C; `text` is the system's description
+ * of it.
+ */
 export interface NativeError {
   errno: number;
   syscall: string;
@@ -16,7 +19,8 @@ export interface NativeError {
  * - `ELOCK_TIMEOUT`: the lock was not free in time. Nothing was written.
  * - `EVALIDATION`: an argument is wrong; {@link HoldfastError.field} names it. Nothing was written.
  * - `EIO`: the file system failed a call; `cause` is the system's error, with its own code.
- * - `ECONFLICT`: the file did not end where `ifEnd` said; {@link HoldfastError.end} is where it ends. Nothing was written.
+ * - `ECONFLICT`: the file did not end where `ifEnd` said; {@link HoldfastError.end} is where it ends. Nothing
+ *   was written.
  * - `ECLOSED`: the chronicle was closed before the call, or the lock is not held.
  */
 export type HoldfastErrorCode = 'ELOCK_TIMEOUT' | 'EVALIDATION' | 'EIO' | 'ECONFLICT' | 'ECLOSED';
@@ -34,8 +38,8 @@ interface Details {
 const brand = Symbol.for('holdfast.error');
 
 /**
- * `instanceof` recognises the errors of every copy of the package that is loaded: one process may hold two versions,
- * and a test runner may load the same version twice.
+ * `instanceof` recognises the errors of every copy of the package that is loaded: one process may hold two
+ * versions, and a test runner may load the same version twice.
  */
 export class HoldfastError extends Error {
   static {
@@ -43,8 +47,8 @@ export class HoldfastError extends Error {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    // A class that extends this one recognises its own instances only.
-    // biome-ignore lint/complexity/noThisInStatic: the class on the right of `instanceof`, which may be a derived one
+    // A class that extends this one recognises its own instances only. biome-ignore
+    // lint/complexity/noThisInStatic: the class on the right of `instanceof`, which may be a derived one
     const derived = this === HoldfastError ? undefined : this;
     if (derived) return Function.prototype[Symbol.hasInstance].call(derived, value);
     return typeof value === 'object' && value !== null && brand in value;
@@ -57,8 +61,9 @@ export class HoldfastError extends Error {
   /** The file that the call was about. */
   readonly path?: string;
   /**
-   * `EIO`: true if a sync failed, so that nobody can say whether what was written will last. After an append, open
-   * the chronicle again and send the event again with the same id; a file that was to be replaced, replace again.
+   * `EIO`: true if a sync failed, so that nobody can say whether what was written will last. After an append,
+   * open the chronicle again and send the event again with the same id; a file that was to be replaced,
+   * replace again.
    */
   readonly outcomeUnknown: boolean;
 
@@ -139,7 +144,10 @@ export async function* eachWithIoErrors<T>(
   }
 }
 
-/** True for the error of a file or directory that does not exist: the system's own, or the `EIO` that it caused. */
+/**
+ * True for the error of a file or directory that does not exist: the system's own, or the `EIO` that it
+ * caused.
+ */
 export function isMissing(error: unknown): boolean {
   const system = error instanceof HoldfastError ? error.cause : error;
   return (system as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
@@ -165,7 +173,10 @@ export function outcomeUnknown(cause: Error, path: string): HoldfastError {
   return new HoldfastError('EIO', message, { cause, path, outcomeUnknown: true });
 }
 
-/** A file was replaced, but the sync of its directory failed: after a power loss the old one may be there again. */
+/**
+ * A file was replaced, but the sync of its directory failed: after a power loss the old one may be there
+ * again.
+ */
 export function replacementUnsynced(cause: Error, path: string): HoldfastError {
   const message = `outcome unknown, '${path}' was replaced, but that may not last: ${cause.message}`;
   return new HoldfastError('EIO', message, { cause, path, outcomeUnknown: true });

@@ -16,7 +16,10 @@ export function nearest(typed: string, names: readonly string[]): string | undef
   return best;
 }
 
-/** How many letters were left out, added, replaced or exchanged with the next one (the Damerau-Levenshtein distance). */
+/**
+ * How many letters were left out, added, replaced or exchanged with the next one (the Damerau-Levenshtein
+ * distance).
+ */
 function typingErrors(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -27,8 +27,8 @@ export function withSuffix(path: NativePath, suffix: string): NativePath {
 }
 
 /**
- * The path that `path` leads to if its last part is a symbolic link, whether a file exists there or not; otherwise `path`
- * itself. Links among its directories stay.
+ * The path that `path` leads to if its last part is a symbolic link, whether a file exists there or not;
+ * otherwise `path` itself. Links among its directories stay.
  */
 export async function followLinks(path: NativePath): Promise<NativePath> {
   let at = path;

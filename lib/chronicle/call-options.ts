@@ -9,8 +9,8 @@ import type { Position, Progress } from './results.js';
 export interface AppendOptions {
   /**
    * Append only if the chronicle ends here: at the `next` of the last event that the caller knows, or 0. Else
-   * `ECONFLICT`, whose `end` is the true end. An event that is in the chronicle already is acknowledged as a duplicate,
-   * wherever the chronicle ends.
+   * `ECONFLICT`, whose `end` is the true end. An event that is in the chronicle already is acknowledged as a
+   * duplicate, wherever the chronicle ends.
    */
   ifEnd?: Position;
 }
@@ -30,9 +30,9 @@ export interface ReadRange {
 
 export interface FollowOptions {
   /**
-   * Only events at this position or after it, or `'end'`: only what is appended from now on, and a last line that is not
-   * finished yet. A position after the end is that of a file which was truncated or rotated since, and means the
-   * beginning. Default: 0.
+   * Only events at this position or after it, or `'end'`: only what is appended from now on, and a last line
+   * that is not finished yet. A position after the end is that of a file which was truncated or rotated
+   * since, and means the beginning. Default: 0.
    */
   from?: Position | 'end';
   /** Only events whose own properties have these values: `{ type: 'order' }`. Default: all. */
@@ -52,8 +52,8 @@ export interface VerifyOptions {
 
 export interface RepairOptions {
   /**
-   * Called again and again; what it throws ends the work. A damaged file is read twice: in phase `'look'`, which ends at
-   * the first damage, and in phase `'copy'`.
+   * Called again and again; what it throws ends the work. A damaged file is read twice: in phase `'look'`,
+   * which ends at the first damage, and in phase `'copy'`.
    */
   onProgress?: (progress: Progress & { readonly phase: 'look' | 'copy' }) => void;
   /** Ends the work and leaves the file as it is; the call then rejects with `signal.reason`. */

@@ -1,6 +1,6 @@
 /**
- * A chronicle: an append-only log of JSON objects that many processes append to at once. This is its handle; what
- * keeps it is an {@link Engine}.
+ * A chronicle: an append-only log of JSON objects that many processes append to at once. This is its handle;
+ * what keeps it is an {@link Engine}.
  */
 import type { Readable } from 'node:stream';
 import { describe } from '../base/arguments.js';
@@ -61,9 +61,9 @@ export class Chronicle<T extends object = JsonObject> {
   }
 
   /**
-   * Appends an event. When this resolves, the event is in the file and synced as `durability` says; a duplicate is
-   * acknowledged when the first copy is. After a rejection with `outcomeUnknown` it may or may not be in the file;
-   * after every other one it is not.
+   * Appends an event. When this resolves, the event is in the file and synced as `durability` says; a
+   * duplicate is acknowledged when the first copy is. After a rejection with `outcomeUnknown` it may or may
+   * not be in the file; after every other one it is not.
    *
    * @throws `EVALIDATION`, `ELOCK_TIMEOUT`, `EIO`, `ECONFLICT`, `ECLOSED`
    */
@@ -74,12 +74,14 @@ export class Chronicle<T extends object = JsonObject> {
   }
 
   /**
-   * As {@link append}, for an event that is JSON already: the text of one object. It is written as it is, so that numbers
-   * keep all their digits; only white space around it and line breaks in it are taken out. An id that it carries is
-   * kept; a computed one is that of the same event as an object, and is added at the end. If it has to be computed, a
-   * number with more digits than a double can hold is refused, because two such events would get the same id.
+   * As {@link append}, for an event that is JSON already: the text of one object. It is written as it is, so
+   * that numbers keep all their digits; only white space around it and line breaks in it are taken out. An id
+   * that it carries is kept; a computed one is that of the same event as an object, and is added at the end.
+   * If it has to be computed, a number with more digits than a double can hold is refused, because two such
+   * events would get the same id.
    *
-   * @throws `EVALIDATION` for what is no JSON object, has a lone surrogate, or is refused as by {@link append}
+   * @throws `EVALIDATION` for what is no JSON object, has a lone surrogate, or is refused as by {@link
+   *   append}
    */
   appendJson(json: string, options?: AppendOptions): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
@@ -88,8 +90,8 @@ export class Chronicle<T extends object = JsonObject> {
   }
 
   /**
-   * Appends events in one batch: with one lock and one sync, next to each other and in this order. Either all of
-   * them are acknowledged, or none.
+   * Appends events in one batch: with one lock and one sync, next to each other and in this order. Either all
+   * of them are acknowledged, or none.
    */
   appendMany(events: Iterable<T>, options?: AppendOptions): Promise<AppendResult[]> {
     return new Promise((resolve, reject) => {
@@ -105,8 +107,8 @@ export class Chronicle<T extends object = JsonObject> {
   }
 
   /**
-   * As {@link append}, and blocks the thread until the event is synced. What was appended before is written before; for
-   * the end of a process and for programs that do nothing else meanwhile.
+   * As {@link append}, and blocks the thread until the event is synced. What was appended before is written
+   * before; for the end of a process and for programs that do nothing else meanwhile.
    */
   appendSync(event: T, options?: AppendOptions): AppendResult {
     const line = lineOfEvent(event, 'event', this.#settings);
@@ -118,8 +120,8 @@ export class Chronicle<T extends object = JsonObject> {
   }
 
   /**
-   * Resolves when less than 16 MiB are pending. Await it before an append whose promise is not awaited, and memory stays
-   * bounded however fast events come.
+   * Resolves when less than 16 MiB are pending. Await it before an append whose promise is not awaited, and
+   * memory stays bounded however fast events come.
    */
   ready(): Promise<void> {
     return this.#engine.ready();
@@ -136,8 +138,8 @@ export class Chronicle<T extends object = JsonObject> {
   }
 
   /**
-   * As {@link read}, in batches: what is in the next 128 KiB of the file, or one longer line. This is the fastest way
-   * through a large file.
+   * As {@link read}, in batches: what is in the next 128 KiB of the file, or one longer line. This is the
+   * fastest way through a large file.
    */
   readBatches(range?: ReadRange): AsyncGenerator<Entry<T>[], void, undefined> {
     return this.#read(() => checkReadRange(range));
@@ -149,16 +151,16 @@ export class Chronicle<T extends object = JsonObject> {
   }
 
   /**
-   * As {@link read}, as a stream in object mode, for those who pipe. `Readable.toWeb()` of node:stream makes a web stream
-   * of it. What would reject `read` destroys it.
+   * As {@link read}, as a stream in object mode, for those who pipe. `Readable.toWeb()` of node:stream makes
+   * a web stream of it. What would reject `read` destroys it.
    */
   stream(range?: ReadRange): Readable {
     return streamOf(this.readBatches(range));
   }
 
   /**
-   * The first event with this id, however its JSON is written. Looks for the bytes of the id and parses only the lines
-   * that may hold it, so it reports no damage.
+   * The first event with this id, however its JSON is written. Looks for the bytes of the id and parses only
+   * the lines that may hold it, so it reports no damage.
    */
   async find(eventId: string): Promise<Entry<T> | undefined> {
     return (await this.#engine.find(checkEventId(eventId))) as Entry<T> | undefined;
@@ -170,14 +172,15 @@ export class Chronicle<T extends object = JsonObject> {
   }
 
   /**
-   * The events that are there, and then those that come, as they come: across rotation by holdfast (the rotated files
-   * are read to their end, in order) and by others, removal, truncation, and repair. Never ends by itself: `break`,
-   * `return()` and an abort of `signal` end it, quietly. Lines that are no event are skipped as `onCorrupt` says; a last
-   * line without newline is waited for. Takes from the file what its consumer takes, a chunk at a time.
+   * The events that are there, and then those that come, as they come: across rotation by holdfast (the
+   * rotated files are read to their end, in order) and by others, removal, truncation, and repair. Never ends
+   * by itself: `break`, `return()` and an abort of `signal` end it, quietly. Lines that are no event are
+   * skipped as `onCorrupt` says; a last line without newline is waited for. Takes from the file what its
+   * consumer takes, a chunk at a time.
    *
-   * Offsets are those of the file that the path named when the event was read. An event may be seen before it is
-   * durable (C10). If the file is replaced by another one that does not begin with the same events, all events of
-   * that are new.
+   * Offsets are those of the file that the path named when the event was read. An event may be seen before it
+   * is durable (C10). If the file is replaced by another one that does not begin with the same events, all
+   * events of that are new.
    *
    * @throws `EVALIDATION`, `EIO`
    */
@@ -186,8 +189,8 @@ export class Chronicle<T extends object = JsonObject> {
   }
 
   /**
-   * Looks at every line, and at the ids: see {@link Verification}. Takes no lock, except for a moment if the last line
-   * has no newline. What is appended meanwhile is not looked at.
+   * Looks at every line, and at the ids: see {@link Verification}. Takes no lock, except for a moment if the
+   * last line has no newline. What is appended meanwhile is not looked at.
    *
    * @throws `EVALIDATION`, `EIO`, the reason of an abort
    */
@@ -197,11 +200,12 @@ export class Chronicle<T extends object = JsonObject> {
   }
 
   /**
-   * Takes the corrupt lines out of the file and appends them, as they are, to `<path>.damaged`. All other lines stay
-   * byte for byte, those that others append meanwhile too; offsets after a line that was taken out change. The file is
-   * replaced atomically: after a crash at any moment there is the old one or the new one, and what the new one does not
-   * have is in `<path>.damaged` (twice, if the repair has to be done again). Mode and owner stay. If nothing is
-   * corrupt, nothing is written. Most of it is done without the lock, so that writers wait only for a moment.
+   * Takes the corrupt lines out of the file and appends them, as they are, to `<path>.damaged`. All other
+   * lines stay byte for byte, those that others append meanwhile too; offsets after a line that was taken out
+   * change. The file is replaced atomically: after a crash at any moment there is the old one or the new one,
+   * and what the new one does not have is in `<path>.damaged` (twice, if the repair has to be done again).
+   * Mode and owner stay. If nothing is corrupt, nothing is written. Most of it is done without the lock, so
+   * that writers wait only for a moment.
    *
    * @throws `EVALIDATION`, `ELOCK_TIMEOUT`, `EIO`, the reason of an abort; then the file is as it was, unless
    *   `outcomeUnknown` is set

@@ -1,10 +1,11 @@
 /**
  * The contract between a chronicle and what keeps it: a file, or a database.
  *
- * {@link Chronicle} does what is the same everywhere: it checks arguments, makes lines of events, asks the schema before
- * an append, and turns batches into iterables, streams and arrays. The engine does the rest, with the settings that it
- * was opened with: it keeps lines in one order, durably, and each id once (C1 to C6 in DESIGN.md), and answers with
- * what is there. An engine offers its own `openChronicle`, which ends with `chronicleOn(engine, settings)`.
+ * {@link Chronicle} does what is the same everywhere: it checks arguments, makes lines of events, asks the
+ * schema before an append, and turns batches into iterables, streams and arrays. The engine does the rest,
+ * with the settings that it was opened with: it keeps lines in one order, durably, and each id once (C1 to C6
+ * in DESIGN.md), and answers with what is there. An engine offers its own `openChronicle`, which ends with
+ * `chronicleOn(engine, settings)`.
  *
  * All methods reject or throw errors of lib/base/errors.ts only, and the reason of an abort.
  */
@@ -14,19 +15,26 @@ import type { FollowQuery, ReadQuery, RepairOptions, VerifyOptions } from './cal
 import type { AppendResult, Entry, Position, Repair, Verification } from './results.js';
 import type { ChronicleStats } from './stats.js';
 
-/** Events as they are kept, in the order that was asked for, next to each other but for what a query leaves out. */
+/**
+ * Events as they are kept, in the order that was asked for, next to each other but for what a query leaves
+ * out.
+ */
 export type Batches = AsyncGenerator<Entry<JsonObject>[], void, undefined>;
 
 export interface Engine {
-  /** What the chronicle is called: in errors, statistics and {@link Chronicle.path}. Of a file: its absolute path. */
+  /**
+   * What the chronicle is called: in errors, statistics and {@link Chronicle.path}. Of a file: its absolute
+   * path.
+   */
   readonly name: string;
 
   /**
-   * Appends one line. Calls `resolve` when it is durable, as the settings ask, or `reject`; never both, and neither before
-   * this returns. With `ifEnd`, only if the chronicle ends there when the line would be written; else `ECONFLICT`.
+   * Appends one line. Calls `resolve` when it is durable, as the settings ask, or `reject`; never both, and
+   * neither before this returns. With `ifEnd`, only if the chronicle ends there when the line would be
+   * written; else `ECONFLICT`.
    *
-   * Callbacks, so that an append costs the one promise that its caller gets. Lines are written in the order of the
-   * calls, those of {@link appendMany} and {@link appendSync} among them.
+   * Callbacks, so that an append costs the one promise that its caller gets. Lines are written in the order
+   * of the calls, those of {@link appendMany} and {@link appendSync} among them.
    */
   append(
     line: EventLine,
@@ -43,7 +51,10 @@ export interface Engine {
     reject: (error: Error) => void,
   ): void;
 
-  /** As {@link append}, and blocks the thread. Missing in an engine that cannot work while the thread is blocked. */
+  /**
+   * As {@link append}, and blocks the thread. Missing in an engine that cannot work while the thread is
+   * blocked.
+   */
   appendSync?(line: EventLine, ifEnd: Position | undefined): AppendResult;
 
   /** Resolves when little enough is pending that memory stays bounded. */
@@ -58,8 +69,9 @@ export interface Engine {
   stats(): ChronicleStats;
 
   /**
-   * Events in batches of the engine's choice, in bounded memory. Nothing happens before the first `next()`, and after
-   * `return()` nothing is held. What is no event, or is refused by the schema, is reported as `onCorrupt` says.
+   * Events in batches of the engine's choice, in bounded memory. Nothing happens before the first `next()`,
+   * and after `return()` nothing is held. What is no event, or is refused by the schema, is reported as
+   * `onCorrupt` says.
    */
   read(query: ReadQuery): Batches;
 
@@ -67,8 +79,8 @@ export interface Engine {
   find(eventId: string): Promise<Entry<JsonObject> | undefined>;
 
   /**
-   * As {@link read}, and then what comes, until `stop` is aborted, also while it waits. Nothing is skipped and nothing
-   * comes twice, whatever the engine does with its storage meanwhile.
+   * As {@link read}, and then what comes, until `stop` is aborted, also while it waits. Nothing is skipped
+   * and nothing comes twice, whatever the engine does with its storage meanwhile.
    */
   follow(query: FollowQuery, stop: AbortSignal): Batches;
 

@@ -9,7 +9,8 @@ import type { Entry } from './results.js';
 export type Follow = (query: FollowQuery, stop: AbortSignal) => AsyncIterable<readonly Entry<JsonObject>[]>;
 
 /**
- * The events, one by one. The iteration ends when the signal is aborted, and on `return()`, also while it waits.
+ * The events, one by one. The iteration ends when the signal is aborted, and on `return()`, also while it
+ * waits.
  */
 export function followEntries<T extends object>(
   follow: Follow,

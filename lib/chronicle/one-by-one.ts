@@ -1,6 +1,6 @@
 /**
- * The items of an iterable of batches, one by one, as an async generator would yield them, but in a fraction of the time:
- * a generator takes three turns of the microtask queue for each.
+ * The items of an iterable of batches, one by one, as an async generator would yield them, but in a fraction
+ * of the time: a generator takes three turns of the microtask queue for each.
  */
 export class OneByOne<T> implements AsyncGenerator<T, void, undefined> {
   readonly #batches: AsyncGenerator<readonly T[], void, undefined>;

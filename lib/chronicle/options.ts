@@ -20,8 +20,9 @@ import { checkSchema, type Schema } from '../event/schema.js';
  * Which events count as already written:
  * - `{ window: n }`: those with the id of one of the last n events of the file.
  * - `'consecutive'`: those with the id of the last event of the file.
- * - `'all'`: those with the id of any event of the file. Takes 24 bytes of memory for each, and keeps a file of ids beside
- *   the chronicle (`<path>.ids`), so that it can be opened without being read. That file is only a cache.
+ * - `'all'`: those with the id of any event of the file. Takes 24 bytes of memory for each, and keeps a file
+ *   of ids beside the chronicle (`<path>.ids`), so that it can be opened without being read. That file is
+ *   only a cache.
  * - `false`: none.
  *
  * If there are rotated files, their events come before those of the file.
@@ -29,15 +30,15 @@ import { checkSchema, type Schema } from '../event/schema.js';
 export type Dedupe = false | 'consecutive' | 'all' | { window: number };
 
 /**
- * When the file is renamed and a new one begun, by whoever appends next. A rotated file has the name of the file and the
- * time in UTC (`orders.ndjson.20261124T215247.123Z`), so that names sort in order of time.
+ * When the file is renamed and a new one begun, by whoever appends next. A rotated file has the name of the
+ * file and the time in UTC (`orders.ndjson.20261124T215247.123Z`), so that names sort in order of time.
  */
 export interface Rotate {
   /** When the file would be larger than this, in bytes. Events that are appended together stay together. */
   maxBytes?: number;
   /**
-   * When the file is older than this, in milliseconds. Its age counts from when it was made; if the file system does not
-   * know that, from when it was last written.
+   * When the file is older than this, in milliseconds. Its age counts from when it was made; if the file
+   * system does not know that, from when it was last written.
    */
   maxAge?: number;
   /** How many rotated files are kept; older ones are removed. Default: all. */
@@ -50,8 +51,8 @@ export interface ReadOptions {
   /** Longer lines, in bytes, are skipped as corrupt, and longer events are refused. Default: 8 MiB. */
   maxLineBytes?: number;
   /**
-   * Any validator that follows Standard Schema. Events that it refuses are not appended, and count as corrupt lines
-   * when they are read. It sees events as they are written, with their ids. Default: none.
+   * Any validator that follows Standard Schema. Events that it refuses are not appended, and count as corrupt
+   * lines when they are read. It sees events as they are written, with their ids. Default: none.
    */
   schema?: Schema | undefined;
 }
@@ -111,7 +112,8 @@ const chronicleOptionNames = [
 ];
 
 /**
- * The options of a reader. Those of a chronicle may stand beside them, so that its users have one object of options.
+ * The options of a reader. Those of a chronicle may stand beside them, so that its users have one object of
+ * options.
  *
  * @param more the names of the call's own options
  */

@@ -4,8 +4,8 @@
 import type { CorruptLine, CorruptReason } from '../event/corrupt-line.js';
 
 /**
- * A place between two events of a chronicle. Pass it on as it is, to `from` and `to` of reading, to `from` of following,
- * or to `ifEnd` of appending; do not calculate with it. 0 is the beginning.
+ * A place between two events of a chronicle. Pass it on as it is, to `from` and `to` of reading, to `from` of
+ * following, or to `ifEnd` of appending; do not calculate with it. 0 is the beginning.
  */
 export type Position = number;
 
@@ -24,7 +24,10 @@ export interface Entry<T> {
 export interface AppendResult {
   /** Where its line begins in the file, in bytes. Of a duplicate: that of the first copy. */
   readonly offset: number;
-  /** Where the chronicle goes on after this event; of a duplicate: after the first copy, in its file. `ifEnd` takes it. */
+  /**
+   * Where the chronicle goes on after this event; of a duplicate: after the first copy, in its file. `ifEnd`
+   * takes it.
+   */
   readonly next: Position;
   /** Undefined for an event without id (`computeId: false`). */
   readonly eventId: string | undefined;
@@ -74,7 +77,9 @@ export interface WrongId {
 export interface Verification {
   /** The absolute path of the file. */
   readonly path: string;
-  /** True if no line is corrupt and no id is wrong. Duplicates are no damage: options may have allowed them. */
+  /**
+   * True if no line is corrupt and no id is wrong. Duplicates are no damage: options may have allowed them.
+   */
   readonly intact: boolean;
   /** The size of the file: of all lines, with their newlines. */
   readonly bytes: number;
@@ -86,8 +91,8 @@ export interface Verification {
   /** Events whose id an earlier event has. */
   readonly duplicates: { readonly count: number; readonly first: readonly DuplicateId[] };
   /**
-   * Events whose id looks like a computed one (64 lowercase hexadecimal digits) and is not that of the event: it was
-   * changed after it was written, or the id is the SHA-256 of something else.
+   * Events whose id looks like a computed one (64 lowercase hexadecimal digits) and is not that of the event:
+   * it was changed after it was written, or the id is the SHA-256 of something else.
    */
   readonly wrongIds: { readonly count: number; readonly first: readonly WrongId[] };
 }

@@ -1,5 +1,6 @@
 /**
- * What an open chronicle tells of its appends: counts, distributions, and messages to the diagnostics channels.
+ * What an open chronicle tells of its appends: counts, distributions, and messages to the diagnostics
+ * channels.
  */
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { channels } from './diagnostics.js';

@@ -1,5 +1,6 @@
 /**
- * `holdfast selftest`: tries on the user's machine what holdfast promises, in seconds, with processes of its own.
+ * `holdfast selftest`: tries on the user's machine what holdfast promises, in seconds, with processes of its
+ * own.
  */
 import { tmpdir } from 'node:os';
 import { Command } from 'commander';

@@ -1,5 +1,6 @@
 /**
- * The envelope of an event of @sage/chronicle: what every event says of itself, besides the fields of its type.
+ * The envelope of an event of @sage/chronicle: what every event says of itself, besides the fields of its
+ * type.
  */
 import { describe } from '../base/arguments.js';
 import { invalid } from '../base/errors.js';

@@ -1,6 +1,6 @@
 /**
- * The lock of the original proper-lockfile: a directory whose modification time its holder renews. During a rolling
- * upgrade it must exclude us as long as it is fresh.
+ * The lock of the original proper-lockfile: a directory whose modification time its holder renews. During a
+ * rolling upgrade it must exclude us as long as it is fresh.
  */
 import { rmdirSync, type Stats, statSync } from 'node:fs';
 
@@ -25,8 +25,8 @@ export function stateOf(path: string, stale: number): 'fresh' | 'stale' | 'gone'
 }
 
 /**
- * Removes a stale lock, as proper-lockfile does. Another process may have removed it and taken the lock since it was
- * found stale. proper-lockfile has the same race, and it ends with the last process that uses it.
+ * Removes a stale lock, as proper-lockfile does. Another process may have removed it and taken the lock since
+ * it was found stale. proper-lockfile has the same race, and it ends with the last process that uses it.
  */
 export function removeStale(path: string): void {
   try {

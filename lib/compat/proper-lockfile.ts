@@ -1,8 +1,8 @@
 /**
  * `holdfast/proper-lockfile`: proper-lockfile's functions, with a lock that the kernel holds.
  *
- * The lock of `file` is a regular file at `file.lock`, locked with flock(2). It needs no heartbeat: it is free when its
- * holder has died. It is removed on release, by its holder, while it holds it.
+ * The lock of `file` is a regular file at `file.lock`, locked with flock(2). It needs no heartbeat: it is
+ * free when its holder has died. It is removed on release, by its holder, while it holds it.
  */
 import fs from 'node:fs';
 import { realpath } from 'node:fs/promises';
@@ -16,7 +16,9 @@ import { lock as acquire, tryLock, tryLockSync } from '../lock/lock.js';
 import { removeStale, staleAfter, stateOf } from './old-style-lock.js';
 import { type RetryOptions as RetryBudgetOptions, retryBudget } from './retry-budget.js';
 
-/** How often a lock directory of the original proper-lockfile is checked: the kernel cannot wait for those. */
+/**
+ * How often a lock directory of the original proper-lockfile is checked: the kernel cannot wait for those.
+ */
 const pollMilliseconds = 20;
 
 interface Lock {
@@ -42,8 +44,9 @@ function removeLockFiles(): void {
 /**
  * Locks `file`, and resolves to the function that releases it.
  *
- * @throws `ELOCKED`, with `file`, if it is still locked when the retries are used up; `ENOENT` if `file` does not exist
- *   and `realpath` is not false. The returned function rejects with `ERELEASED` when it is called again
+ * @throws `ELOCKED`, with `file`, if it is still locked when the retries are used up; `ENOENT` if `file` does
+ *   not exist and `realpath` is not false. The returned function rejects with `ERELEASED` when it is called
+ *   again
  */
 async function lock(file: FilePath, options?: lockfile.LockOptions): Promise<() => Promise<void>> {
   const { stale, retries } = checkLockOptions(options);
@@ -212,14 +215,20 @@ declare namespace lockfile {
   }
 
   export interface CheckOptions extends UnlockOptions {
-    /** When a lock directory of the original proper-lockfile counts as left behind, in milliseconds. Default: 10000. */
+    /**
+     * When a lock directory of the original proper-lockfile counts as left behind, in milliseconds. Default:
+     * 10000.
+     */
     stale?: number | undefined;
   }
 
   export interface LockOptions extends CheckOptions {
     /** Accepted; there is no heartbeat. */
     update?: number | undefined;
-    /** The longest wait is the time that this many attempts would take; the kernel wakes us earlier. Default: 0. */
+    /**
+     * The longest wait is the time that this many attempts would take; the kernel wakes us earlier. Default:
+     * 0.
+     */
     retries?: number | RetryOptions | undefined;
     /** Accepted; a kernel lock cannot be compromised, and nothing calls this. */
     onCompromised?: ((error: Error) => unknown) | undefined;

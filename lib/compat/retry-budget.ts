@@ -23,8 +23,8 @@ export interface RetryOptions {
 }
 
 /**
- * The sum of the delays between the attempts, min(maxTimeout, minTimeout * factor ^ i) for i from 0 to retries - 1, in
- * milliseconds. 0 means one try.
+ * The sum of the delays between the attempts, min(maxTimeout, minTimeout * factor ^ i) for i from 0 to
+ * retries - 1, in milliseconds. 0 means one try.
  */
 export function retryBudget(retries: number | RetryOptions | null | undefined): number {
   if (!retries) return 0;

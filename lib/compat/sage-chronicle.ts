@@ -55,8 +55,8 @@ export function validateChroniclePath(path: string): ChroniclePath {
 }
 
 /**
- * Appends an event. When this resolves, it is in the file and synced; one whose id is among the last 10,000 is not
- * written again. An `eventId` that the event carries is kept.
+ * Appends an event. When this resolves, it is in the file and synced; one whose id is among the last 10,000
+ * is not written again. An `eventId` that the event carries is kept.
  *
  * @param options a number is `lockTimeoutMs`
  * @throws `EVALIDATION` with the field of the envelope that is wrong, `ELOCK_TIMEOUT`, `EIO`
@@ -168,8 +168,9 @@ export async function batchCheckDuplicates(
 }
 
 /**
- * Removes each event that has the id of the event before it, while others keep appending, and resolves to their number.
- * The file is replaced atomically, under the writers' lock; every other line stays as it is, byte for byte.
+ * Removes each event that has the id of the event before it, while others keep appending, and resolves to
+ * their number. The file is replaced atomically, under the writers' lock; every other line stays as it is,
+ * byte for byte.
  *
  * @throws `ELOCK_TIMEOUT`, `EIO`; the file is as it was then, unless `outcomeUnknown` is set
  */
@@ -195,8 +196,8 @@ export async function deduplicateConsecutiveEvents(path: ChroniclePath): Promise
 }
 
 /**
- * Takes the lock that every append takes: until `release()`, no process appends. An append made meanwhile, by the holder
- * too, waits, and rejects with `ELOCK_TIMEOUT` at its deadline.
+ * Takes the lock that every append takes: until `release()`, no process appends. An append made meanwhile, by
+ * the holder too, waits, and rejects with `ELOCK_TIMEOUT` at its deadline.
  *
  * @param timeoutMs how long to wait, in milliseconds; 0: one try
  * @throws `ELOCK_TIMEOUT`, `EIO`

@@ -1,19 +1,20 @@
 /**
  * Canonical JSON (RFC 8785) from JSON text.
  *
- * `JSON.stringify` already writes strings and numbers as RFC 8785 wants them, without white space; what can be wrong is
- * the order of the properties. So the text itself is put in order: each object's members are cut out of it and sorted,
- * and a text that is in order already is its own canonical form. What `JSON.rawJSON` brings in can be written in another
- * way: such numbers and strings are written anew.
+ * `JSON.stringify` already writes strings and numbers as RFC 8785 wants them, without white space; what can
+ * be wrong is the order of the properties. So the text itself is put in order: each object's members are cut
+ * out of it and sorted, and a text that is in order already is its own canonical form. What `JSON.rawJSON`
+ * brings in can be written in another way: such numbers and strings are written anew.
  *
- * Nothing of the caller's is looked at a second time, so what is canonical is what is written, whatever getters, proxies
- * and `toJSON` did. And no object is parsed, which `JSON.parse` of Node 24 and 26 does not always do right: it takes a
- * name with an escape for another one now and then (https://github.com/nodejs/node/issues/63785).
+ * Nothing of the caller's is looked at a second time, so what is canonical is what is written, whatever
+ * getters, proxies and `toJSON` did. And no object is parsed, which `JSON.parse` of Node 24 and 26 does not
+ * always do right: it takes a name with an escape for another one now and then
+ * (https://github.com/nodejs/node/issues/63785).
  */
 
 /**
- * @param text well-formed, without white space between its tokens. Of a name that is twice in an object the last one
- *   counts, as for `JSON.parse`
+ * @param text well-formed, without white space between its tokens. Of a name that is twice in an object the
+ *   last one counts, as for `JSON.parse`
  * @throws if there is no canonical form: lone surrogates, numbers out of range, a nesting too deep
  */
 export function canonicalJson(text: string): string {
@@ -56,8 +57,8 @@ class TextInOrder {
     this.result = this.#value() ?? text;
   }
 
-  // Each of these takes what begins at #at, and moves #at past it. They return its canonical form, or undefined if that is
-  // the text as it is.
+  // Each of these takes what begins at #at, and moves #at past it. They return its canonical form, or
+  // undefined if that is the text as it is.
 
   #value(): string | undefined {
     switch (this.#text.charCodeAt(this.#at)) {
@@ -167,8 +168,8 @@ class TextInOrder {
 }
 
 /**
- * Sorts members by their names, and drops all but the last one of a name. JavaScript compares strings by UTF-16 code
- * units, as RFC 8785 does.
+ * Sorts members by their names, and drops all but the last one of a name. JavaScript compares strings by
+ * UTF-16 code units, as RFC 8785 does.
  */
 function sort(names: string[], members: string[]): void {
   let isRepeated = false;

@@ -23,7 +23,10 @@ export interface CorruptLine {
   readonly reason: CorruptReason;
 }
 
-/** What to do with a line that is no event: warn (`process.emitWarning`), skip it, throw it, or call a function. */
+/**
+ * What to do with a line that is no event: warn (`process.emitWarning`), skip it, throw it, or call a
+ * function.
+ */
 export type OnCorrupt = 'warn' | 'skip' | 'throw' | ((line: CorruptLine) => void);
 
 export function reportCorruptLine(line: CorruptLine, onCorrupt: OnCorrupt): void {

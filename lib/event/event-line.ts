@@ -12,7 +12,9 @@ import { type Schema, validate } from './schema.js';
 export interface EventLine {
   readonly text: string;
   readonly id: string | undefined;
-  /** If the schema's validator does not answer at once: rejects with `EVALIDATION` when it refuses the event. */
+  /**
+   * If the schema's validator does not answer at once: rejects with `EVALIDATION` when it refuses the event.
+   */
   readonly validation?: Promise<void>;
 }
 
@@ -27,8 +29,8 @@ export interface LineSettings {
 }
 
 /**
- * Turns an event into its line. The id that it carries is kept; if it carries none and `computeId` is set, it gets the
- * lowercase hex SHA-256 of its canonical JSON (RFC 8785), as the last property.
+ * Turns an event into its line. The id that it carries is kept; if it carries none and `computeId` is set, it
+ * gets the lowercase hex SHA-256 of its canonical JSON (RFC 8785), as the last property.
  *
  * What counts is the event as JSON writes it: after `toJSON`, without undefined properties.
  *
@@ -49,12 +51,12 @@ export function lineOfEvent(event: unknown, field: string, settings: LineSetting
 }
 
 /**
- * As {@link lineOfEvent}, for an event that is JSON already. Its text is kept, so that numbers have all their digits;
- * only white space around it and line breaks between its tokens are taken out. A name that it has twice means what it
- * means to `JSON.parse`: the last one counts.
+ * As {@link lineOfEvent}, for an event that is JSON already. Its text is kept, so that numbers have all their
+ * digits; only white space around it and line breaks between its tokens are taken out. A name that it has
+ * twice means what it means to `JSON.parse`: the last one counts.
  *
- * An id that has to be computed is that of the same event as an object. So a number of which an object would lose digits
- * is refused then: two events that differ in them would get one id.
+ * An id that has to be computed is that of the same event as an object. So a number of which an object would
+ * lose digits is refused then: two events that differ in them would get one id.
  */
 export function lineOfText(json: unknown, field: string, settings: LineSettings): EventLine {
   const { idKey, computeId } = settings;
@@ -135,7 +137,10 @@ function checkedLine(text: string, id: string | undefined, field: string, settin
 let lastIdKey = 'eventId';
 let lastIdName = '"eventId":';
 
-/** A property's name as `JSON.stringify` writes it, with its colon. Text of others may write it with escapes or spaces. */
+/**
+ * A property's name as `JSON.stringify` writes it, with its colon. Text of others may write it with escapes
+ * or spaces.
+ */
 function nameInText(idKey: string): string {
   if (idKey !== lastIdKey) {
     lastIdName = `${JSON.stringify(idKey)}:`;

@@ -1,5 +1,6 @@
 /**
- * Numbers in JSON that a double cannot hold: as a JavaScript number, and in canonical JSON (RFC 8785), they become others.
+ * Numbers in JSON that a double cannot hold: as a JavaScript number, and in canonical JSON (RFC 8785), they
+ * become others.
  */
 
 /** Strings, so that digits in them are passed over, and numbers. */
@@ -24,7 +25,10 @@ function isExact(written: string): boolean {
   return Number.isFinite(number) && decimal(String(number)) === decimal(written);
 }
 
-/** A number's value as text that is the same however it was written: its sign, its digits, and the power of ten. */
+/**
+ * A number's value as text that is the same however it was written: its sign, its digits, and the power of
+ * ten.
+ */
 function decimal(written: string): string {
   const [mantissa = '', exponent = '0'] = written.toLowerCase().split('e');
   const [whole = '', fraction = ''] = mantissa.replace('-', '').split('.');

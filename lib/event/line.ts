@@ -1,6 +1,6 @@
 /**
- * The grammar of a line: whether it is an event, blank or corrupt, and the event in it. {@link parseLine} has the last
- * word. What recognises lines elsewhere, to be faster, must agree with it:
+ * The grammar of a line: whether it is an event, blank or corrupt, and the event in it. {@link parseLine} has
+ * the last word. What recognises lines elsewhere, to be faster, must agree with it:
  * - native/read/line_grammar.h recognises ids and blank lines by their bytes, and says how it may differ.
  * - native/read/line_array.h joins lines to one array; what is not plain there is parsed here.
  * - lib/engines/file/lines/line-filter.ts takes a line for an event only if it is one here.
@@ -21,8 +21,8 @@ const byteOrderMark = '\ufeff';
 const replacementCharacter = '\ufffd';
 
 /**
- * A last line without newline that is a whole JSON object counts as an event. CRLF is taken, and a byte order mark at the
- * beginning of the file.
+ * A last line without newline that is a whole JSON object counts as an event. CRLF is taken, and a byte order
+ * mark at the beginning of the file.
  *
  * @param line with its newline
  * @param offset where it begins in the file, in bytes

@@ -1,7 +1,7 @@
 /**
- * Checking events with a schema: any validator that follows Standard Schema (https://standardschema.dev), as those of
- * zod, valibot and arktype do. A schema only checks. What is written and read is the event as it is, not what the validator
- * makes of it.
+ * Checking events with a schema: any validator that follows Standard Schema (https://standardschema.dev), as
+ * those of zod, valibot and arktype do. A schema only checks. What is written and read is the event as it is,
+ * not what the validator makes of it.
  */
 import { describe } from '../base/arguments.js';
 import { invalid } from '../base/errors.js';
@@ -36,8 +36,8 @@ export function checkSchema(schema: unknown): Schema | undefined {
 }
 
 /**
- * Throws `EVALIDATION` with the path of the first field that is wrong; if the validator does not answer at once,
- * returns a promise that rejects with it.
+ * Throws `EVALIDATION` with the path of the first field that is wrong; if the validator does not answer at
+ * once, returns a promise that rejects with it.
  *
  * @param text the JSON of the event, as it will be written
  */

@@ -133,7 +133,9 @@ function timedOut(target: Target, mode: LockMode, began: number): number {
   return waited;
 }
 
-/** Who holds the lock, if that can be known. On a network, even asking which file that is might never return. */
+/**
+ * Who holds the lock, if that can be known. On a network, even asking which file that is might never return.
+ */
 async function holdersAt(target: Target): Promise<LockHolder[]> {
   return target.path !== undefined && target.isKnownLocal ? findHolders(target.path) : [];
 }

@@ -6,8 +6,8 @@
  * - `holdfast:lock:timeout`: a wait ended at its deadline. `{ path, mode, waited }`
  * - `holdfast:lock:release`: a lock was released. `{ path, mode, held }`
  *
- * `waited` and `held` are milliseconds; `held` is undefined for a lock that was taken before anybody subscribed.
- * `path` is undefined for a lock on an open descriptor.
+ * `waited` and `held` are milliseconds; `held` is undefined for a lock that was taken before anybody
+ * subscribed. `path` is undefined for a lock on an open descriptor.
  */
 import { diagnosticsChannel } from '../base/debug.js';
 

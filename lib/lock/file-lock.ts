@@ -11,20 +11,22 @@ import type { Target } from './target.js';
 
 export interface ReleaseOptions {
   /**
-   * Remove the file while the lock is still held, and only if the path still names the locked file. Those who wait
-   * for it then lock the file that is made in its place. If others share the lock, or hold another range of the
-   * file, it stays. Default: false.
+   * Remove the file while the lock is still held, and only if the path still names the locked file. Those who
+   * wait for it then lock the file that is made in its place. If others share the lock, or hold another range
+   * of the file, it stays. Default: false.
    */
   remove?: boolean;
 }
 
-/** The only way to make one: FileLock's own constructor is private, and this is not exported by the package. */
+/**
+ * The only way to make one: FileLock's own constructor is private, and this is not exported by the package.
+ */
 export let newFileLock: (target: Target, lock: LockId, mode: LockMode) => FileLock;
 
 /**
- * A kernel-held lock on a file. It lasts until it is released, or until its process or worker thread ends, however
- * that happens. It does not keep the process alive, and no child process inherits it. A FileLock that is forgotten
- * stays held: it is not released by the garbage collector.
+ * A kernel-held lock on a file. It lasts until it is released, or until its process or worker thread ends,
+ * however that happens. It does not keep the process alive, and no child process inherits it. A FileLock that
+ * is forgotten stays held: it is not released by the garbage collector.
  */
 export class FileLock {
   /** The absolute path that was locked; undefined for a lock on an open descriptor. */
@@ -79,9 +81,9 @@ export class FileLock {
   }
 
   /**
-   * Makes a shared lock exclusive; waits as `lock` does. Not atomic: others may have held the lock between, so read
-   * again what you rely on. (Atomic only with `'fcntl'`, if nobody else holds it.) If it fails, the shared lock is
-   * taken again if it is free; `held` says so.
+   * Makes a shared lock exclusive; waits as `lock` does. Not atomic: others may have held the lock between,
+   * so read again what you rely on. (Atomic only with `'fcntl'`, if nobody else holds it.) If it fails, the
+   * shared lock is taken again if it is free; `held` says so.
    *
    * @throws as `lock` does; `ECLOSED` if the lock is not held
    */
@@ -93,8 +95,9 @@ export class FileLock {
       this.#mode = 'exclusive';
       return;
     }
-    // A waiting flock(2) conversion gives the shared lock up as well, and two waiting fcntl conversions would wait for
-    // each other for ever. So it is given up here, and the wait is like every other: fair, timed and abortable.
+    // A waiting flock(2) conversion gives the shared lock up as well, and two waiting fcntl conversions would
+    // wait for each other for ever. So it is given up here, and the wait is like every other: fair, timed and
+    // abortable.
     this.#upgrading = true;
     this.#forget();
     this.#target.release(held);
@@ -118,7 +121,8 @@ export class FileLock {
   }
 
   /**
-   * Makes an exclusive lock shared. Atomic on Linux, and with `'fcntl'` everywhere: no exclusive holder comes between.
+   * Makes an exclusive lock shared. Atomic on Linux, and with `'fcntl'` everywhere: no exclusive holder comes
+   * between.
    *
    * @throws `ECLOSED` if the lock is not held
    */

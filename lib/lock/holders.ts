@@ -1,5 +1,6 @@
 /**
- * Who holds the lock on a file. Best effort: Linux tells in /proc, and only of processes that this one may look at.
+ * Who holds the lock on a file. Best effort: Linux tells in /proc, and only of processes that this one may
+ * look at.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
@@ -8,8 +9,9 @@ import { type FilePath, toNativePath } from '../base/arguments.js';
 import type { LockHolder, LockMode } from '../base/lock-holder.js';
 
 /**
- * How long the error of a lock that was not free in time is held up to name the holders, in milliseconds. After that it
- * names those that were found: there may be thousands of processes, and all threads of libuv may be blocked.
+ * How long the error of a lock that was not free in time is held up to name the holders, in milliseconds.
+ * After that it names those that were found: there may be thousands of processes, and all threads of libuv
+ * may be blocked.
  */
 const maxSearchMs = 1000;
 
@@ -17,8 +19,8 @@ const maxSearchMs = 1000;
 const maxOpen = 8;
 
 /**
- * The processes that hold a flock or fcntl lock on the file, in no order; `[]` if nobody does, and if the platform
- * cannot say. A process of another pid namespace, or of another user for fcntl locks, is not seen.
+ * The processes that hold a flock or fcntl lock on the file, in no order; `[]` if nobody does, and if the
+ * platform cannot say. A process of another pid namespace, or of another user for fcntl locks, is not seen.
  *
  * @throws the system's error if the file cannot be looked at (`ENOENT`, …), `EVALIDATION` for a bad path
  */
@@ -120,7 +122,10 @@ class Search {
     }
   }
 
-  /** The holders that `text` tells of and that are new. `owner` is whose descriptor it is of, which no lock itself says. */
+  /**
+   * The holders that `text` tells of and that are new. `owner` is whose descriptor it is of, which no lock
+   * itself says.
+   */
   #add(text: string, owner?: number): { readonly pid: number; command: string }[] {
     const added = [];
     for (const { pid: told, mode } of locksIn(text, this.#file)) {
@@ -136,7 +141,9 @@ class Search {
   }
 }
 
-/** A file as /proc/locks names it: major and minor number of the device in hex, and the inode (proc_locks(5)). */
+/**
+ * A file as /proc/locks names it: major and minor number of the device in hex, and the inode (proc_locks(5)).
+ */
 function fileOfLock({ dev, ino }: FileId): string {
   const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n);
   const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffffff00n);

@@ -18,13 +18,15 @@ export interface LockOptions extends TryLockOptions, WaitOptions {}
 export type LockSyncOptions = Omit<LockOptions, 'signal'>;
 
 /**
- * Waits for the lock on `file` and takes it. Calls of one process for one path are served first come first served.
+ * Waits for the lock on `file` and takes it. Calls of one process for one path are served first come first
+ * served.
  *
- * After it resolves, the path still names the file that is locked, even if it was renamed or removed meanwhile.
- * The wait costs no thread of libuv's pool. While it lasts, the process stays alive.
+ * After it resolves, the path still names the file that is locked, even if it was renamed or removed
+ * meanwhile. The wait costs no thread of libuv's pool. While it lasts, the process stays alive.
  *
- * @throws `ELOCK_TIMEOUT` after `timeout`; `signal.reason` on abort; `EVALIDATION` for a bad argument; else the
- *   system's own code (`ENOENT` for a missing directory, `EACCES`, `EISDIR`, …) with `syscall`, `path` and `errno`.
+ * @throws `ELOCK_TIMEOUT` after `timeout`; `signal.reason` on abort; `EVALIDATION` for a bad argument; else
+ *   the system's own code (`ENOENT` for a missing directory, `EACCES`, `EISDIR`, …) with `syscall`, `path`
+ *   and `errno`.
  */
 export async function lock(file: Lockable, options?: LockOptions): Promise<FileLock> {
   const { target, mode } = check(file, options, lockOptionNames);

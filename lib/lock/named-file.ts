@@ -1,6 +1,6 @@
 /**
- * Which file a path names now: while a file is open or locked, its path can be renamed, removed or replaced. The native
- * code has the same check in native/lock/named_file.h.
+ * Which file a path names now: while a file is open or locked, its path can be renamed, removed or replaced.
+ * The native code has the same check in native/lock/named_file.h.
  */
 import type { BigIntStats } from 'node:fs';
 import { type FileHandle, lstat, stat } from 'node:fs/promises';
@@ -8,7 +8,9 @@ import { isMissing } from '../base/errors.js';
 import type { NativePath } from '../base/paths.js';
 
 interface NameOptions {
-  /** What is named by a symbolic link: the file that it leads to, or the link itself. Default: true, the file. */
+  /**
+   * What is named by a symbolic link: the file that it leads to, or the link itself. Default: true, the file.
+   */
   readonly followLink?: boolean;
 }
 

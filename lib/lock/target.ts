@@ -1,5 +1,6 @@
 /**
- * What is to be locked, checked: a file by its path or by an open descriptor, and with fcntl a range of its bytes.
+ * What is to be locked, checked: a file by its path or by an open descriptor, and with fcntl a range of its
+ * bytes.
  */
 import type { FileHandle } from 'node:fs/promises';
 import {
@@ -27,7 +28,10 @@ import {
   type Ticket,
 } from '../native/protocol.js';
 
-/** A path (string, Buffer, `file:` URL), or an open descriptor or FileHandle, which stays its owner's to close. */
+/**
+ * A path (string, Buffer, `file:` URL), or an open descriptor or FileHandle, which stays its owner's to
+ * close.
+ */
 export type Lockable = FilePath | number | FileHandle;
 
 /** The bytes of a file that a lock covers. */
@@ -40,8 +44,8 @@ export interface LockRange {
 
 export interface TargetOptions {
   /**
-   * `'flock'` locks the whole file. `'fcntl'` locks a range of bytes, by open file description locks; the file must be
-   * writable for an exclusive one. On Linux the two do not see each other. Default: `'flock'`.
+   * `'flock'` locks the whole file. `'fcntl'` locks a range of bytes, by open file description locks; the
+   * file must be writable for an exclusive one. On Linux the two do not see each other. Default: `'flock'`.
    */
   kind?: 'flock' | 'fcntl';
   /** Only with `'fcntl'`. Default: the whole file. */
@@ -53,12 +57,14 @@ export interface TargetOptions {
 const maxOffset = 2n ** 63n - 1n;
 
 /**
- * The descriptors that are locked, or waited for, through this module. One set per thread, on purpose: locks belong to
- * their thread, and end with it.
+ * The descriptors that are locked, or waited for, through this module. One set per thread, on purpose: locks
+ * belong to their thread, and end with it.
  */
 const descriptors = new Set<number>();
 
-/** Whether the warning of {@link Target} was given. Once per thread, on purpose: each has its own listeners. */
+/**
+ * Whether the warning of {@link Target} was given. Once per thread, on purpose: each has its own listeners.
+ */
 let warned = false;
 
 type AcquireDone = (error: Error | null, lock: LockId | 'busy') => void;
@@ -183,8 +189,8 @@ export class Target {
   }
 
   /**
-   * To the kernel, all locks through one descriptor are one lock: a second one would not exclude the first, and
-   * releasing it would release both. So it is refused.
+   * To the kernel, all locks through one descriptor are one lock: a second one would not exclude the first,
+   * and releasing it would release both. So it is refused.
    */
   #claim(): void {
     if (typeof this.#target !== 'number') return;

@@ -1,5 +1,6 @@
 /**
- * The typed loader of the addon. See native/binding for what each function does, and protocol.ts for what crosses.
+ * The typed loader of the addon. See native/binding for what each function does, and protocol.ts for what
+ * crosses.
  */
 import type { NativePath } from '../base/paths.js';
 import { loadAddon } from './load.js';
@@ -49,9 +50,9 @@ interface Native {
   syncDirectory(path: NativePath, entries: number, done: Done): void;
   rename(from: NativePath, to: NativePath, done: Done): void;
   /**
-   * Whole lines as the text of one JSON array, with `separator` as an element between them and 0 for those that are blank,
-   * longer than `maxLineBytes` or not in ASCII; and the offsets of their newlines. Undefined if the last one is not whole,
-   * or if `ends` cannot take them all. See native/read/line_array.h.
+   * Whole lines as the text of one JSON array, with `separator` as an element between them and 0 for those
+   * that are blank, longer than `maxLineBytes` or not in ASCII; and the offsets of their newlines. Undefined
+   * if the last one is not whole, or if `ends` cannot take them all. See native/read/line_array.h.
    */
   lineArray(lines: Buffer, separator: string, maxLineBytes: number, ends: Uint32Array): string | undefined;
   Writer: new (path: NativePath, options: WriterOptions, settle: (reply: RawReply) => void) => Writer;

@@ -1,6 +1,6 @@
 /**
- * Finds the compiled addon beside this package, and says what to do if it cannot be loaded: the reasons are few, and each has
- * another remedy.
+ * Finds the compiled addon beside this package, and says what to do if it cannot be loaded: the reasons are
+ * few, and each has another remedy.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,10 @@ import { join } from 'node:path';
 /** The package's root, from dist/lib/native/load.js; undefined in a bundle of ES modules. */
 const root = typeof __dirname === 'string' ? join(__dirname, '..', '..', '..') : undefined;
 
-/** The addon's exports: those of the binary in prebuilds/ for this machine, or of the one that was built from source. */
+/**
+ * The addon's exports: those of the binary in prebuilds/ for this machine, or of the one that was built from
+ * source.
+ */
 export function loadAddon(): unknown {
   if (root === undefined || !isOurs(root)) throw new Error(bundled());
   const find = require('node-gyp-build') as (directory: string) => unknown;
@@ -34,7 +37,10 @@ function isOurs(directory: string): boolean {
   }
 }
 
-/** Node refuses addons (--no-addons, the permission model), or the system refuses to run code from this file system (noexec). */
+/**
+ * Node refuses addons (--no-addons, the permission model), or the system refuses to run code from this file
+ * system (noexec).
+ */
 function isForbidden(error: unknown): boolean {
   const { code, message = '' } = error as { code?: unknown; message?: string };
   return code === 'ERR_DLOPEN_DISABLED' || /failed to map segment|operation not permitted/i.test(message);

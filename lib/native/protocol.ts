@@ -1,6 +1,6 @@
 /**
- * What crosses between TypeScript and C++: each number by its name, each message by its type. The names and numbers are
- * those of native/binding/protocol.cc, which the addon exports, and a test compares the two.
+ * What crosses between TypeScript and C++: each number by its name, each message by its type. The names and
+ * numbers are those of native/binding/protocol.cc, which the addon exports, and a test compares the two.
  */
 import type { Durability } from '../base/durability.js';
 import type { NativeError } from '../base/errors.js';
@@ -62,7 +62,9 @@ export type LockDone = (error: NativeError | null, lock: LockId | Busy) => void;
 /** How far a sync reaches. */
 export const durabilityLevel = { none: 0, data: 1, full: 2 } as const satisfies Record<Durability, number>;
 
-/** Which directory entries are made durable: that of the path, or those of the directories above it as well. */
+/**
+ * Which directory entries are made durable: that of the path, or those of the directories above it as well.
+ */
 export const syncedEntries = { own: 0, withAncestors: 1 } as const;
 
 // The batch writer of a chronicle

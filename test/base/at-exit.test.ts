@@ -1,4 +1,6 @@
-/** At the exit, pending appends are written before temporary files are removed, and these before lock files. */
+/**
+ * At the exit, pending appends are written before temporary files are removed, and these before lock files.
+ */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';

@@ -1,4 +1,6 @@
-/** `NODE_DEBUG=holdfast` prints what the diagnostics channels publish; without it, nobody subscribes to them. */
+/**
+ * `NODE_DEBUG=holdfast` prints what the diagnostics channels publish; without it, nobody subscribes to them.
+ */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

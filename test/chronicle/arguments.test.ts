@@ -1,6 +1,6 @@
 /**
- * Events, ids and options that are wrong: each call rejects with EVALIDATION, names the field, and writes nothing. What
- * is only odd is taken.
+ * Events, ids and options that are wrong: each call rejects with EVALIDATION, names the field, and writes
+ * nothing. What is only odd is taken.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

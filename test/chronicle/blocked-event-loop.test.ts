@@ -28,7 +28,8 @@ async function twoProcesses() {
 describe.skipIf(unwatchable)('C8: a process whose event loop stands still while it appends', () => {
   it('does not keep the file locked, and its event is written and synced meanwhile', async () => {
     const { file, gate, calls, blocked, other } = await twoProcesses();
-    // Its event loop stops before it has the lock: whatever happens under the lock happens without JavaScript.
+    // Its event loop stops before it has the lock: whatever happens under the lock happens without
+    // JavaScript.
     const reached = calls.hold('flock chronicle');
     const append = blocked.append({ eventId: 'blocked' });
     const lock = await reached;
@@ -47,7 +48,8 @@ describe.skipIf(unwatchable)('C8: a process whose event loop stands still while 
     const locking = calls.hold('flock chronicle');
     const append = blocked.appendMany([{ eventId: 'both', from: 'blocked' }, { eventId: 'blocked' }]);
     const lock = await locking;
-    // It has looked at the file before it locks it, so only what comes now has to be looked at under the lock.
+    // It has looked at the file before it locks it, so only what comes now has to be looked at under the
+    // lock.
     const { offset } = await other.append({ eventId: 'both', from: 'other' });
     await blocked.stopAt(gate);
     // It holds the lock when it reads what the other wrote.

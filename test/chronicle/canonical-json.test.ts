@@ -1,6 +1,7 @@
 /**
- * Canonical JSON against another implementation of RFC 8785 (the package canonicalize, given the object, or what JSON.parse
- * makes of the text) and against the examples of the RFC; and the ids of events that are not plain data.
+ * Canonical JSON against another implementation of RFC 8785 (the package canonicalize, given the object, or
+ * what JSON.parse makes of the text) and against the examples of the RFC; and the ids of events that are not
+ * plain data.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';

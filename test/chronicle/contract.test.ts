@@ -1,5 +1,6 @@
 /**
- * The contract between a chronicle and its engine: the handle needs nothing of the file engine, and users cannot make one.
+ * The contract between a chronicle and its engine: the handle needs nothing of the file engine, and users
+ * cannot make one.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

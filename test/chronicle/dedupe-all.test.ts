@@ -1,6 +1,6 @@
 /**
- * `dedupe: 'all'`, and the file of ids beside the chronicle that lets it open a large file without reading it. That file is
- * only a cache: whatever stands in it, the chronicle decides.
+ * `dedupe: 'all'`, and the file of ids beside the chronicle that lets it open a large file without reading
+ * it. That file is only a cache: whatever stands in it, the chronicle decides.
  */
 import {
   appendFileSync,
@@ -56,7 +56,8 @@ describe("dedupe: 'all'", () => {
       await chronicle.appendMany(Array.from({ length: 2500 }, (_, i) => ({ eventId: `${n + i}` })));
       const { known } = chronicle.stats();
       expect(known.ids).toBe(n + 2500 + 1);
-      // Small parts of the table grow by more than a quarter; what they take at the most is part of the constant.
+      // Small parts of the table grow by more than a quarter; what they take at the most is part of the
+      // constant.
       expect(known.bytes - bytes).toBeLessThanOrEqual(24 * known.ids + 16_384);
     }
   });

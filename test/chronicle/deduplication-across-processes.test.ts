@@ -1,6 +1,6 @@
 /**
- * C5: within its window, an id is written once, whichever process sends it; a duplicate is acknowledged only when the
- * first copy is durable.
+ * C5: within its window, an id is written once, whichever process sends it; a duplicate is acknowledged only
+ * when the first copy is durable.
  */
 import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -128,7 +128,9 @@ describe('C5: several processes that send the same events at once', () => {
 });
 
 describe('C5: a small window is that of the file, whichever process wrote what is in it', () => {
-  /** `order` names the process, 0 or 1, and the id of each append; what was written comes back in capitals. */
+  /**
+   * `order` names the process, 0 or 1, and the id of each append; what was written comes back in capitals.
+   */
   const letters = async (file: string, options: object, order: string) => {
     const processes = await openAtOnce(2, file, options);
     const written: string[] = [];
@@ -211,7 +213,10 @@ describe('C5: the events of a writer that is not holdfast count', () => {
 });
 
 describe.skipIf(unwatchable)('C5: a duplicate is acknowledged only when the first copy is durable', () => {
-  /** A process that has written an event and waits for its sync, so that the line is in the file and not durable. */
+  /**
+   * A process that has written an event and waits for its sync, so that the line is in the file and not
+   * durable.
+   */
   async function withUnsyncedEvent() {
     const directory = temporaryDirectory();
     const file = join(directory, 'chronicle');

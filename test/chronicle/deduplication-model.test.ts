@@ -1,6 +1,6 @@
 /**
- * C5 against a model: what several processes are told, and what then stands in the file, is what one list with a window
- * over its last n events gives.
+ * C5 against a model: what several processes are told, and what then stands in the file, is what one list
+ * with a window over its last n events gives.
  */
 import { appendFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,8 @@ import { temporaryDirectory } from '../support/files.js';
 import { eventsOf } from '../support/lines.js';
 
 const writers = 3;
-// One that JSON escapes and one of two bytes, besides plain ones: they take different ways through native code.
+// One that JSON escapes and one of two bytes, besides plain ones: they take different ways through native
+// code.
 const ids = ['a', 'b', 'c', 'd', '"', 'ü'];
 
 interface Step {

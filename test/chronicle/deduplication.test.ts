@@ -1,5 +1,6 @@
 /**
- * C5: within its window, an id is written once. Here within one process; see deduplication-across-processes.test.ts.
+ * C5: within its window, an id is written once. Here within one process; see
+ * deduplication-across-processes.test.ts.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

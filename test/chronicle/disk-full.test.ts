@@ -1,6 +1,6 @@
 /**
- * C6: a write that fails or stays short is cut back to where the batch began. Those appends reject; the next may
- * succeed.
+ * C6: a write that fails or stays short is cut back to where the batch began. Those appends reject; the next
+ * may succeed.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

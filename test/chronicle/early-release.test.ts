@@ -1,6 +1,6 @@
 /**
- * C10: the lock is released before the sync, so that processes sync side by side. The order is fixed by the write; the
- * acknowledgement waits for the sync.
+ * C10: the lock is released before the sync, so that processes sync side by side. The order is fixed by the
+ * write; the acknowledgement waits for the sync.
  */
 import { join } from 'node:path';
 import { readChronicle } from 'holdfast';

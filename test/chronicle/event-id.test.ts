@@ -1,6 +1,6 @@
 /**
- * The event id: the lowercase hex SHA-256 of the RFC 8785 canonical JSON of the event as it will be written, without
- * the id itself.
+ * The event id: the lowercase hex SHA-256 of the RFC 8785 canonical JSON of the event as it will be written,
+ * without the id itself.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

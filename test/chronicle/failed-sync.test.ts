@@ -1,6 +1,6 @@
 /**
- * C7: a failed sync rejects its whole batch as "outcome unknown" and poisons the handle. Reopen, then send the events
- * again with the same ids.
+ * C7: a failed sync rejects its whole batch as "outcome unknown" and poisons the handle. Reopen, then send
+ * the events again with the same ids.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

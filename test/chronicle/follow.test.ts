@@ -52,8 +52,8 @@ function active(name: string): number {
 }
 
 /**
- * The promise is pending when those who follow have done all that they had to do: they watch, where there is something
- * to watch, and no call of the file system is on its way in several turns of the event loop.
+ * The promise is pending when those who follow have done all that they had to do: they watch, where there is
+ * something to watch, and no call of the file system is on its way in several turns of the event loop.
  */
 async function expectWaiting(promise: Promise<unknown>, watched = Math.max(followers, 1)): Promise<void> {
   let turns = 0;

@@ -1,7 +1,7 @@
 /**
- * Lines that others wrote, in whatever way JSON can be written: their ids are found as a JSON parser finds them, so that
- * no event is written twice and none is taken for another. The native code that looks for ids parses no JSON; this compares
- * the two.
+ * Lines that others wrote, in whatever way JSON can be written: their ids are found as a JSON parser finds
+ * them, so that no event is written twice and none is taken for another. The native code that looks for ids
+ * parses no JSON; this compares the two.
  */
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -299,7 +299,8 @@ describe('flush and close', () => {
     await chronicle.append({ eventId: 'one' });
     expect(descriptorsOf(file)).toBe(1);
     await chronicle.close();
-    // The writer's thread closes it, and what it does last cannot be waited for but by another who does the same.
+    // The writer's thread closes it, and what it does last cannot be waited for but by another who does the
+    // same.
     await until(() => descriptorsOf(file) === 0, 'a closed chronicle has no descriptor');
     expect(descriptorsOf(file)).toBe(0);
   });

@@ -1,6 +1,6 @@
 /**
- * C1, C4: writers that are killed with SIGKILL. What they were acknowledged is in the file, and what they were not
- * acknowledged damages nobody.
+ * C1, C4: writers that are killed with SIGKILL. What they were acknowledged is in the file, and what they
+ * were not acknowledged damages nobody.
  */
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
@@ -17,8 +17,8 @@ const callers = 16;
 const sizes = [20, 300, 40_000];
 
 /**
- * Lets several processes append `count` events for each of their callers, and kills each process after a random
- * number of acknowledgements.
+ * Lets several processes append `count` events for each of their callers, and kills each process after a
+ * random number of acknowledgements.
  */
 async function killWhileAppending(file: string, count: number): Promise<ChronicleProcess[]> {
   const processes = await Promise.all(Array.from({ length: writers }, () => ChronicleProcess.open(file)));

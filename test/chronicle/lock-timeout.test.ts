@@ -1,6 +1,6 @@
 /**
- * The lock of a chronicle is the flock of its file, the one that lock() takes. An append waits for it as long as
- * lockTimeout says.
+ * The lock of a chronicle is the flock of its file, the one that lock() takes. An append waits for it as long
+ * as lockTimeout says.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
 /**
- * C11: a line of 10 GB costs its reader no memory: it is passed over, reported once, and what follows is read.
+ * C11: a line of 10 GB costs its reader no memory: it is passed over, reported once, and what follows is
+ * read.
  */
 import { appendFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +16,10 @@ interface Answer {
   readonly peakBytes: number;
 }
 
-/** More than 32 bits count. Ten gigabytes (`LONG_LINE_GB=10`) pass as well, but take a minute on a busy machine. */
+/**
+ * More than 32 bits count. Ten gigabytes (`LONG_LINE_GB=10`) pass as well, but take a minute on a busy
+ * machine.
+ */
 const gigabytes = Number(process.env.LONG_LINE_GB ?? 3);
 
 it(`C11: a line of ${gigabytes} GB takes a few megabytes of memory, in both directions`, async () => {

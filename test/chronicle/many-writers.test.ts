@@ -1,6 +1,6 @@
 /**
- * C2: the order of lines is the order of commits, and no two records ever share or split a line, with many processes
- * that append at once.
+ * C2: the order of lines is the order of commits, and no two records ever share or split a line, with many
+ * processes that append at once.
  */
 import { join } from 'node:path';
 import { type JsonObject, openChronicle } from 'holdfast';

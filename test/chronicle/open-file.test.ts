@@ -1,5 +1,6 @@
 /**
- * What readers of a chronicle's file share: opening it, reading exact ranges of it, and telling whether it is still the same.
+ * What readers of a chronicle's file share: opening it, reading exact ranges of it, and telling whether it is
+ * still the same.
  */
 import { appendFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 /**
- * Which file a path means, and what becomes of paths on which no chronicle can be: each is refused with the code of
- * the contract, and nothing is written.
+ * Which file a path means, and what becomes of paths on which no chronicle can be: each is refused with the
+ * code of the contract, and nothing is written.
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
 /**
- * Readers: which lines they take, which they report and how, ranges, both directions, and bytes of every kind.
+ * Readers: which lines they take, which they report and how, ranges, both directions, and bytes of every
+ * kind.
  */
 import { appendFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -337,7 +338,8 @@ describe('a file that changes while it is read', () => {
   it('a line half written is no damage when the rest of it comes before the reader has looked for the end', async () => {
     const file = join(temporaryDirectory(), 'chronicle');
     writeFileSync(file, '{"n":1}\n{"n":');
-    // The reader has met the end of what it reads when it asks how long the file is: just then the writer goes on.
+    // The reader has met the end of what it reads when it asks how long the file is: just then the writer
+    // goes on.
     const probe = await open(file);
     const stat = vi.spyOn(Object.getPrototypeOf(probe) as FileHandle, 'stat');
     await probe.close();

@@ -1,5 +1,6 @@
 /**
- * Readers take no lock. Beside several writers they see whole events only, and all of them see the same growing order.
+ * Readers take no lock. Beside several writers they see whole events only, and all of them see the same
+ * growing order.
  */
 import { join } from 'node:path';
 import type { CorruptLine } from 'holdfast';
@@ -21,7 +22,8 @@ const writers = 3;
 const readers = 2;
 const callers = 4;
 const count = 25;
-// From less than a disk sector to more than what the kernel copies at once, and more than a reader takes at once.
+// From less than a disk sector to more than what the kernel copies at once, and more than a reader takes at
+// once.
 const sizes = [0, 100, 5000, 70_000, 300_000];
 
 it('readers beside writers see whole events, in one growing order, from any offset and in both directions', async () => {
@@ -57,7 +59,8 @@ it('readers beside writers see whole events, in one growing order, from any offs
       | { damage: CorruptLine[] }
     )[];
     const { damage } = messages.pop() as { damage: CorruptLine[] };
-    // A writer may stand still in the middle of a write for longer than a reader waits: what it saw then was no damage.
+    // A writer may stand still in the middle of a write for longer than a reader waits: what it saw then was
+    // no damage.
     for (const { offset, length, reason } of damage) {
       expect(reason).toBe('torn');
       expect(length).toBeLessThan((lines[indexes.get(offset) as number] as Line)[1]);

@@ -1,6 +1,6 @@
 /**
- * `repair()`: the corrupt lines are put aside, every other line stays byte for byte, whoever appends meanwhile and
- * whatever fails.
+ * `repair()`: the corrupt lines are put aside, every other line stays byte for byte, whoever appends
+ * meanwhile and whatever fails.
  */
 import { randomInt } from 'node:crypto';
 import {

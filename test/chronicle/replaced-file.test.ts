@@ -1,6 +1,6 @@
 /**
- * The path is replaced while the chronicle is open, as logrotate, editors and careless hands do: appends go to the file
- * that the path names now, and nothing goes to the orphan.
+ * The path is replaced while the chronicle is open, as logrotate, editors and careless hands do: appends go
+ * to the file that the path names now, and nothing goes to the orphan.
  */
 import {
   closeSync,

@@ -1,5 +1,6 @@
 /**
- * Rotation by the writers themselves: agreed under the lock, so that no line is lost or split, whoever writes.
+ * Rotation by the writers themselves: agreed under the lock, so that no line is lost or split, whoever
+ * writes.
  */
 import {
   existsSync,

@@ -1,5 +1,6 @@
 /**
- * The scanner, with chunks so small that every line crosses some: every byte is of one line, whatever the file holds.
+ * The scanner, with chunks so small that every line crosses some: every byte is of one line, whatever the
+ * file holds.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

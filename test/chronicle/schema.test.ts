@@ -1,5 +1,6 @@
 /**
- * Schemas: what they refuse is not appended, and is damage where it stands in a file; what they take is left as it is.
+ * Schemas: what they refuse is not appended, and is damage where it stands in a file; what they take is left
+ * as it is.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

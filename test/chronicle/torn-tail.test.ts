@@ -1,6 +1,6 @@
 /**
- * C3: a complete line is never changed. What a writer left that died in the middle of a line costs that line, and
- * never the next record.
+ * C3: a complete line is never changed. What a writer left that died in the middle of a line costs that line,
+ * and never the next record.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { appendEvent, type CorruptLine, openChronicle } from 'holdfast';

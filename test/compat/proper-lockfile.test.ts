@@ -1,4 +1,7 @@
-/** holdfast/proper-lockfile: what proper-lockfile does, without its heartbeat; and next to proper-lockfile itself. */
+/**
+ * holdfast/proper-lockfile: what proper-lockfile does, without its heartbeat; and next to proper-lockfile
+ * itself.
+ */
 import { execFileSync } from 'node:child_process';
 import {
   existsSync,

@@ -1,4 +1,7 @@
-/** What happens when the system itself does not answer, or not as usual. The calls are held and failed by test/native/probe.cc. */
+/**
+ * What happens when the system itself does not answer, or not as usual. The calls are held and failed by
+ * test/native/probe.cc.
+ */
 import { join } from 'node:path';
 import { lock, tryLock } from 'holdfast';
 import { describe, expect, it } from 'vitest';

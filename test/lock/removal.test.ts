@@ -1,4 +1,6 @@
-/** L7: a lock file is removed only by its holder, while it holds it, and only where the caller asked for that. */
+/**
+ * L7: a lock file is removed only by its holder, while it holds it, and only where the caller asked for that.
+ */
 import { closeSync, existsSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lock, lockSync, tryLock } from 'holdfast';

@@ -1,4 +1,7 @@
-/** Exclusion under stress: processes x worker threads x calls, with random holds, timeouts, aborts, renames and kills. */
+/**
+ * Exclusion under stress: processes x worker threads x calls, with random holds, timeouts, aborts, renames
+ * and kills.
+ */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tryLock } from 'holdfast';

@@ -139,7 +139,8 @@ describe('L5: what keeps the process alive', () => {
     waiter.send({ command: 'lock', file });
     await someoneWaitsFor(file);
     waiter.send({ command: 'leave' });
-    // It has nothing to do but to wait, and to hold a lock. Freed, it takes the second lock and ends, and so frees both.
+    // It has nothing to do but to wait, and to hold a lock. Freed, it takes the second lock and ends, and so
+    // frees both.
     await holder.ask({ command: 'release', file });
     expect(await waiter.exited).toBe(0);
     expect(tryLockSync(`${file}-free`)).not.toBeNull();

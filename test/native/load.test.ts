@@ -9,7 +9,10 @@ import { temporaryDirectory } from '../support/files.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What a program prints on standard error, where holdfast stands in its node_modules as `arrange` has left it. */
+/**
+ * What a program prints on standard error, where holdfast stands in its node_modules as `arrange` has left
+ * it.
+ */
 async function failure(arrange: (folder: string) => void, ...flags: string[]): Promise<string> {
   const directory = temporaryDirectory();
   const folder = join(directory, 'node_modules', 'holdfast');

@@ -1,5 +1,5 @@
-// Prints the native sources of the addon on this machine, relative to this directory. glibc_compat.cc is left out: what
-// it stands before, the probe stands before.
+// Prints the native sources of the addon on this machine, relative to this directory. glibc_compat.cc is left
+// out: what it stands before, the probe stands before.
 const { readdirSync } = require('node:fs');
 const { join, sep } = require('node:path');
 

@@ -1,8 +1,8 @@
 /**
- * Native code without Node. First its C++ unit tests (test/native/unit), each reported as a test of its own. Then what
- * stands in two languages: the grammar of a line is written in native code, which recognises (read/line_grammar.h,
- * dedupe/id_finder.h), and in TypeScript, which interprets (event/line.ts); this holds the one against the other, and says
- * where they may differ.
+ * Native code without Node. First its C++ unit tests (test/native/unit), each reported as a test of its own.
+ * Then what stands in two languages: the grammar of a line is written in native code, which recognises
+ * (read/line_grammar.h, dedupe/id_finder.h), and in TypeScript, which interprets (event/line.ts); this holds
+ * the one against the other, and says where they may differ.
  */
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -97,7 +97,8 @@ describe.skipIf(missing(['g++']))('native code', () => {
         if (first.kind === 'event') events++;
         // Native code calls more an event: what is damaged, but between braces. Never less.
         if ((first.kind === 'event' || later.kind === 'event') && !isEvent) return false;
-        // A byte order mark with nothing but space is blank only to TypeScript, and only at the beginning of the file.
+        // A byte order mark with nothing but space is blank only to TypeScript, and only at the beginning of
+        // the file.
         if (first.kind === 'blank' && later.kind !== 'blank') {
           return !isBlank && line.subarray(0, 3).equals(byteOrderMark);
         }

@@ -1,6 +1,6 @@
 /**
- * Bundlers, by the README's recipes: the bundle runs in a folder that was moved after the build. And without the recipe: the
- * message of the failing import says that it was bundled, and what to do.
+ * Bundlers, by the README's recipes: the bundle runs in a folder that was moved after the build. And without
+ * the recipe: the message of the failing import says that it was bundled, and what to do.
  */
 import { join } from 'node:path';
 import { execute, moved, programs, project, useIt } from './workplace.mjs';
@@ -25,7 +25,8 @@ const bundlers = {
     ],
     recipe: ['--external:holdfast'],
     output: 'out/bundle.mjs',
-    // esbuild cannot put any CommonJS that loads a module of Node into an ES module, and says so before we can.
+    // esbuild cannot put any CommonJS that loads a module of Node into an ES module, and says so before we
+    // can.
     refusal: /Dynamic require of/,
   },
   'Rollup 4': {

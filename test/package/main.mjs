@@ -1,6 +1,7 @@
 /**
- * The table of `npm run test:package [-- text…]`: the packed package, installed, imported, compiled and bundled by what services are
- * built and tested with. Needs the network. With texts, only the rows that contain one of them.
+ * The table of `npm run test:package [-- text…]`: the packed package, installed, imported, compiled and
+ * bundled by what services are built and tested with. Needs the network. With texts, only the rows that
+ * contain one of them.
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import Table from 'cli-table3';

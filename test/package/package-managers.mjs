@@ -1,6 +1,6 @@
 /**
- * Package managers: each installs the package into an empty project, again from the lock file, and into a workspace. None may
- * build anything, ask for a build, or warn of one.
+ * Package managers: each installs the package into an empty project, again from the lock file, and into a
+ * workspace. None may build anything, ask for a build, or warn of one.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** The package as npm packs it: what is in it, and that it works where there is no compiler and no install script runs. */
+/**
+ * The package as npm packs it: what is in it, and that it works where there is no compiler and no install
+ * script runs.
+ */
 import { execFile } from 'node:child_process';
 import {
   mkdirSync,

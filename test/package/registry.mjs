@@ -1,6 +1,7 @@
 /**
- * A registry on this machine that has the packed package, and asks the real one for all others. What is installed from a file
- * or from git is treated otherwise by package managers than what is published: they look at other scripts.
+ * A registry on this machine that has the packed package, and asks the real one for all others. What is
+ * installed from a file or from git is treated otherwise by package managers than what is published: they
+ * look at other scripts.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -32,7 +33,8 @@ export async function startRegistry(tarball, manifest, upstream) {
     response.statusCode = found.status;
     const type = found.headers.get('content-type') ?? 'application/octet-stream';
     response.setHeader('content-type', type);
-    // The tarballs of the others come by this registry too, for those who trust other certificates than this process does.
+    // The tarballs of the others come by this registry too, for those who trust other certificates than this
+    // process does.
     if (type.includes('json')) response.end((await found.text()).replaceAll(upstream, `${address()}/`));
     else if (found.body) Readable.fromWeb(found.body).pipe(response);
     else response.end();
@@ -44,7 +46,8 @@ export async function startRegistry(tarball, manifest, upstream) {
       integrity: `sha512-${createHash('sha512').update(bytes).digest('base64')}`,
       shasum: createHash('sha1').update(bytes).digest('hex'),
     };
-    // As a registry has it: `gypfile` and the scripts of the manifest, and whether npm would run some at installation.
+    // As a registry has it: `gypfile` and the scripts of the manifest, and whether npm would run some at
+    // installation.
     return {
       name,
       'dist-tags': { latest: version },

@@ -1,6 +1,7 @@
 /**
- * Test runners in their default settings, for a service in which only the import of `proper-lockfile` was replaced, and one
- * that uses holdfast itself. The module registry is reset between tests, as Jest's users do.
+ * Test runners in their default settings, for a service in which only the import of `proper-lockfile` was
+ * replaced, and one that uses holdfast itself. The module registry is reset between tests, as Jest's users
+ * do.
  */
 import { join } from 'node:path';
 import { execute, project } from './workplace.mjs';
@@ -70,7 +71,9 @@ describe('the service', () => {
 });
 `;
 
-/** A registry that is reset again and again: the copies exclude each other, and add no listener without bound. */
+/**
+ * A registry that is reset again and again: the copies exclude each other, and add no listener without bound.
+ */
 const reset = `
 const fs = require('node:fs');
 const os = require('node:os');

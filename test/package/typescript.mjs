@@ -1,6 +1,6 @@
 /**
- * TypeScript of several versions in every module setting: the types are found, the forms of import that `@types/proper-lockfile`
- * allows are allowed, and what is compiled runs.
+ * TypeScript of several versions in every module setting: the types are found, the forms of import that
+ * `@types/proper-lockfile` allows are allowed, and what is compiled runs.
  */
 import { join } from 'node:path';
 import { fetchPackage } from '../platforms/runtimes.mjs';

@@ -1,6 +1,6 @@
 /**
- * What the rows of the table share: the packed package, a place for their projects, tools from npm, and the programs that
- * use the package in each project.
+ * What the rows of the table share: the packed package, a place for their projects, tools from npm, and the
+ * programs that use the package in each project.
  */
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
@@ -62,7 +62,10 @@ export async function publish() {
   return registry;
 }
 
-/** A service that takes a lock, appends and reads, by import and by require(). Prints `ok` where all went well. */
+/**
+ * A service that takes a lock, appends and reads, by import and by require(). Prints `ok` where all went
+ * well.
+ */
 const body = `
   const held = await lock('it.lock');
   if (await tryLock('it.lock') !== null) throw new Error('two holders');

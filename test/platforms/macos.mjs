@@ -23,7 +23,9 @@ export async function compileForMacos(name, processor) {
   };
 }
 
-/** The symbols of a 64-bit Mach-O file that no library was found for (<mach-o/loader.h>, <mach-o/nlist.h>). */
+/**
+ * The symbols of a 64-bit Mach-O file that no library was found for (<mach-o/loader.h>, <mach-o/nlist.h>).
+ */
 function lookedUpAtLoading(file) {
   const symbolTable = 0x2; // LC_SYMTAB
   const anyLibrary = 0xfe; // DYNAMIC_LOOKUP_ORDINAL

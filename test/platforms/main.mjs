@@ -1,8 +1,9 @@
 /**
- * `npm run test:platforms [-- name…]`: runs the tests on every platform that this Linux machine can run, and prints a table.
+ * `npm run test:platforms [-- name…]`: runs the tests on every platform that this Linux machine can run, and
+ * prints a table.
  *
- * The whole test suite where its runner works; else its portable core (`holdfast selftest`), in an empty project into
- * which npm has installed the package.
+ * The whole test suite where its runner works; else its portable core (`holdfast selftest`), in an empty
+ * project into which npm has installed the package.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';

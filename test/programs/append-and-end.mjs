@@ -1,5 +1,5 @@
-// Appends one event and comes to its end: nothing that the append left behind may keep the process alive. Says first
-// which timers would.
+// Appends one event and comes to its end: nothing that the append left behind may keep the process alive.
+// Says first which timers would.
 import { appendEvent } from 'holdfast';
 
 const [file] = process.argv.slice(2);

@@ -1,4 +1,5 @@
-// Appends without waiting for it, and calls process.exit: at once, after an append in its 'exit' event, or in a worker.
+// Appends without waiting for it, and calls process.exit: at once, after an append in its 'exit' event, or in
+// a worker.
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import { openChronicle } from 'holdfast';
 

@@ -44,8 +44,8 @@ const methods = {
     });
   },
 
-  // `callers` callers at once, of which each appends `count` events one after the other. Every acknowledgement is
-  // sent as it comes, so that it is known outside when this process is killed.
+  // `callers` callers at once, of which each appends `count` events one after the other. Every
+  // acknowledgement is sent as it comes, so that it is known outside when this process is killed.
   async flood(name, callers, count, sizes) {
     const run = async (caller) => {
       for (let number = 0; number < count; number++) {

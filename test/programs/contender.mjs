@@ -1,6 +1,6 @@
-// Takes the lock on one file again and again, from several threads and several calls in each: exclusive and shared,
-// with timeouts and aborts, now and then by the blocking function, and now and then renames the file that it holds.
-// Writes what it holds into a history, a directory (see test/support/lock-history.ts).
+// Takes the lock on one file again and again, from several threads and several calls in each: exclusive and
+// shared, with timeouts and aborts, now and then by the blocking function, and now and then renames the file
+// that it holds. Writes what it holds into a history, a directory (see test/support/lock-history.ts).
 import { openSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';

@@ -1,5 +1,5 @@
-// Does once in a directory what each diagnostics channel tells of. Its second argument says whether the sync of the file
-// `poisoned` is going to fail.
+// Does once in a directory what each diagnostics channel tells of. Its second argument says whether the sync
+// of the file `poisoned` is going to fail.
 import { channel } from 'node:diagnostics_channel';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

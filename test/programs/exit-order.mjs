@@ -1,5 +1,5 @@
-// Exits with a lock file, a temporary file and a pending append of ours, which were made in the opposite order of what
-// is done about them. Tells what is there before, and when the temporary file is removed.
+// Exits with a lock file, a temporary file and a pending append of ours, which were made in the opposite
+// order of what is done about them. Tells what is there before, and when the temporary file is removed.
 import { once } from 'node:events';
 import fs, { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';

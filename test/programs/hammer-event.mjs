@@ -1,4 +1,5 @@
-// The events of hammer.mjs. Both sides make them, so that what is in the file can be compared with what was sent.
+// The events of hammer.mjs. Both sides make them, so that what is in the file can be compared with what was
+// sent.
 
 // Lines of several pages too: a kill can end such a write in its middle.
 const sizes = [20, 300, 40_000];

@@ -1,5 +1,6 @@
-// One of the processes that are killed at random: a writer, a reader or a repairer, told by its first message.
-// What it was acknowledged and what it has seen is sent at once, so that it is known outside when it is killed.
+// One of the processes that are killed at random: a writer, a reader or a repairer, told by its first
+// message. What it was acknowledged and what it has seen is sent at once, so that it is known outside when it
+// is killed.
 import { openChronicle } from 'holdfast';
 import { eventOf } from './hammer-event.mjs';
 

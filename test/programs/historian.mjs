@@ -1,5 +1,5 @@
-// Does what it is told to a chronicle, several callers at once, and sends what it begins and what came of it, and when.
-// `plans` holds the operations of each caller, in their order.
+// Does what it is told to a chronicle, several callers at once, and sends what it begins and what came of it,
+// and when. `plans` holds the operations of each caller, in their order.
 import { openChronicle } from 'holdfast';
 
 const lengthOf = (event) => JSON.stringify(event).length + 1;

@@ -1,4 +1,5 @@
-// Takes and releases locks on command, with the package named by the first argument: the real proper-lockfile, or ours.
+// Takes and releases locks on command, with the package named by the first argument: the real
+// proper-lockfile, or ours.
 const { default: lockfile } = await import(process.argv[2]);
 const releases = new Map();
 

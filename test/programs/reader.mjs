@@ -1,5 +1,6 @@
-// Reads a file until it is told to stop, again and again, from offsets where events were seen to begin, forwards or
-// backwards, with each way of reading in turn. Sends what every reading saw: { from, reverse, seen: [offset, length, id] }.
+// Reads a file until it is told to stop, again and again, from offsets where events were seen to begin,
+// forwards or backwards, with each way of reading in turn. Sends what every reading saw: { from, reverse,
+// seen: [offset, length, id] }.
 import { openChronicle } from 'holdfast';
 
 const [file] = process.argv.slice(2);

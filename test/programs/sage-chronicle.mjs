@@ -1,12 +1,13 @@
-// A program as users of @sage/chronicle have it. Each message { method, args } is answered with { value } or { error }.
+// A program as users of @sage/chronicle have it. Each message { method, args } is answered with { value } or
+// { error }.
 import { openChronicle } from 'holdfast';
 import * as chronicle from 'holdfast/sage-chronicle';
 
 let lock;
 
 const methods = {
-  // `callers` callers at once, of which each appends `count` events one after the other. Tells the ids of those that
-  // were acknowledged, one by one, so that they are known outside when this process is killed.
+  // `callers` callers at once, of which each appends `count` events one after the other. Tells the ids of
+  // those that were acknowledged, one by one, so that they are known outside when this process is killed.
   async appendAll(path, name, callers, count) {
     const run = async (caller) => {
       for (let number = 0; number < count; number++) {

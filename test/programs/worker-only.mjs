@@ -1,5 +1,5 @@
-// Loads the library in worker threads only, and ends them while they hold one lock and wait for another. The main
-// thread never loads it, so each ending thread is the last that uses it.
+// Loads the library in worker threads only, and ends them while they hold one lock and wait for another. The
+// main thread never loads it, so each ending thread is the last that uses it.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 

@@ -1,7 +1,7 @@
 /**
- * The fault table: every system call of a scenario fails, one after the other, with each error, once and for ever.
- * Whatever fails: what was acknowledged is in the file, what was refused is not, nothing stays locked, and everything
- * can be sent again.
+ * The fault table: every system call of a scenario fails, one after the other, with each error, once and for
+ * ever. Whatever fails: what was acknowledged is in the file, what was refused is not, nothing stays locked,
+ * and everything can be sent again.
  */
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -43,7 +43,9 @@ const describeFault = ({ at, kind, answer, persistence }: Fault, first?: Call) =
 /** Threads and open files are kept for a moment, so that these calls come in every run at other places. */
 const unsteady = new Set(['pthread_create', 'close']);
 
-/** A call that is interrupted is made again; one that is for ever interrupted would be for ever made again. */
+/**
+ * A call that is interrupted is made again; one that is for ever interrupted would be for ever made again.
+ */
 const maxInterrupts = 3;
 
 /** Runs a scenario with a fault in it; the call that failed first, if the scenario made so many. */
@@ -259,7 +261,8 @@ describe.skipIf(unwatchable)('a system call that fails', () => {
     'loading that runs out of memory leaves no file of ids that lacks some',
     { quick: 12, full: 60, unit: 'runs' },
     async (tally) => {
-      // Ids are taken up some at a time, and to read the long line takes more memory when some are still waiting.
+      // Ids are taken up some at a time, and to read the long line takes more memory when some are still
+      // waiting.
       const events = Array.from({ length: 50 }, (_, number) => ({ eventId: `e${number}` }));
       const lines = [...events, { fill: 'x'.repeat(2_000_000) }].map((event) => `${JSON.stringify(event)}\n`);
       const directory = temporaryDirectory(memory);

@@ -1,6 +1,7 @@
 /**
- * Real file systems in loop mounts: filled to the last byte, made read-only under the writer, and cut off from their disk
- * in the middle of it (as by a power loss, without the writes that the system still had in memory) and mounted again.
+ * Real file systems in loop mounts: filled to the last byte, made read-only under the writer, and cut off
+ * from their disk in the middle of it (as by a power loss, without the writes that the system still had in
+ * memory) and mounted again.
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -33,8 +34,8 @@ const kinds = {
 type Kind = keyof typeof kinds;
 
 /**
- * Ends the disk of a loop device behind its first page, whole writes before and whole writes after: LOOP_GET_STATUS64 and
- * LOOP_SET_STATUS64 with another `lo_sizelimit`. The image itself stays as it is.
+ * Ends the disk of a loop device behind its first page, whole writes before and whole writes after:
+ * LOOP_GET_STATUS64 and LOOP_SET_STATUS64 with another `lo_sizelimit`. The image itself stays as it is.
  */
 const cutOff = `
 import fcntl, os, struct, sys
@@ -100,9 +101,10 @@ class Mount {
 }
 
 /**
- * Stops a process as a power loss does, without an end: no thread of it comes back from the kernel. One that went on would
- * see what no power loss shows: where a disk fails while several processes sync one file, an fdatasync of ext4 answers
- * in one of thirty times that all is well although the failed one of another process dropped its pages, holdfast or not.
+ * Stops a process as a power loss does, without an end: no thread of it comes back from the kernel. One that
+ * went on would see what no power loss shows: where a disk fails while several processes sync one file, an
+ * fdatasync of ext4 answers in one of thirty times that all is well although the failed one of another
+ * process dropped its pages, holdfast or not.
  */
 async function standStill(pid: number): Promise<void> {
   process.kill(pid, 'SIGSTOP');

@@ -1,6 +1,7 @@
 /**
- * Hostile input: arguments of every kind, paths that lead somewhere else, and files that somebody else has put where
- * ours go. Every call is settled, with an error that has a code; nothing is written where it must not be.
+ * Hostile input: arguments of every kind, paths that lead somewhere else, and files that somebody else has
+ * put where ours go. Every call is settled, with an error that has a code; nothing is written where it must
+ * not be.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';

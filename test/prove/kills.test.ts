@@ -1,6 +1,7 @@
 /**
- * Kills: writers and readers in many processes that are killed, stopped and continued at random moments. No event that
- * was acknowledged is lost, none is there twice, none is torn into a neighbour, and readers see nothing else.
+ * Kills: writers and readers in many processes that are killed, stopped and continued at random moments. No
+ * event that was acknowledged is lost, none is there twice, none is torn into a neighbour, and readers see
+ * nothing else.
  */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -224,7 +225,10 @@ describe('kills', () => {
   });
 });
 
-/** Starts a process in this place, lets it work, stops it and lets it go on, and kills it, all at random moments. */
+/**
+ * Starts a process in this place, lets it work, stops it and lets it go on, and kills it, all at random
+ * moments.
+ */
 async function killAtRandom(slot: Slot, random: Random): Promise<void> {
   slot.start();
   // One in ten is killed while it starts.

@@ -1,4 +1,6 @@
-/** Nothing is left behind: no descriptor, no thread, no memory, also of worker threads that are terminated. */
+/**
+ * Nothing is left behind: no descriptor, no thread, no memory, also of worker threads that are terminated.
+ */
 import { describe, expect } from 'vitest';
 import { memory, temporaryDirectory } from '../support/files.js';
 import { Program } from '../support/processes.js';

@@ -1,5 +1,5 @@
-// `npm run prove`: runs every proof in full, within a time for each, and prints what was tried, how often, and what was
-// found. Ends with 1 where something was found.
+// `npm run prove`: runs every proof in full, within a time for each, and prints what was tried, how often,
+// and what was found. Ends with 1 where something was found.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

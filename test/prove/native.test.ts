@@ -1,6 +1,6 @@
 /**
- * Races and memory of the native code: a native program drives locks and chronicles from many threads, built with the
- * sanitizers of the compiler, and run by valgrind as a second opinion.
+ * Races and memory of the native code: a native program drives locks and chronicles from many threads, built
+ * with the sanitizers of the compiler, and run by valgrind as a second opinion.
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -55,7 +55,8 @@ describe.runIf(buildable.length > 0)('the native code from many threads', () => 
         `${name}: locks and chronicles from many threads`,
         { quick: 400, full: 20_000, unit: 'rounds' },
         async (tally) => {
-          // valgrind runs one thread at a time, and knows not that a wait for an fcntl lock blocks: no two may wait.
+          // valgrind runs one thread at a time, and knows not that a wait for an fcntl lock blocks: no two
+          // may wait.
           const [rounds, pairs] = wrapper.length > 0 ? [100, 1] : [400, 4];
           while (tally.hasBudget) {
             const [command = program, ...rest] = [

@@ -1,6 +1,6 @@
 /**
- * The frame of the proofs. Each proof runs in a small form with every `npm test`, and in full with `npm run prove`
- * (test/prove/main.mjs), which prints what was tried, how often, and what was found.
+ * The frame of the proofs. Each proof runs in a small form with every `npm test`, and in full with `npm run
+ * prove` (test/prove/main.mjs), which prints what was tried, how often, and what was found.
  */
 import { appendFileSync } from 'node:fs';
 import { it } from 'vitest';

@@ -1,6 +1,7 @@
 /**
- * Scripted scenarios: what one process does to a chronicle, step by step, with a model of what it was promised. The
- * fault loop and the power-loss checker run them. A scenario is data; a new step is one more function.
+ * Scripted scenarios: what one process does to a chronicle, step by step, with a model of what it was
+ * promised. The fault loop and the power-loss checker run them. A scenario is data; a new step is one more
+ * function.
  */
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import type { AppendResult, ChronicleOptions, LockOptions } from 'holdfast';

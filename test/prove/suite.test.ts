@@ -1,4 +1,7 @@
-/** The test suite once more, with the addon built with sanitizers: what they find ends the process that met it. */
+/**
+ * The test suite once more, with the addon built with sanitizers: what they find ends the process that met
+ * it.
+ */
 import { execFile, execFileSync } from 'node:child_process';
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +28,8 @@ async function build(directory: string): Promise<void> {
     cpSync(join(root, part), join(directory, part), { recursive: true });
   symlinkSync(modules, join(directory, 'node_modules'));
   const gyp = JSON.parse(readFileSync(join(root, 'binding.gyp'), 'utf8'));
-  // Without the floor of glibc and its list of exports, which are no subject here and which the sanitizers' linking breaks.
+  // Without the floor of glibc and its list of exports, which are no subject here and which the sanitizers'
+  // linking breaks.
   const isFloor = ([, { ldflags = [] }]: [string, { ldflags?: string[] }]) =>
     ldflags.some((flag) => flag.includes('--version-script'));
   const [target] = gyp.targets;

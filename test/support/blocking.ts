@@ -1,13 +1,16 @@
 /** Proofs that something waits, without waiting for a time. */
 import { readFileSync, statSync } from 'node:fs';
 
-/** How long a test looks for what must come, in milliseconds: far more than it takes, and less than the test may. */
+/**
+ * How long a test looks for what must come, in milliseconds: far more than it takes, and less than the test
+ * may.
+ */
 const patience = 50_000;
 
 /**
- * Resolves when the kernel lists a waiter for a lock on the file (`->` in /proc/locks), so that whoever is expected to
- * wait does wait. Polls, because the kernel announces waiters nowhere. Other systems list none: there the test goes on
- * after a while, and if nobody waits by then, it proves less.
+ * Resolves when the kernel lists a waiter for a lock on the file (`->` in /proc/locks), so that whoever is
+ * expected to wait does wait. Polls, because the kernel announces waiters nowhere. Other systems list none:
+ * there the test goes on after a while, and if nobody waits by then, it proves less.
  */
 export async function someoneWaitsFor(file: string): Promise<void> {
   if (process.platform !== 'linux') return new Promise((resolve) => setTimeout(resolve, 200));
@@ -33,7 +36,9 @@ export async function within<T>(promise: Promise<T>, what: string): Promise<T> {
   }
 }
 
-/** Resolves when the condition holds, which is looked at in every turn of the event loop; see {@link within}. */
+/**
+ * Resolves when the condition holds, which is looked at in every turn of the event loop; see {@link within}.
+ */
 export async function until(condition: () => boolean, what: string): Promise<void> {
   const end = performance.now() + patience;
   while (!condition()) {
@@ -43,8 +48,8 @@ export async function until(condition: () => boolean, what: string): Promise<voi
 }
 
 /**
- * What became of a promise until now. That it is pending proves something only where what it waits for is known to have
- * begun: after {@link someoneWaitsFor}, or after an event of that kind.
+ * What became of a promise until now. That it is pending proves something only where what it waits for is
+ * known to have begun: after {@link someoneWaitsFor}, or after an event of that kind.
  */
 export async function stateOf(promise: Promise<unknown>): Promise<'pending' | 'settled'> {
   const pending = Symbol('pending');

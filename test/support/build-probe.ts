@@ -1,4 +1,6 @@
-/** Builds the addon's test build (test/native) before the tests, where it is older than what it is built from. */
+/**
+ * Builds the addon's test build (test/native) before the tests, where it is older than what it is built from.
+ */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

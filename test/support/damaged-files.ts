@@ -1,6 +1,6 @@
 /**
- * Files for fuzz tests, and what a reader must make of them: worked out line by line from the whole file in memory, with
- * none of the code under test.
+ * Files for fuzz tests, and what a reader must make of them: worked out line by line from the whole file in
+ * memory, with none of the code under test.
  */
 import fc from 'fast-check';
 import type { CorruptReason, JsonObject } from 'holdfast';

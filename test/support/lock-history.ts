@@ -9,8 +9,8 @@ export interface Holding {
 }
 
 /**
- * Reads lines `+ holder mode time`, written after acquiring, and `- holder time`, written before releasing. So a
- * holding is never longer here than it was, and an overlap is real.
+ * Reads lines `+ holder mode time`, written after acquiring, and `- holder time`, written before releasing.
+ * So a holding is never longer here than it was, and an overlap is real.
  */
 export function parseHistory(text: string): Holding[] {
   const open = new Map<string, Holding>();

@@ -19,7 +19,10 @@ export function missing(commands: readonly string[]): string | undefined {
   return commands.find((command) => !paths.some((path) => existsSync(join(path, command))));
 }
 
-/** Builds these sources of test/native with what they drive; the path of the program. Built once for the same sources. */
+/**
+ * Builds these sources of test/native with what they drive; the path of the program. Built once for the same
+ * sources.
+ */
 export async function buildNative(
   name: string,
   own: readonly string[],

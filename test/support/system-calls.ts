@@ -1,6 +1,6 @@
 /**
- * The system calls of child processes, watched, held and failed by the test: see test/native/probe.cc. A held call is
- * how a test stops another process at an exact place without waiting for a time.
+ * The system calls of child processes, watched, held and failed by the test: see test/native/probe.cc. A held
+ * call is how a test stops another process at an exact place without waiting for a time.
  */
 import { realpathSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -40,8 +40,9 @@ export interface Result {
 export type ErrorName = keyof typeof constants.errno;
 
 /**
- * What becomes of a call. `skip`: it is not made and answers success; `last`: it is made, and the last byte that it
- * read is replaced; `tell`: it is made, and its thread goes on when `tell` has been called with the result.
+ * What becomes of a call. `skip`: it is not made and answers success; `last`: it is made, and the last byte
+ * that it read is replaced; `tell`: it is made, and its thread goes on when `tell` has been called with the
+ * result.
  */
 export type Answer =
   | 'go'
@@ -73,7 +74,10 @@ export class SystemCalls {
   readonly #connections = new Set<Socket>();
   #rules: Rule[] = [];
 
-  /** Watches the calls about `directory` and what is under it, in each program that is started with {@link env}. */
+  /**
+   * Watches the calls about `directory` and what is under it, in each program that is started with {@link
+   * env}.
+   */
   static async under(directory: string): Promise<SystemCalls> {
     const calls = new SystemCalls(directory);
     await new Promise<void>((resolve) => calls.#server.listen(calls.#socket, resolve));
@@ -101,7 +105,10 @@ export class SystemCalls {
     };
   }
 
-  /** The next call that is `call` (`<call> <path>`, or a part of that from its beginning) waits for its answer. */
+  /**
+   * The next call that is `call` (`<call> <path>`, or a part of that from its beginning) waits for its
+   * answer.
+   */
   hold(call: string): Promise<HeldCall> {
     return new Promise((reached) => {
       const decide = () => new Promise<Answer>((answer) => reached({ answer }));

@@ -1,6 +1,6 @@
 /**
- * The other process of the checks. Commands come as JSON lines `[command, ...parameters]`; each is answered with a JSON line
- * `{ result }` or `{ error }`.
+ * The other process of the checks. Commands come as JSON lines `[command, ...parameters]`; each is answered
+ * with a JSON line `{ result }` or `{ error }`.
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -45,7 +45,9 @@ const commands = {
     return (await appendEventWithId(file, event)).duplicate;
   },
 
-  /** Appends `{ name, number, text }`, of which `text` has so many bytes; returns how many were acknowledged. */
+  /**
+   * Appends `{ name, number, text }`, of which `text` has so many bytes; returns how many were acknowledged.
+   */
   async appendMany(file: string, name: string, count: number, bytes: number): Promise<number> {
     const chronicle = await openChronicle(file, { lockTimeout: 60_000 });
     const text = 'x'.repeat(bytes);

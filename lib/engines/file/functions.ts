@@ -1,6 +1,6 @@
 /**
- * The chronicle as plain functions, for callers that keep no handle. Appends with the same path and options share one
- * open chronicle, and so one batch.
+ * The chronicle as plain functions, for callers that keep no handle. Appends with the same path and options
+ * share one open chronicle, and so one batch.
  */
 import { checkOptions, type FilePath, toNativePath } from '../../base/arguments.js';
 import { isMissing } from '../../base/errors.js';
@@ -92,8 +92,8 @@ async function appendShared(
 ): Promise<AppendResult> {
   const nativePath = toNativePath(path, 'path');
   const settings = checkChronicleOptions(options);
-  // Now, not when the file is open: an event that is refused makes no file, and one that its caller changes later is
-  // written as it was at the call.
+  // Now, not when the file is open: an event that is refused makes no file, and one that its caller changes
+  // later is written as it was at the call.
   const line = lineOfEvent(event, 'event', settings);
   if (line.validation) await line.validation;
   // The schema has done its part, and nothing is read: such options need not be the same.

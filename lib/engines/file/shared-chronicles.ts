@@ -1,6 +1,6 @@
 /**
- * Open chronicles that are shared by all who append with the same path and options, and so share their batches. Each
- * is closed when nobody has used it for a while.
+ * Open chronicles that are shared by all who append with the same path and options, and so share their
+ * batches. Each is closed when nobody has used it for a while.
  */
 import type { NativePath } from '../../base/paths.js';
 import type { Settings } from '../../chronicle/options.js';

@@ -1,6 +1,7 @@
 /**
- * A chronicle as it would be if there were one caller: what each call answers, by what is in the file. A conflict is two
- * operations: that the file did not end there, and then where it ends, which may be behind events that came meanwhile.
+ * A chronicle as it would be if there were one caller: what each call answers, by what is in the file. A
+ * conflict is two operations: that the file did not end there, and then where it ends, which may be behind
+ * events that came meanwhile.
  */
 import type { Model, Operation } from './linearizable.js';
 

@@ -1,12 +1,16 @@
 /**
- * Whether a history of concurrent operations could have come from one that did them one after the other, each at some
- * moment between its call and its return (Herlihy and Wing 1990). Searches as Wing and Gong (1993) do, with the memory
- * of Lowe (2017): the same operations done, with the same state behind them, are not looked at twice.
+ * Whether a history of concurrent operations could have come from one that did them one after the other, each
+ * at some moment between its call and its return (Herlihy and Wing 1990). Searches as Wing and Gong (1993)
+ * do, with the memory of Lowe (2017): the same operations done, with the same state behind them, are not
+ * looked at twice.
  */
 
 export interface Operation<Input, Output> {
   readonly input: Input;
-  /** Undefined where nobody heard of it: the operation may have been done at any time since its call, or never. */
+  /**
+   * Undefined where nobody heard of it: the operation may have been done at any time since its call, or
+   * never.
+   */
   readonly output: Output | undefined;
   /** Times of one clock. */
   readonly call: bigint;

@@ -1,6 +1,6 @@
 /**
- * One order: appends, duplicates, `ifEnd` and reads of several callers in several processes, of which some are killed,
- * could have been done one after the other.
+ * One order: appends, duplicates, `ifEnd` and reads of several callers in several processes, of which some
+ * are killed, could have been done one after the other.
  */
 import { join } from 'node:path';
 import { type JsonObject, openChronicle } from 'holdfast';
@@ -27,7 +27,10 @@ interface Message {
 const options = { lockTimeout: 60_000, onCorrupt: 'skip' } as const;
 const callers = 2;
 
-/** Four operations for each caller. Few ids, so that there are duplicates; some append where they believe the end. */
+/**
+ * Four operations for each caller. Few ids, so that there are duplicates; some append where they believe the
+ * end.
+ */
 function plansOf(random: Random, name: string): object[][] {
   return Array.from({ length: callers }, (_, caller) =>
     Array.from({ length: 4 }, (_, number) => {

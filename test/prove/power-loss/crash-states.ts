@@ -1,12 +1,13 @@
 /**
- * What a disk may hold after a crash. From the operations of a recording that came before the crash, builds the states
- * that a file system may leave behind, by one of two rules:
+ * What a disk may hold after a crash. From the operations of a recording that came before the crash, builds
+ * the states that a file system may leave behind, by one of two rules:
  *
- * - ordered (a journal, as ext4 has it): what was done is there up to some moment, which no sync lies behind; the
- *   last write may be torn.
- * - unordered (what POSIX promises and no more): every operation since the last sync of its file or directory is lost,
- *   kept, or, where it writes, torn at sector boundaries or left as zeros; each for itself. Only of a name in a directory
- *   nothing is kept whose predecessor is lost: a new file does not take the name of one whose renaming has not happened.
+ * - ordered (a journal, as ext4 has it): what was done is there up to some moment, which no sync lies behind;
+ *   the last write may be torn.
+ * - unordered (what POSIX promises and no more): every operation since the last sync of its file or directory
+ *   is lost, kept, or, where it writes, torn at sector boundaries or left as zeros; each for itself. Only of
+ *   a name in a directory nothing is kept whose predecessor is lost: a new file does not take the name of one
+ *   whose renaming has not happened.
  *
  * A sector is written whole or not at all, as drives promise it.
  */

@@ -1,7 +1,7 @@
 /**
- * Power loss: what several processes do is recorded, and every state that a crash may leave behind is opened with the
- * product. Every promise that was given before the crash is kept in each, nothing else is damaged, and appending goes
- * on. Sabotaged builds show that a promise that is not kept would be seen.
+ * Power loss: what several processes do is recorded, and every state that a crash may leave behind is opened
+ * with the product. Every promise that was given before the crash is kept in each, nothing else is damaged,
+ * and appending goes on. Sabotaged builds show that a promise that is not kept would be seen.
  */
 import { hash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';

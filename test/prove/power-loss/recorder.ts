@@ -1,6 +1,7 @@
 /**
- * Records what processes do to a file system, in the one order in which they did it, and what they were promised when.
- * To have that order, every call that changes or syncs something is let go only when the one before it is done.
+ * Records what processes do to a file system, in the one order in which they did it, and what they were
+ * promised when. To have that order, every call that changes or syncs something is let go only when the one
+ * before it is done.
  */
 import { appendFileSync, constants, existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';

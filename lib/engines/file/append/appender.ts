@@ -1,8 +1,8 @@
 /**
- * Group commit: appends that are made in the same turn of the event loop cross to the batch writer (native/append) in
- * batches, and all that is there when it is ready forms one commit. Here is what crosses: batches and answers one way,
- * replies the other. Native code recognises lines and ids; only a JSON parser can say whether two ids are the same, so
- * that question comes here.
+ * Group commit: appends that are made in the same turn of the event loop cross to the batch writer
+ * (native/append) in batches, and all that is there when it is ready forms one commit. Here is what crosses:
+ * batches and answers one way, replies the other. Native code recognises lines and ids; only a JSON parser
+ * can say whether two ids are the same, so that question comes here.
  */
 import { atExit, isExiting } from '../../../base/at-exit.js';
 import {
@@ -43,7 +43,9 @@ const noRotation = { maxBytes: 0, maxAge: 0, keep: Number.POSITIVE_INFINITY };
 /** A batch of this many bytes is sent at once, and takes no other call that would make it larger. */
 const maxBatchBytes = 1024 * 1024;
 
-/** A batch of this many events is sent at once, so that the writer works while the rest of the turn adds more. */
+/**
+ * A batch of this many events is sent at once, so that the writer works while the rest of the turn adds more.
+ */
 const eventsThatSendAtOnce = 16;
 
 /** Those with calls that are not settled. */

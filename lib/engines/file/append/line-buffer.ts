@@ -1,6 +1,6 @@
 /**
- * Lines on their way to the native code, as UTF-8 in one piece of memory, so that they leave nothing for the garbage
- * collector.
+ * Lines on their way to the native code, as UTF-8 in one piece of memory, so that they leave nothing for the
+ * garbage collector.
  */
 
 const minBytes = 4 * 1024;

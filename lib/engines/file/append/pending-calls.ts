@@ -1,12 +1,15 @@
 /**
- * Who waits for what: the calls whose events are on their way to the file, in the batches in which they cross to the
- * writer, until its reply settles them.
+ * Who waits for what: the calls whose events are on their way to the file, in the batches in which they cross
+ * to the writer, until its reply settles them.
  */
 import { conflict } from '../../../base/errors.js';
 import type { AppendResult } from '../../../chronicle/results.js';
 import { type CommitReply, lineFate } from '../../../native/protocol.js';
 
-/** The events of one call, which are acknowledged or rejected together: one event by its result, several by theirs. */
+/**
+ * The events of one call, which are acknowledged or rejected together: one event by its result, several by
+ * theirs.
+ */
 export type Call = (
   | { readonly count: undefined; readonly resolve: (result: AppendResult) => void }
   | { readonly count: number; readonly resolve: (results: AppendResult[]) => void }

@@ -1,6 +1,6 @@
 /**
- * Waiting for a change of a file: by events of the file system, and by a slow poll for file systems that have none
- * (network, FUSE) and for systems that have no watches left.
+ * Waiting for a change of a file: by events of the file system, and by a slow poll for file systems that have
+ * none (network, FUSE) and for systems that have no watches left.
  */
 import { type FSWatcher, watch } from 'node:fs';
 import type { NativePath } from '../../../base/paths.js';
@@ -20,7 +20,10 @@ export class ChangeWatcher {
     stopped.addEventListener('abort', () => this.#notify(), { once: true });
   }
 
-  /** Watches this file, or the names in this directory, from now on; if `id` is the same as last time, it does already. */
+  /**
+   * Watches this file, or the names in this directory, from now on; if `id` is the same as last time, it does
+   * already.
+   */
   watch(path: NativePath, id: string): void {
     if (id === this.#id) return;
     this.close();
@@ -34,7 +37,10 @@ export class ChangeWatcher {
     }
   }
 
-  /** Resolves if there was a change since the last call, and otherwise at the next change or poll, or when it is stopped. */
+  /**
+   * Resolves if there was a change since the last call, and otherwise at the next change or poll, or when it
+   * is stopped.
+   */
   async change(): Promise<void> {
     if (!this.#changed && !this.#stopped.aborted) {
       await new Promise<void>((resolve) => {

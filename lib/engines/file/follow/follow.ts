@@ -1,6 +1,6 @@
 /**
- * Following a chronicle: its events as they are there, and then as they come, across rotation, replacement and
- * truncation of the file.
+ * Following a chronicle: its events as they are there, and then as they come, across rotation, replacement
+ * and truncation of the file.
  */
 import { type FilePath, toNativePath } from '../../../base/arguments.js';
 import type { NativePath } from '../../../base/paths.js';

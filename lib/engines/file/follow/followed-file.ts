@@ -76,8 +76,8 @@ export class FollowedFile {
   }
 
   /**
-   * Goes back to the last offset up to which the file is unchanged: a little if a writer has cut off a failed write
-   * (C6), to the beginning if somebody has emptied the file.
+   * Goes back to the last offset up to which the file is unchanged: a little if a writer has cut off a failed
+   * write (C6), to the beginning if somebody has emptied the file.
    */
   async goBack(): Promise<void> {
     while (!(await this.isUnchanged())) this.#marks.pop();
@@ -101,8 +101,9 @@ export class FollowedFile {
 }
 
 /**
- * Where to go on in a file that took the place of another one: after the same lines, if it begins with all lines of the
- * old file that are not corrupt, as repair() leaves it; at its beginning, if it is a different file.
+ * Where to go on in a file that took the place of another one: after the same lines, if it begins with all
+ * lines of the old file that are not corrupt, as repair() leaves it; at its beginning, if it is a different
+ * file.
  */
 export async function continuationIn(
   current: FollowedFile,

@@ -1,6 +1,7 @@
 /**
- * From one file of a chronicle to the next: what a path names now, the rotated files in between, and a file that was
- * replaced or truncated. Takes no lock, except for a moment on a file that the path has ceased to name.
+ * From one file of a chronicle to the next: what a path names now, the rotated files in between, and a file
+ * that was replaced or truncated. Takes no lock, except for a moment on a file that the path has ceased to
+ * name.
  */
 import type { FileHandle } from 'node:fs/promises';
 import { eachWithIoErrors, isMissing, withIoErrors } from '../../../base/errors.js';
@@ -88,7 +89,10 @@ export class Follower {
     }
   }
 
-  /** Reads the rotated files that came after `file`, and makes the file current that the path names now, if any. */
+  /**
+   * Reads the rotated files that came after `file`, and makes the file current that the path names now, if
+   * any.
+   */
   async *#moveOn(file: FollowedFile | undefined): AsyncGenerator<FollowedEntries> {
     const current = await this.#open(this.#path);
     // Listed when that is open, so that the list has every file before it.
@@ -141,7 +145,9 @@ export class Follower {
     }
   }
 
-  /** Waits for a writer that took the lock while the path still named this file. No other will write to it. */
+  /**
+   * Waits for a writer that took the lock while the path still named this file. No other will write to it.
+   */
   async #waitForLastWrite({ handle }: FollowedFile): Promise<void> {
     try {
       const options = { mode: 'shared', timeout: lastWriteTimeout, signal: this.#stopped } as const;

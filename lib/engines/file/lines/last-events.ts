@@ -4,7 +4,10 @@
 import type { FileHandle } from 'node:fs/promises';
 import { scanBackwards } from './scanner.js';
 
-/** The offset of the `count`-th event from the end, counting back from `end`; `end` if `count` is 0, 0 if there are fewer. */
+/**
+ * The offset of the `count`-th event from the end, counting back from `end`; `end` if `count` is 0, 0 if
+ * there are fewer.
+ */
 export async function offsetOfLast(
   file: FileHandle,
   end: number,

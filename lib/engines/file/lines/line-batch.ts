@@ -17,8 +17,8 @@ export type NonEventLine = { readonly offset: number; readonly length: number } 
 );
 
 /**
- * Lines that follow each other without a gap, except for those that a {@link LineFilter} left out. Events and non-events
- * are apart, because a clean file has only events, which then need no second look.
+ * Lines that follow each other without a gap, except for those that a {@link LineFilter} left out. Events and
+ * non-events are apart, because a clean file has only events, which then need no second look.
  */
 export interface LineBatch {
   /** In the direction in which the file is read. */
@@ -65,7 +65,10 @@ export function parseLines(
   return batch;
 }
 
-/** The end of the last line that ends within `max` bytes from `begin` on; if there is none, the end of the first line. */
+/**
+ * The end of the last line that ends within `max` bytes from `begin` on; if there is none, the end of the
+ * first line.
+ */
 export function endOfLinesWithin(bytes: Buffer, begin: number, max: number): number {
   if (bytes.length <= begin + max) return bytes.length;
   const last = bytes.lastIndexOf(newline, begin + max - 1);

@@ -7,7 +7,10 @@
 /** Finds the lines that must be parsed because they hold one of some sequences of bytes. */
 export class LineFilter {
   readonly needles: readonly string[];
-  /** The other lines are passed over, damaged or not. Else those that are not surely a JSON object are parsed as well. */
+  /**
+   * The other lines are passed over, damaged or not. Else those that are not surely a JSON object are parsed
+   * as well.
+   */
   readonly ignoresDamage: boolean;
 
   constructor(needles: readonly string[], ignoresDamage: boolean) {
@@ -33,7 +36,8 @@ export class FilteredText {
   }
 
   /**
-   * Where the next line begins that must be parsed, at `begin` or after it; the end of the text if there is none.
+   * Where the next line begins that must be parsed, at `begin` or after it; the end of the text if there is
+   * none.
    *
    * @param begin the beginning of a line
    */
@@ -70,9 +74,9 @@ export class FilteredText {
 }
 
 /**
- * A line that is surely an event, as parseLine (lib/event/line.ts) would say: an object without spaces and \u, with at
- * most two levels in it. Most lines of most programs are like this, and to test it takes at most a third of the time of
- * parsing.
+ * A line that is surely an event, as parseLine (lib/event/line.ts) would say: an object without spaces and
+ * \u, with at most two levels in it. Most lines of most programs are like this, and to test it takes at most
+ * a third of the time of parsing.
  */
 const objectLine = (() => {
   const string = String.raw`"[^"\\\x00-\x1f]*(?:\\["\\/bfnrt][^"\\\x00-\x1f]*)*"`;

@@ -1,10 +1,10 @@
 /**
  * Telling by a few bytes whether a file still has, up to some offset, what was read there.
  *
- * A file that was truncated can have been written again past that offset, so its size says nothing. The last bytes
- * before the offset do: most lines end with a computed id, which is in these bytes as a whole
- * (`,"eventId":"<64 digits>"}` and the newline are 79 bytes), and no other event has the same. Without such ids, a file
- * with the same 96 bytes at the same offset counts as the same.
+ * A file that was truncated can have been written again past that offset, so its size says nothing. The last
+ * bytes before the offset do: most lines end with a computed id, which is in these bytes as a whole
+ * (`,"eventId":"<64 digits>"}` and the newline are 79 bytes), and no other event has the same. Without such
+ * ids, a file with the same 96 bytes at the same offset counts as the same.
  */
 import type { FileHandle } from 'node:fs/promises';
 import { readAt } from './open-file.js';

@@ -6,8 +6,8 @@ import type { Where } from '../../../event/where.js';
 /**
  * Sequences of bytes, in Latin-1. A line that holds none of them holds no such event.
  *
- * They are those of the longest string, which is the rarest. A number can be written in too many ways; if there are only
- * numbers, the name of a property is looked for.
+ * They are those of the longest string, which is the rarest. A number can be written in too many ways; if
+ * there are only numbers, the name of a property is looked for.
  */
 export function needlesOf(where: Where): readonly string[] {
   const properties = Object.entries(where);
@@ -20,8 +20,9 @@ export function needlesOf(where: Where): readonly string[] {
 }
 
 /**
- * A string is in JSON as `JSON.stringify` writes it, or with an escape that that would not use: `\u` and four digits
- * for any character, and `\/`. Without the quote in front: to look for what begins with a rare character is faster.
+ * A string is in JSON as `JSON.stringify` writes it, or with an escape that that would not use: `\u` and four
+ * digits for any character, and `\/`. Without the quote in front: to look for what begins with a rare
+ * character is faster.
  */
 function needlesOfString(value: string): readonly string[] {
   const written = Buffer.from(JSON.stringify(value).slice(1)).toString('latin1');

@@ -22,8 +22,8 @@ export async function openForReading(path: NativePath): Promise<FileHandle> {
 }
 
 /**
- * Fills `buffer` with the bytes at `offset`. Returns all of it, or its filled part if the file ends before: one call of
- * read(2) may return less than was asked for, without being at the end.
+ * Fills `buffer` with the bytes at `offset`. Returns all of it, or its filled part if the file ends before:
+ * one call of read(2) may return less than was asked for, without being at the end.
  */
 export async function readAt(file: FileHandle, offset: number, buffer: Buffer): Promise<Buffer> {
   let filled = 0;

@@ -8,7 +8,10 @@ import { baseOf, directoryOf, followLinks, type NativePath } from '../../../base
 
 const time = /^\.\d{8}T\d{6}\.\d{3}Z$/;
 
-/** The paths of the rotated files of the chronicle `path`, the oldest first. They are beside what a link leads to. */
+/**
+ * The paths of the rotated files of the chronicle `path`, the oldest first. They are beside what a link leads
+ * to.
+ */
 export async function rotatedFiles(path: NativePath): Promise<Buffer[]> {
   const target = await followLinks(path);
   const directory = directoryOf(target);

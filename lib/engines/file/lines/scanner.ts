@@ -1,9 +1,10 @@
 /**
  * Every line of a chronicle's file, forwards or backwards, in batches, without a lock and in bounded memory.
  *
- * Each read begins where a line begins: what was read of a line whose end was not in the chunk is read again with its
- * end, not kept. So a line always comes from one read, and a file that is truncated and written again meanwhile does
- * not make one line out of the halves of two; and a line that is too long is never held at all.
+ * Each read begins where a line begins: what was read of a line whose end was not in the chunk is read again
+ * with its end, not kept. So a line always comes from one read, and a file that is truncated and written
+ * again meanwhile does not make one line out of the halves of two; and a line that is too long is never held
+ * at all.
  */
 import type { FileHandle } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
@@ -20,7 +21,9 @@ export interface ScanOptions {
   readonly maxLineBytes: number;
   /** Lines that need not be parsed. Default: none. */
   readonly filter?: LineFilter | undefined;
-  /** Forwards only: end before a last line that has no newline, which may still be written. Default: take it. */
+  /**
+   * Forwards only: end before a last line that has no newline, which may still be written. Default: take it.
+   */
   readonly leaveUnfinished?: boolean;
   /** The most that is read at once, except for a longer line. Smaller in tests. */
   readonly chunkBytes?: number;
@@ -36,8 +39,8 @@ const recentlyWrittenMs = 1000;
 const waitForWriterMs = 10;
 
 /**
- * The lines of a range, in batches of one chunk. What is written while it reads is read too. A chunk is read ahead
- * while the one before it is parsed.
+ * The lines of a range, in batches of one chunk. What is written while it reads is read too. A chunk is read
+ * ahead while the one before it is parsed.
  */
 export async function* scanForwards(file: FileHandle, options: ScanOptions): AsyncGenerator<LineBatch> {
   const { from, to, maxLineBytes, leaveUnfinished = false, chunkBytes = defaultChunkBytes } = options;
@@ -116,8 +119,9 @@ async function settledSize(file: FileHandle): Promise<number> {
 }
 
 /**
- * True if the file is longer than `size`, or becomes so in a moment. On many file systems (ext4) others see a write of
- * several pages page by page. Without the writers' lock, only its age tells such a line from a torn one.
+ * True if the file is longer than `size`, or becomes so in a moment. On many file systems (ext4) others see a
+ * write of several pages page by page. Without the writers' lock, only its age tells such a line from a torn
+ * one.
  */
 async function growsStill(file: FileHandle, size: number): Promise<boolean> {
   const stats = await file.stat();
@@ -141,7 +145,10 @@ class ChunkReader {
     this.length = length;
   }
 
-  /** The chunk at `offset`; shorter only at the end of the file. It is overwritten by the second read after this. */
+  /**
+   * The chunk at `offset`; shorter only at the end of the file. It is overwritten by the second read after
+   * this.
+   */
   async read(offset: number): Promise<Buffer> {
     const ahead = this.#ahead;
     this.#ahead = undefined;

@@ -1,6 +1,6 @@
 /**
- * What becomes of the lines that a reader scans: which of them need not be parsed, which events it takes, and which the
- * schema refuses.
+ * What becomes of the lines that a reader scans: which of them need not be parsed, which events it takes, and
+ * which the schema refuses.
  */
 import type { ReadSettings } from '../../../chronicle/options.js';
 import type { Entry } from '../../../chronicle/results.js';

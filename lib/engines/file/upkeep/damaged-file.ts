@@ -1,6 +1,6 @@
 /**
- * The file `<path>.damaged`, to which repairs append corrupt lines as they are, each with a newline. It is locked, so that
- * repairs which run at the same time do not mix.
+ * The file `<path>.damaged`, to which repairs append corrupt lines as they are, each with a newline. It is
+ * locked, so that repairs which run at the same time do not mix.
  */
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
@@ -17,7 +17,10 @@ import { readAt } from '../lines/open-file.js';
 
 const newline = 0x0a;
 
-/** Its path: beside the file that a link leads to, so that there is one such file whatever path names the chronicle. */
+/**
+ * Its path: beside the file that a link leads to, so that there is one such file whatever path names the
+ * chronicle.
+ */
 export async function damagedPathOf(chronicle: NativePath): Promise<NativePath> {
   return withSuffix(await followLinks(chronicle), '.damaged');
 }
@@ -110,7 +113,9 @@ export class DamagedFile {
   }
 }
 
-/** Throws if somebody else made the file: whoever may not read the chronicle must not read these lines either. */
+/**
+ * Throws if somebody else made the file: whoever may not read the chronicle must not read these lines either.
+ */
 function checkOwner(stats: Stats, chronicle: Stats, path: NativePath): void {
   if (!stats.isFile()) throw irregular(stats, path.toString());
   const ours = stats.uid === chronicle.uid || stats.uid === (process.geteuid?.() ?? stats.uid);

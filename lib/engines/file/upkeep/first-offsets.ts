@@ -1,8 +1,9 @@
 /**
- * The offset of the first event with each id of a large file, in at most 80 bytes of memory for an id of any length.
+ * The offset of the first event with each id of a large file, in at most 80 bytes of memory for an id of any
+ * length.
  *
- * A hash table with open addressing over 96 bits of the ids' SHA-256, or of an id that is one. Among 100 million ids
- * the chance that any two are taken for one is 1 in 10^13.
+ * A hash table with open addressing over 96 bits of the ids' SHA-256, or of an id that is one. Among 100
+ * million ids the chance that any two are taken for one is 1 in 10^13.
  */
 import { hash, randomInt } from 'node:crypto';
 
@@ -18,7 +19,10 @@ export class FirstOffsets {
   /** The offset plus one; 0 if the slot is free. */
   #offsets = new Float64Array(minSlots);
 
-  /** The offset where this id was first seen. If it was not seen yet, remembers `offset` and returns undefined. */
+  /**
+   * The offset where this id was first seen. If it was not seen yet, remembers `offset` and returns
+   * undefined.
+   */
   add(id: string, isDigest: boolean, offset: number): number | undefined {
     const digest = isDigest ? id : hash('sha256', id);
     const word = (index: number) => Number.parseInt(digest.slice(8 * index, 8 * index + 8), 16);

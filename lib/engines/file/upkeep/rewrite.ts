@@ -1,10 +1,10 @@
 /**
  * Rewriting a chronicle without some of its lines, while others append to it.
  *
- * Complete lines never change (C3), so nearly all of the file is copied without the lock. What is certainly there to
- * stay is known only under the lock, because a writer cuts a failed write back (C6): so the lock is taken for a moment
- * to see how far the file goes, and again for the last part and for the replacement itself. Writers that wait for the
- * lock meanwhile find that the path names another file, and go on there.
+ * Complete lines never change (C3), so nearly all of the file is copied without the lock. What is certainly
+ * there to stay is known only under the lock, because a writer cuts a failed write back (C6): so the lock is
+ * taken for a moment to see how far the file goes, and again for the last part and for the replacement
+ * itself. Writers that wait for the lock meanwhile find that the path names another file, and go on there.
  */
 import type { FileHandle } from 'node:fs/promises';
 import { replaceFile } from '../../../atomic/replace-file.js';
@@ -35,7 +35,10 @@ export interface RewriteSettings {
 
 /** Which lines stay. */
 export interface Selection {
-  /** Asked once for each event, in the order of the file. Default: it stays, byte for byte, as every line that stays. */
+  /**
+   * Asked once for each event, in the order of the file. Default: it stays, byte for byte, as every line that
+   * stays.
+   */
   keepsEvent?(entry: Entry<JsonObject>): boolean;
   /** Asked once for each line that is no event, in the order of the file. Default: it stays. */
   keepsNonEvent?(line: NonEventLine): boolean;
@@ -55,12 +58,13 @@ const copyBytes = 1024 * 1024;
 const changed = Symbol('the file was replaced or truncated');
 
 /**
- * Replaces the file by one without the lines that are not kept. False if all of them are: then nothing is written.
- * The new file is durable when this resolves, with the mode and owner of the old one; no line that others append
- * meanwhile is lost. The offsets of lines after one that was dropped change.
+ * Replaces the file by one without the lines that are not kept. False if all of them are: then nothing is
+ * written. The new file is durable when this resolves, with the mode and owner of the old one; no line that
+ * others append meanwhile is lost. The offsets of lines after one that was dropped change.
  *
  * @param begin makes a selection each time that the file is read through
- * @throws `ELOCK_TIMEOUT`, `EIO`, the reason of an abort; nothing is replaced then, unless `outcomeUnknown` is set
+ * @throws `ELOCK_TIMEOUT`, `EIO`, the reason of an abort; nothing is replaced then, unless `outcomeUnknown`
+ *   is set
  */
 export async function rewriteChronicle(
   path: NativePath,
@@ -124,7 +128,10 @@ class Rewriting {
     });
   }
 
-  /** The file in ranges of lines that are kept or dropped. After the last range the lock is held, so no line comes after. */
+  /**
+   * The file in ranges of lines that are kept or dropped. After the last range the lock is held, so no line
+   * comes after.
+   */
   async *#ranges(
     phase: 'look' | 'copy',
     selection: Selection,
@@ -137,7 +144,8 @@ class Rewriting {
       await this.#settle();
       const { end } = this.#settled;
       const remaining = end - at;
-      // If it does not become less (a line without end, writers that are faster than the copying), writers have to wait.
+      // If it does not become less (a line without end, writers that are faster than the copying), writers
+      // have to wait.
       last = remaining <= maxCopyUnderLock || remaining >= remainingBefore;
       remainingBefore = remaining;
       if (!last) await this.unlock();

@@ -59,8 +59,8 @@ export async function verify(
 }
 
 /**
- * The size of the file. If its last line has no newline, somebody may be writing it: then the size is taken under the
- * lock, so that a line is only called torn if nobody will complete it.
+ * The size of the file. If its last line has no newline, somebody may be writing it: then the size is taken
+ * under the lock, so that a line is only called torn if nobody will complete it.
  */
 async function sizeUnderLock(
   file: FileHandle,
