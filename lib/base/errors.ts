@@ -47,8 +47,8 @@ export class HoldfastError extends Error {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    // A class that extends this one recognises its own instances only. biome-ignore
-    // lint/complexity/noThisInStatic: the class on the right of `instanceof`, which may be a derived one
+    // A class that extends this one recognises its own instances only.
+    // biome-ignore lint/complexity/noThisInStatic: the class on the right of `instanceof`, which may be a derived one
     const derived = this === HoldfastError ? undefined : this;
     if (derived) return Function.prototype[Symbol.hasInstance].call(derived, value);
     return typeof value === 'object' && value !== null && brand in value;

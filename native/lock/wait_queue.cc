@@ -1,5 +1,5 @@
-// The wait queue, which is one subject: whoever splits it has to say twice under which mutex a waiter moves from
-// the queue to the kernel and back.
+// The wait queue, which is one subject: whoever splits it has to say twice under which mutex a waiter moves
+// from the queue to the kernel and back.
 #include "lock/wait_queue.h"
 
 #include <assert.h>
