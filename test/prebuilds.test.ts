@@ -37,7 +37,7 @@ const inBothCLibraries = new Set(
   clock_gettime close closedir dladdr dlopen dlsym fcntl fdatasync flock fstatfs fsync ftruncate getauxval geteuid memchr
   memcmp memcpy memmove memset mkdir nanosleep open opendir pread pthread_attr_destroy pthread_attr_init
   pthread_attr_setdetachstate pthread_attr_setstacksize pthread_cond_timedwait pthread_create pthread_kill
-  pthread_mutex_lock pthread_mutex_unlock pthread_self pthread_sigmask readdir realpath rename sched_yield sigaction
+  pthread_mutex_lock pthread_mutex_unlock pthread_self pthread_sigmask readdir readlink realpath rename sched_yield sigaction
   sigaddset sigemptyset sigfillset snprintf statfs strchr strlen strtoll syscall unlink writev`.split(/\s+/),
 );
 

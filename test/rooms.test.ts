@@ -26,8 +26,9 @@ const order = [
   'lib/engines/file/upkeep',
   'lib/engines/file',
   'lib/compat',
-  'lib/cli',
   'lib',
+  'lib/cli/selftest',
+  'lib/cli',
 ];
 
 const biome = join(root, 'node_modules', '@biomejs', 'biome', 'bin', 'biome');

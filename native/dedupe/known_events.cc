@@ -105,6 +105,8 @@ os::Error KnownEvents::LoadFile(const os::File& file, const std::string& path, R
   if (os::Error error = file.Id(&identity.chronicle)) return error;
   const IdsFile::Receiver receiver{[this](size_t more) { recent_ids_.Reserve(more); }, add};
   range.begin = ids_file_.Load(std::move(identity), file, range.end, receiver);
+  // It may know more than there was when the caller asked for the size: others append meanwhile.
+  range.end = std::max(range.begin, range.end);
   if (os::Error error = Scan(file, range, tail, end)) return error;
   ids_file_.Save(file, *end);
   return {};

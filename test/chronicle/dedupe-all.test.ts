@@ -39,9 +39,10 @@ describe("dedupe: 'all'", () => {
     const file = newFile();
     await using chronicle = await openChronicle(file, { dedupe: 'all' });
     for (let n = 0; n < 30_000; n += 1000) await chronicle.appendMany(events(n, n + 1000));
-    const first = eventsOf(file)[5];
+    const [first, second] = eventsOf(file).slice(5);
     expect(await chronicle.append({ eventId: 'event 5' })).toEqual({
       offset: first?.offset,
+      next: second?.offset,
       eventId: 'event 5',
       duplicate: true,
     });
