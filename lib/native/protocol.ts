@@ -248,9 +248,8 @@ export interface Writer {
 
 /** A reply by names. Its arrays are those that crossed. */
 export function unpackReply({ figures, offsets, nexts, fates, details }: RawReply): WriterReply {
-  const figure = (index: number) => figures[index] as number;
-  const status = figure(replyFigure.status) as WriterReply['status'];
-  const batches = figure(replyFigure.batches);
+  const status = figures[replyFigure.status] as number as WriterReply['status'];
+  const batches = figures[replyFigure.batches] as number;
   switch (status) {
     case writerStatus.ask:
       return { status, questions: details?.questions ?? [] };
@@ -258,23 +257,31 @@ export function unpackReply({ figures, offsets, nexts, fates, details }: RawRepl
       return {
         status,
         batches,
-        written: figure(replyFigure.written),
-        duplicates: figure(replyFigure.duplicates),
-        bytes: figure(replyFigure.bytes),
-        end: figure(replyFigure.end),
-        healed: figure(replyFigure.healed) !== 0,
-        rotated: figure(replyFigure.rotated) !== 0,
-        knownIds: figure(replyFigure.knownIds),
-        knownBytes: figure(replyFigure.knownBytes),
-        waitedNs: figure(replyFigure.waitedNs),
-        syncedNs: figure(replyFigure.syncedNs),
+        written: figures[replyFigure.written] as number,
+        duplicates: figures[replyFigure.duplicates] as number,
+        bytes: figures[replyFigure.bytes] as number,
+        end: figures[replyFigure.end] as number,
+        healed: (figures[replyFigure.healed] as number) !== 0,
+        rotated: (figures[replyFigure.rotated] as number) !== 0,
+        knownIds: figures[replyFigure.knownIds] as number,
+        knownBytes: figures[replyFigure.knownBytes] as number,
+        waitedNs: figures[replyFigure.waitedNs] as number,
+        syncedNs: figures[replyFigure.syncedNs] as number,
         offsets,
         nexts,
-        fates: figure(replyFigure.written) < figure(replyFigure.lines) ? fates : undefined,
+        fates:
+          (figures[replyFigure.written] as number) < (figures[replyFigure.lines] as number)
+            ? fates
+            : undefined,
         rotatedPaths: details?.rotatedPaths,
       };
     case writerStatus.lockTimeout:
-      return { status, batches, waitedNs: figure(replyFigure.waitedNs), file: details?.file as FileIdentity };
+      return {
+        status,
+        batches,
+        waitedNs: figures[replyFigure.waitedNs] as number,
+        file: details?.file as FileIdentity,
+      };
     case writerStatus.closed:
       return { status };
     default:

@@ -52,7 +52,8 @@ const eventsThatSendAtOnce = 16;
 const busy = new Set<Appender>();
 
 /** What crosses next. */
-interface NextBatch extends Batch {
+interface NextBatch {
+  readonly batch: Batch;
   readonly lines: LineBuffer;
   conditions: Condition[] | undefined;
 }
@@ -150,35 +151,40 @@ export class Appender {
       return;
     }
     const room = roomFor(lines);
-    if (this.#next && this.#next.bytes + room > this.#maxBatchBytes) this.send();
-    const batch = this.#next ?? this.#begin();
-    batch.lines.reserve(room); // from here on nothing fails
+    if (this.#next && this.#next.batch.bytes + room > this.#maxBatchBytes) this.send();
+    const next = this.#next ?? this.#begin();
+    const { batch } = next;
+    next.lines.reserve(room); // from here on nothing fails
     if (call.ifEnd !== undefined) {
-      batch.conditions ??= [];
-      batch.conditions.push({ first: batch.ids.length, count: lines.length, end: call.ifEnd });
+      next.conditions ??= [];
+      next.conditions.push({ first: batch.ids.length, count: lines.length, end: call.ifEnd });
     }
-    for (const { text } of lines) batch.lines.add(text);
-    this.#pending.add(batch, call, lines, batch.lines.length - batch.bytes);
+    for (const { text } of lines) next.lines.add(text);
+    this.#pending.add(batch, call, lines, next.lines.length - batch.bytes);
     if (isExiting()) this.finish();
     else if (batch.ids.length >= eventsThatSendAtOnce || batch.bytes > this.#maxBatchBytes) this.send();
   }
 
   #begin(): NextBatch {
-    const batch = { ...this.#pending.begin(), lines: new LineBuffer(), conditions: undefined };
-    this.#next = batch;
+    const next = { batch: this.#pending.begin(), lines: new LineBuffer(), conditions: undefined };
+    this.#next = next;
     busy.add(this);
     process.nextTick(send, this);
-    return batch;
+    return next;
   }
 
   /** Hands over what was appended so far. */
   send(): void {
-    const batch = this.#next;
-    if (!batch) return;
+    if (!this.#next) return;
+    const { batch, lines, conditions } = this.#next;
     this.#next = undefined;
-    const { lines, ids, conditions } = batch;
     try {
-      this.#writer.append({ buffer: lines.buffer, length: lines.length, lines: ids.length, conditions });
+      this.#writer.append({
+        buffer: lines.buffer,
+        length: lines.length,
+        lines: batch.ids.length,
+        conditions,
+      });
       this.#pending.cross(batch);
     } catch (error) {
       this.#pending.drop(batch, error as Error); // there was no memory for it
