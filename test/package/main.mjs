@@ -1,5 +1,5 @@
 /**
- * The table of `npm run test:package [-- text…]`: the packed package, installed, imported, compiled and
+ * The table of `npm run test:everywhere [-- text…]`: the packed package, installed, imported, compiled and
  * bundled by what services are built and tested with. Needs the network. With texts, only the rows that
  * contain one of them.
  */

@@ -98,14 +98,13 @@ function parseTogether(bytes: Buffer, offset: number, maxLineBytes: number, batc
   if (!values || !areBetweenSeparators(values)) return false;
   if (ends[(values.length - 1) / 2] !== bytes.length - 1) return false;
   const { entries } = batch;
-  let begin = 0;
+  let at = offset;
   for (let index = 0; index < values.length; index += 2) {
-    const next = (ends[index / 2] as number) + 1;
+    const next = offset + (ends[index / 2] as number) + 1;
     const event = values[index];
-    if (isObject(event))
-      entries.push({ event, offset: offset + begin, length: next - begin, next: offset + next });
-    else addLine(batch, bytes.subarray(begin, next), offset + begin, maxLineBytes);
-    begin = next;
+    if (isObject(event)) entries.push({ event, offset: at, length: next - at, next });
+    else addLine(batch, bytes.subarray(at - offset, next - offset), at, maxLineBytes);
+    at = next;
   }
   return true;
 }
