@@ -15,6 +15,12 @@ import type { LockHolder, LockMode } from '../base/lock-holder.js';
  */
 const maxSearchMs = 1000;
 
+/**
+ * How many times /proc/locks is read if nobody is found. The kernel hands it out a page at a time, by numbers
+ * that change when a lock before is released meanwhile: on a busy machine a lock can be skipped.
+ */
+const maxLooks = 3;
+
 /** How many files of /proc this thread has open at once. */
 const maxOpen = 8;
 
@@ -93,9 +99,15 @@ class Search {
     return [...this.#found.values()];
   }
 
+  get #isEmpty(): boolean {
+    return this.#found.size === 0 && !this.#isAnonymous;
+  }
+
   async run(signal?: AbortSignal): Promise<void> {
     if (process.platform !== 'linux') return;
-    for (const holder of this.#add(await read('/proc/locks'))) holder.command = await commandOf(holder.pid);
+    for (let look = 0; look < maxLooks && this.#isEmpty && !signal?.aborted; look++) {
+      for (const holder of this.#add(await read('/proc/locks'))) holder.command = await commandOf(holder.pid);
+    }
     if (!this.#isAnonymous) return;
     const search = async (pid: number) => {
       if (signal?.aborted) return;
@@ -111,7 +123,9 @@ class Search {
   /** As {@link run}, until `deadline`. */
   runSync(deadline: number): void {
     if (process.platform !== 'linux') return;
-    for (const holder of this.#add(readSync('/proc/locks'))) holder.command = commandOfSync(holder.pid);
+    for (let look = 0; look < maxLooks && this.#isEmpty; look++) {
+      for (const holder of this.#add(readSync('/proc/locks'))) holder.command = commandOfSync(holder.pid);
+    }
     if (!this.#isAnonymous) return;
     for (const pid of pidsIn(listSync('/proc'))) {
       for (const descriptor of listSync(`/proc/${pid}/fdinfo`)) {

@@ -133,6 +133,8 @@ export class SystemCalls {
 
   #serve(connection: Socket): void {
     this.#connections.add(connection);
+    // A process that ends, or is killed, with an answer unread resets its connection.
+    connection.on('error', () => {});
     // A killed process leaves its connections without a word.
     connection.on('error', () => {});
     connection.on('close', () => this.#connections.delete(connection));
