@@ -133,13 +133,13 @@ export class SystemCalls {
 
   #serve(connection: Socket): void {
     this.#connections.add(connection);
-    // A process that ends, or is killed, with an answer unread resets its connection.
-    connection.on('error', () => {});
     // A killed process leaves its connections without a word.
     connection.on('error', () => {});
     connection.on('close', () => this.#connections.delete(connection));
     let tell: ((result: Result) => void) | undefined;
-    createInterface(connection).on('line', async (line) => {
+    const lines = createInterface(connection);
+    lines.on('error', () => {}); // it repeats those of the connection
+    lines.on('line', async (line) => {
       if (tell) {
         const [result = 0, errno = 0] = line.split(' ').map(Number);
         tell({ result, errno });
