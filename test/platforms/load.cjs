@@ -1,7 +1,8 @@
 // Prints nothing if require() finds what import finds, in every entry of the package.
 const assert = require('node:assert/strict');
 
-const addedByRuntimes = /^(default|__esModule|module\.exports)$/;
+// `length` and `name`: to Bun, those of a module that is a function are among its names.
+const addedByRuntimes = /^(default|__esModule|module\.exports|length|name)$/;
 
 async function compare(entry) {
   const [required, imported] = [require(entry), await import(entry)].map((names) =>
