@@ -193,7 +193,7 @@ export function isNativeError(error: unknown): error is Error & NativeError {
 }
 
 /** For the end of a message: who holds it, if that is known. */
-function describeHolders(holders: readonly LockHolder[]): string {
+export function describeHolders(holders: readonly LockHolder[]): string {
   if (holders.length === 0) return '';
   const described = holders.map(({ pid, command, mode }) =>
     pid === process.pid ? `this very process (${pid}, ${mode})` : `process ${pid} (${mode}): ${command}`,

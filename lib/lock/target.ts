@@ -179,6 +179,12 @@ export class Target {
     });
   }
 
+  /** The descriptor that has the lock, which is the caller's to close from now on. Not on Windows. */
+  giveAway(lock: LockId): number {
+    this.#disclaim();
+    return native.giveAway(lock);
+  }
+
   /** Changes the mode without waiting; false if that is not possible. */
   convert(lock: LockId, mode: LockMode): boolean {
     return this.#mapped(() => native.convert(lock, lockMode[mode]));

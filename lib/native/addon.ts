@@ -42,6 +42,8 @@ interface Native {
   convert(lock: LockId, mode: number): boolean;
   /** False if flock had to stand in. */
   isFcntl(lock: LockId): boolean;
+  /** The descriptor that has the lock, which is the caller's to close from now on. -1 on Windows. */
+  giveAway(lock: LockId): number;
   isKnownLocal(path: NativePath): boolean;
   unlock(lock: LockId, file: FileAtUnlock): void;
   /** False if the lock cannot block, and is still held: call `unlock`. */

@@ -174,6 +174,18 @@ Napi::Value IsKnownLocal(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), lock::IsKnownLocal(PathFrom(info[0])));
 }
 
+// giveAway(lock): the descriptor that has the lock, which is the caller's to close from now on; -1 on
+// Windows, or if the lock is not held.
+Napi::Value GiveAway(const Napi::CallbackInfo& info) {
+  Environment& environment = Environment::Of(info.Env());
+  const LockId id = LockIdFrom(info[0]);
+  lock::HeldLock* held = environment.FindLock(id);
+  if (held == nullptr) return Napi::Number::New(info.Env(), -1);
+  const int descriptor = held->GiveAway().ReleaseDescriptor();
+  environment.ForgetLock(id);
+  return Napi::Number::New(info.Env(), descriptor);
+}
+
 os::Error Release(lock::HeldLock* held, FileAtUnlock file) {
   if (file == FileAtUnlock::kRemove) return held->RemoveAndRelease();
   held->ReleaseForReuse();
@@ -219,6 +231,7 @@ void DefineLocks(Napi::Env env, Napi::Object exports) {
   Define<Convert>(env, exports, "convert");
   Define<IsFcntl>(env, exports, "isFcntl");
   Define<IsKnownLocal>(env, exports, "isKnownLocal");
+  Define<GiveAway>(env, exports, "giveAway");
   Define<Unlock>(env, exports, "unlock");
   Define<UnlockOnHelper>(env, exports, "unlockOnHelper");
 }

@@ -31,6 +31,10 @@ class HeldLock {
   // hold another range of the file, it stays: whoever made it anew would not know of them.
   os::Error RemoveAndRelease();
 
+  // Gives the open file away, and the lock with it, which lasts until the last copy of its descriptor is
+  // closed. Nothing is held here any more.
+  os::File GiveAway() { return std::move(file_); }
+
   // Changes the mode without waiting. See Mechanism::convert.
   Attempt Convert(Mode mode, os::Error* error);
 

@@ -83,6 +83,10 @@ class File {
   // What Node knows as descriptor `number`.
   static Handle OfDescriptor(int number);
 
+  // The number of the file, which is the caller's to close from now on. -1 on Windows, where Node knows only
+  // what its own C library has opened.
+  int ReleaseDescriptor();
+
   // A second handle of the same open file: what is locked through one is locked through the other.
   static Error Duplicate(Handle handle, File* out);
 

@@ -79,6 +79,10 @@ File::Handle File::OfDescriptor(int number) {
   return number;
 }
 
+int File::ReleaseDescriptor() {
+  return std::exchange(handle_, kNone);
+}
+
 Error File::Duplicate(Handle handle, File* out) {
   const int descriptor = system_calls.dup(handle);
   if (descriptor == -1) return Failed("dup");

@@ -39,6 +39,11 @@ File::Handle File::OfDescriptor(int number) {
   return find == nullptr ? INVALID_HANDLE_VALUE : find(number);
 }
 
+int File::ReleaseDescriptor() {
+  Close();
+  return -1;
+}
+
 }  // namespace holdfast::os
 
 #ifdef __MINGW32__

@@ -1,12 +1,20 @@
 /** `holdfast lock` and `holdfast holders`, as real commands. */
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { lock, lockSync, tryLock } from 'holdfast';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { someoneWaitsFor } from '../support/blocking.js';
-import { type Finished, run as runCommand, start as startCommand } from '../support/command.js';
+import {
+  type Finished,
+  linesOf,
+  run as runCommand,
+  shell,
+  shellCommand,
+  start as startCommand,
+} from '../support/command.js';
 import { temporaryDirectory } from '../support/files.js';
 import { heldBy } from '../support/messages.js';
 
@@ -84,19 +92,6 @@ describe('holdfast lock', () => {
     expect(await once(child, 'exit')).toEqual([42, null]);
   });
 
-  it('frees the lock when it is killed, although its command goes on', async () => {
-    const file = join(temporaryDirectory(), 'file');
-    const child = start('lock', file, ...script('console.log(process.pid); setTimeout(() => {}, 1e6)'));
-    const [pid] = await once(child.stdout as NodeJS.ReadableStream, 'data');
-    onTestFinished(() => {
-      process.kill(Number(pid), 'SIGKILL');
-    });
-    child.kill('SIGKILL');
-    (await lock(file)).releaseSync();
-    // On Windows, Node's children end with it.
-    if (process.platform !== 'win32') expect(() => process.kill(Number(pid), 0)).not.toThrow();
-  });
-
   it('says what is wrong with its usage, with exit code 2', async () => {
     const directory = temporaryDirectory();
     const file = join(directory, 'file');
@@ -127,6 +122,192 @@ describe('holdfast lock', () => {
     expect(await run('--help')).toMatchObject({ code: 0, out: expect.stringContaining('holders') });
     expect(await run('lock', '--help')).toMatchObject({ code: 0, out: expect.stringContaining('--timeout') });
     expect(await run('holders', '--help')).toMatchObject({ code: 0, out: expect.stringContaining('--json') });
+  });
+});
+
+/** A job that says its process id and goes on until it is killed, which it is when the test ends. */
+async function startJob(...options: string[]): Promise<{ wrapper: ChildProcess; job: number }> {
+  const wrapper = start('lock', ...options, ...script('console.log(process.pid); setTimeout(() => {}, 1e6)'));
+  const job = Number(await linesOf(wrapper).next());
+  onTestFinished(() => killed(job));
+  return { wrapper, job };
+}
+
+function killed(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended.
+  }
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+}
+
+describe.skipIf(process.platform === 'win32')('the lock that the command inherits (L2)', () => {
+  it('lasts as long as the command, although holdfast is killed', async () => {
+    const file = join(temporaryDirectory(), 'file');
+    const { wrapper, job } = await startJob(file);
+    await kill(wrapper);
+    expect(await tryLock(file)).toBeNull();
+    const waiting = lock(file);
+    await someoneWaitsFor(file);
+    killed(job);
+    (await waiting).releaseSync();
+  });
+
+  it('keeps a job of cron from running twice, whoever is killed meanwhile', async () => {
+    const directory = temporaryDirectory();
+    const [file, log] = [join(directory, 'file'), join(directory, 'log')];
+    const job = `echo began >> '${log}'; echo $$; exec sleep 1000`;
+    const first = start('lock', '-n', file, '-c', job);
+    const pid = Number(await linesOf(first).next());
+    onTestFinished(() => killed(pid));
+    await kill(first);
+    for (let run = 0; run < 3; run++)
+      expect((await runCommand(['lock', '-n', file, '-c', job])).code).toBe(75);
+    expect(readFileSync(log, 'utf8')).toBe('began\n');
+  });
+
+  it('lasts as long as what the command leaves behind, unless that is kept from it', async () => {
+    const file = join(temporaryDirectory(), 'file');
+    const daemon = 'sleep 1000 >&- 2>&- & echo $!';
+    for (const option of ['-o', '--no-inherit', '--close']) {
+      const { code, out } = await run('lock', option, file, '-c', daemon);
+      onTestFinished(() => killed(Number(out)));
+      expect(code).toBe(0);
+      const free = await tryLock(file);
+      expect(free, option).not.toBeNull();
+      free?.releaseSync();
+    }
+    const { out } = await run('lock', file, '-c', daemon);
+    expect(await tryLock(file)).toBeNull();
+    killed(Number(out));
+    (await lock(file)).releaseSync();
+  });
+
+  it('ends with holdfast where the command may not inherit it', async () => {
+    const file = join(temporaryDirectory(), 'file');
+    const { wrapper, job } = await startJob('--no-inherit', file);
+    expect(await tryLock(file)).toBeNull();
+    await kill(wrapper);
+    (await lock(file)).releaseSync();
+    expect(() => process.kill(job, 0)).not.toThrow();
+  });
+
+  it('is on the file that the path names, also where that was replaced meanwhile (L6)', async () => {
+    const directory = temporaryDirectory();
+    const file = join(directory, 'file');
+    const held = lockSync(file);
+    const waiting = start('lock', file, ...script('console.log("started"); process.stdin.resume()'));
+    await someoneWaitsFor(file);
+    renameSync(file, join(directory, 'other'));
+    held.releaseSync();
+    expect(await linesOf(waiting).next()).toBe('started');
+    expect(await tryLock(file)).toBeNull();
+    waiting.stdin?.end();
+    (await lock(file)).releaseSync();
+  });
+});
+
+describe.skipIf(process.platform === 'win32')('the number of a descriptor in place of a file', () => {
+  const holdfast = `${shellCommand} lock`;
+
+  it('locks what the shell has opened, for as long as the shell has it open', async () => {
+    const directory = temporaryDirectory();
+    const script = `cd '${directory}'
+      ( ${holdfast} -n 9 || exit 1; echo locked; ${holdfast} -n file true 2>/dev/null; echo $? ) 9>file
+      ${holdfast} -n file echo free`;
+    expect((await shell(script)).out).toBe('locked\n75\nfree\n');
+  });
+
+  it('shares it, waits for it, releases it, and makes of one mode the other', async () => {
+    const directory = temporaryDirectory();
+    const script = `cd '${directory}'; exec 9>file 8<file
+      try() { ${holdfast} -n "$@" 2>/dev/null; echo $?; }
+      try -s 9; try -s 8; try -x 8; try -s 9
+      ${holdfast} -u 9; try 8; ${holdfast} -w 0.01 9 2>/dev/null; echo $?
+      ${holdfast} -u 8; ${holdfast} -u 8; ${holdfast} -w 60 9; echo $?`;
+    expect((await shell(script)).out).toBe('0\n0\n75\n0\n0\n75\n0\n');
+  });
+
+  it('is refused where it is not open, or no file', async () => {
+    for (const number of [3, 4, 7, 20, 99]) {
+      const { code, err } = await run('lock', String(number));
+      expect([number, code, err]).toEqual([number, 1, expect.stringContaining('no open descriptor')]);
+    }
+    expect((await run('lock', '-u', 'file', 'true')).code).toBe(2);
+    expect((await run('lock', '99999999999')).code).toBe(1);
+  });
+});
+
+const withoutFlock = spawnSync('flock', ['--version']).error && 'flock(1) of util-linux is not installed';
+
+describe.skipIf(withoutFlock)('the same command line as flock(1)', () => {
+  it.each([
+    ['file true'],
+    ['file false'],
+    ['file sh -c "exit 42"'],
+    ["file -c 'exit 42'"],
+    ["file --command 'echo $0 $#'"],
+    ["file sh -c 'kill -TERM $$'"],
+    ['-s file cat other'],
+    ['-x -E 9 file echo a b'],
+    ['-e -w 0.5 file -c "echo x >&3" 3>/dev/null'],
+    ['--exclusive --timeout 2 file echo -n -s'],
+    ['-o file ls /proc/self/fd/3'],
+    ['--shared --close file true'],
+    ['-n -E 7 locked echo not'],
+    ['-s --nonblock -E 200 locked echo not'],
+    ['--nb -E 0 locked echo not'],
+    ['-w 0.05 -E 9 locked echo not'],
+    ['--wait 0 --conflict-exit-code 8 locked echo not'],
+    ['-sn -E 3 shared echo yes'],
+    ['-n -E 3 shared echo not'],
+    ['-n 9 9>file'],
+    ['-n -E 4 9 9>locked'],
+    ['-s -n 9 9<shared'],
+    ['-u 9 9>file'],
+  ])('has the same exit code and the same output: %s', async (line) => {
+    const directory = temporaryDirectory();
+    for (const name of ['file', 'locked', 'shared', 'other']) writeFileSync(join(directory, name), name);
+    const others = `exec 7<locked 8<shared; flock 7; flock -s 8`;
+    const of = async (command: string) => {
+      const { code, out } = await shell(`cd '${directory}'; ${others}; ${command} ${line}`);
+      return { code, out };
+    };
+    expect(await of(`${shellCommand} lock`)).toEqual(await of('flock'));
+  });
+
+  it('excludes flock(1), and is excluded by it', async () => {
+    const directory = temporaryDirectory();
+    const [ours, theirs] = [`${shellCommand} lock -n -E 5 file`, 'flock -n -E 5 file'];
+    const script = `cd '${directory}'; ${ours} -c "${theirs} true"; echo $?; ${theirs} -c "${ours} true"; echo $?`;
+    expect((await shell(script)).out).toBe('5\n5\n');
+  });
+});
+
+const withoutTerminal =
+  spawnSync('script', ['--version']).error && 'script(1) of util-linux is not installed';
+
+describe.skipIf(withoutTerminal || process.platform !== 'linux')('a wait on a terminal', () => {
+  it('says for whom it waits, and not elsewhere', async () => {
+    const file = join(temporaryDirectory(), 'file');
+    const held = lockSync(file);
+    const seen = shell(
+      `script --quiet --return --command "${shellCommand} lock '${file}' echo done" /dev/null`,
+    );
+    const unseen = run('lock', file, 'echo', 'done');
+    await someoneWaitsFor(file);
+    await sleep(1000); // nothing tells that a terminal was written to
+    held.releaseSync();
+    const told = `holdfast: waiting for the lock on '${file}', held by process ${process.pid} (exclusive): `;
+    expect((await seen).out).toContain(told);
+    expect((await seen).out).toMatch(/^done\r$/m);
+    expect(await unseen).toMatchObject({ err: '', out: 'done\n' });
   });
 });
 
