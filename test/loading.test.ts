@@ -1,6 +1,6 @@
 /** The package loads by import and by require(), which give the same functions. */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
@@ -34,6 +34,37 @@ it('twice in one process is one library: a lock taken through one excludes the o
     encoding: 'utf8',
   });
   expect(output).toBe('true null\n');
+});
+
+it('many copies exclude each other, and do what is to be done at the exit by one listener', () => {
+  const directory = temporaryDirectory();
+  const code = `
+    const { join } = require('node:path');
+    const directory = process.argv[1];
+    const copies = Array.from({ length: 12 }, () => {
+      for (const name of Object.keys(require.cache)) delete require.cache[name];
+      return { ...require('holdfast'), lockfile: require('holdfast/proper-lockfile') };
+    });
+    const held = copies[0].lockSync(join(directory, 'lock'));
+    const areExcluded = copies.every(({ tryLockSync }) => tryLockSync(join(directory, 'lock')) === null);
+    held.releaseSync({ remove: true });
+    for (const [index, { lockfile }] of copies.entries())
+      lockfile.lockSync(join(directory, 'of-' + index), { realpath: false });
+    const opened = copies.map(({ openChronicle }) => openChronicle(join(directory, 'a.ndjson')));
+    Promise.all(opened).then((chronicles) => {
+      for (const [index, chronicle] of chronicles.entries()) chronicle.append({ index });
+      console.log(new Set(copies.map(({ lock }) => lock)).size, areExcluded, process.listenerCount('exit'));
+      process.exit();
+    });`;
+  const output = execFileSync(process.execPath, ['--input-type=commonjs', '-e', code, directory], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  expect(output).toBe('12 true 1\n');
+  expect(readdirSync(directory)).toEqual(['a.ndjson']);
+  const lines = readFileSync(join(directory, 'a.ndjson'), 'utf8').trim().split('\n');
+  const numbers = lines.map((line) => JSON.parse(line).index).sort((one, other) => one - other);
+  expect(numbers).toEqual(Array.from({ length: 12 }, (_, index) => index));
 });
 
 it('two copies in one process recognise the errors of each other', () => {

@@ -1,5 +1,6 @@
 /**
- * What is done when the process, or this worker thread, exits: by one listener, in one order.
+ * What is done when the process, or this worker thread, exits: by one listener, in one order, for all copies
+ * of the package together.
  */
 
 /**
@@ -10,17 +11,30 @@ const stages = ['write pending appends', 'remove temporary files', 'remove lock 
 
 export type ExitStage = (typeof stages)[number];
 
-/** One set per thread, on purpose: each thread has its own `exit` event. */
-const tasks = new Map<ExitStage, () => void>();
-let exiting = false;
+/** A version of the package that needs another form of this takes another symbol. */
+interface Exit {
+  readonly tasks: Map<ExitStage, Set<() => void>>;
+  begun: boolean;
+}
+
+const key = Symbol.for('holdfast.exit');
 
 /**
- * Has `task` run at this stage of the exit. A stage has one task, which its module may pass here any number
- * of times.
+ * What the copies in this thread share, on its `process`: a test runner that resets its module registry loads
+ * a copy for each test file, and Node warns of the eleventh listener. One per thread, on purpose: each has
+ * its own `exit` event.
+ */
+const shared = process as { [key]?: Exit };
+const exit = shared[key] ?? { tasks: new Map(), begun: false };
+shared[key] = exit;
+
+/**
+ * Has `task` run at this stage of the exit. The same task may be passed here any number of times.
  */
 export function atExit(stage: ExitStage, task: () => void): void {
-  if (tasks.size === 0) process.on('exit', runTasks);
-  tasks.set(stage, task);
+  if (exit.tasks.size === 0) process.on('exit', runTasks);
+  const tasks = exit.tasks.get(stage) ?? new Set();
+  exit.tasks.set(stage, tasks.add(task));
 }
 
 /**
@@ -28,10 +42,10 @@ export function atExit(stage: ExitStage, task: () => void): void {
  * us.
  */
 export function isExiting(): boolean {
-  return exiting;
+  return exit.begun;
 }
 
 function runTasks(): void {
-  exiting = true;
-  for (const stage of stages) tasks.get(stage)?.();
+  exit.begun = true;
+  for (const stage of stages) for (const task of exit.tasks.get(stage) ?? []) task();
 }
