@@ -2,32 +2,52 @@
  * holdfast: kernel-held file locks, and a durable NDJSON log that many processes append to.
  */
 
-export { type AtomicData, type WriteFileAtomicOptions, writeFileAtomic } from './atomic/write-file-atomic.js';
+export {
+  type AtomicData,
+  type AtomicPiece,
+  type WriteFileAtomicOptions,
+  writeFileAtomic,
+} from './atomic/write-file-atomic.js';
 export type { FilePath } from './base/arguments.js';
 export type { Durability } from './base/durability.js';
-export { HoldfastError, type HoldfastErrorCode } from './base/errors.js';
+export {
+  type AnyHoldfastError,
+  type ClosedError,
+  type ConflictError,
+  HoldfastError,
+  type HoldfastErrorCode,
+  type HoldfastErrorDetails,
+  type IoError,
+  type LockTimeoutError,
+  type ValidationError,
+} from './base/errors.js';
 export type { LockHolder, LockMode } from './base/lock-holder.js';
 export type {
   AppendOptions,
   FollowOptions,
   ReadRange,
   RepairOptions,
+  RepairProgress,
   VerifyOptions,
 } from './chronicle/call-options.js';
 export { Chronicle } from './chronicle/chronicle.js';
-export type { ChronicleOptions, Dedupe, ReadOptions, Rotate } from './chronicle/options.js';
+export type { ChronicleOptions, Dedupe, DedupeWindow, ReadOptions, Rotate } from './chronicle/options.js';
 export type {
   AppendResult,
   Damage,
   DuplicateId,
   Entry,
+  Findings,
+  Identified,
+  IdentifiedResult,
   Position,
   Progress,
+  Recorded,
   Repair,
   Verification,
   WrongId,
 } from './chronicle/results.js';
-export type { ChronicleStats, Commit, Distribution } from './chronicle/stats.js';
+export type { ChronicleStats, Commit, Distribution, KnownIds, PendingAppends } from './chronicle/stats.js';
 export { followChronicle } from './engines/file/follow/follow.js';
 export { appendEvent, appendEventWithId, readChronicle, tailChronicle } from './engines/file/functions.js';
 export { openChronicle } from './engines/file/open-chronicle.js';
@@ -35,7 +55,14 @@ export { repairChronicle } from './engines/file/upkeep/repair.js';
 export { verifyChronicle } from './engines/file/upkeep/verify.js';
 export type { CorruptLine, CorruptReason, OnCorrupt } from './event/corrupt-line.js';
 export type { JsonObject } from './event/line.js';
-export type { Schema, SchemaIssue, SchemaResult } from './event/schema.js';
+export type {
+  Schema,
+  SchemaIssue,
+  SchemaPathSegment,
+  SchemaResult,
+  SchemaTypes,
+  StandardSchema,
+} from './event/schema.js';
 export type { Where } from './event/where.js';
 export type { WaitOptions } from './lock/acquire.js';
 export { FileLock, type ReleaseOptions } from './lock/file-lock.js';

@@ -19,28 +19,35 @@ import { invalid, withIoErrors } from '../base/errors.js';
 import { directoryOf } from '../base/paths.js';
 import { type NewFile, replaceFile } from './replace-file.js';
 
-type Piece = string | Uint8Array;
+/** A string, which is written as UTF-8, or bytes. */
+export type AtomicPiece = string | Uint8Array;
 
-/** Strings are written as UTF-8. */
-export type AtomicData = Piece | Iterable<Piece> | AsyncIterable<Piece>;
+/** What is to be the whole content of the file: at once, or piece by piece, as a stream brings it. */
+export type AtomicData = AtomicPiece | Iterable<AtomicPiece> | AsyncIterable<AtomicPiece>;
 
+/**
+ * Options of {@link writeFileAtomic}.
+ *
+ * @example
+ *   await writeFileAtomic('secrets/token', token, { mode: 0o600, parents: true });
+ */
 export interface WriteFileAtomicOptions {
   /**
    * The permissions of a new file, which the umask narrows. One that is replaced keeps its own. Default:
    * 0o666.
    */
-  mode?: number;
+  mode?: number | undefined;
   /**
    * What the new content survives when the promise has resolved; see {@link Durability}. Default: `'data'`.
    */
-  durability?: Durability;
+  durability?: Durability | undefined;
   /** Make the directories above the file that are missing. Default: false. */
-  parents?: boolean;
+  parents?: boolean | undefined;
   /**
    * Leaves the old file as it is, and rejects with `signal.reason`; without effect once the new one is in
-   * place.
+   * place. Default: none.
    */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -69,6 +76,8 @@ const optionNames = ['mode', 'durability', 'parents', 'signal'];
  *
  * @throws `EVALIDATION` for a bad argument; `EIO` if the file system fails a call, with the system's error as
  *   its `cause`; what iterating over `data` throws, as it is.
+ * @example
+ *   await writeFileAtomic('settings.json', JSON.stringify(settings));
  */
 export async function writeFileAtomic(
   path: FilePath,
@@ -108,7 +117,7 @@ function checkMode(mode: unknown): number {
   return mode as number;
 }
 
-function isPiece(value: unknown): value is Piece {
+function isPiece(value: unknown): value is AtomicPiece {
   return typeof value === 'string' || types.isUint8Array(value);
 }
 

@@ -6,58 +6,100 @@ import { invalid } from '../base/errors.js';
 import { checkWhere, type Where } from '../event/where.js';
 import type { Position, Progress } from './results.js';
 
+/**
+ * Options of {@link Chronicle.append} and its kin.
+ *
+ * @example
+ *   const [last] = await chronicle.tail(1);
+ *   await chronicle.append({ type: 'order' }, { ifEnd: last?.next ?? 0 });
+ */
 export interface AppendOptions {
   /**
    * Append only if the chronicle ends here: at the `next` of the last event that the caller knows, or 0. Else
    * `ECONFLICT`, whose `end` is the true end. An event that is in the chronicle already is acknowledged as a
-   * duplicate, wherever the chronicle ends.
+   * duplicate, wherever the chronicle ends. In bytes. Default: append wherever it ends.
    */
-  ifEnd?: Position;
+  ifEnd?: Position | undefined;
 }
 
+/**
+ * What is to be read: the options of {@link Chronicle.read} and its kin.
+ *
+ * @example
+ *   for await (const { event } of chronicle.read({ where: { type: 'order' }, reverse: true, limit: 10 }))
+ *     console.log(event);
+ */
 export interface ReadRange {
-  /** Only events at this position or after it: the `next` of the last event that was read. Default: 0. */
-  from?: Position;
-  /** Only events before this position. Default: the end. */
-  to?: Position;
+  /**
+   * Only events at this position or after it: the `next` of the last event that was read. In bytes. Default:
+   * 0.
+   */
+  from?: Position | undefined;
+  /** Only events before this position. In bytes. Default: the end. */
+  to?: Position | undefined;
   /** At most this many events. Default: all. */
-  limit?: number;
+  limit?: number | undefined;
   /** The last event first. Default: false. */
-  reverse?: boolean;
+  reverse?: boolean | undefined;
   /** Only events whose own properties have these values: `{ type: 'order' }`. Default: all. */
-  where?: Where;
+  where?: Where | undefined;
 }
 
+/**
+ * Options of {@link Chronicle.follow}.
+ *
+ * @example
+ *   for await (const { event } of chronicle.follow({ from: 'end', signal: AbortSignal.timeout(60_000) }))
+ *     console.log(event);
+ */
 export interface FollowOptions {
   /**
    * Only events at this position or after it, or `'end'`: only what is appended from now on, and a last line
-   * that is not finished yet. A position after the end is that of a file which was truncated or rotated
-   * since, and means the beginning. Default: 0.
+   * that is not finished yet. In bytes. A position after the end is that of a file which was truncated or
+   * rotated since, and means the beginning. Default: 0.
    */
-  from?: Position | 'end';
+  from?: Position | 'end' | undefined;
   /** Only events whose own properties have these values: `{ type: 'order' }`. Default: all. */
-  where?: Where;
-  /** Ends the iteration. */
-  signal?: AbortSignal;
+  where?: Where | undefined;
+  /** Ends the iteration, quietly. Default: none. */
+  signal?: AbortSignal | undefined;
 }
 
+/**
+ * Options of {@link Chronicle.verify}.
+ *
+ * @example
+ *   await chronicle.verify({ ids: false, onProgress: ({ done, total }) => console.log(done / total) });
+ */
 export interface VerifyOptions {
   /** Look at the ids too, which takes most of the time. Default: true. */
-  ids?: boolean;
-  /** Called again and again; what it throws ends the work. */
-  onProgress?: (progress: Progress) => void;
-  /** Ends the work; the call then rejects with `signal.reason`. */
-  signal?: AbortSignal;
+  ids?: boolean | undefined;
+  /** Called again and again; what it throws ends the work. Default: none. */
+  onProgress?: ((progress: Progress) => void) | undefined;
+  /** Ends the work; the call then rejects with `signal.reason`. Default: none. */
+  signal?: AbortSignal | undefined;
 }
 
+/**
+ * Options of {@link Chronicle.repair}.
+ *
+ * @example
+ *   await chronicle.repair({ signal: AbortSignal.timeout(60_000) });
+ */
 export interface RepairOptions {
   /**
    * Called again and again; what it throws ends the work. A damaged file is read twice: in phase `'look'`,
-   * which ends at the first damage, and in phase `'copy'`.
+   * which ends at the first damage, and in phase `'copy'`. Default: none.
    */
-  onProgress?: (progress: Progress & { readonly phase: 'look' | 'copy' }) => void;
-  /** Ends the work and leaves the file as it is; the call then rejects with `signal.reason`. */
-  signal?: AbortSignal;
+  onProgress?: ((progress: RepairProgress) => void) | undefined;
+  /** Ends the work and leaves the file as it is; the call then rejects with `signal.reason`. Default: none. */
+  signal?: AbortSignal | undefined;
+}
+
+/** How far a repair has come. */
+export interface RepairProgress extends Progress {
+  /** Looking for the first damage, or copying what is to stay. */
+  readonly phase: 'look' | 'copy';
 }
 
 /** What is to be read. */
@@ -150,14 +192,13 @@ export function checkRepairOptions(
 }
 
 interface Work<OnProgress> {
-  onProgress?: OnProgress;
-  signal?: AbortSignal;
+  onProgress?: OnProgress | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 function checkWork<OnProgress>({ onProgress, signal }: Work<OnProgress>): Work<OnProgress> {
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw invalid('onProgress', `expected a function, got ${describe(onProgress)}`);
   }
-  checkSignal(signal, 'signal');
-  return { ...(onProgress && { onProgress }), ...(signal && { signal }) };
+  return { onProgress, signal: checkSignal(signal, 'signal') };
 }

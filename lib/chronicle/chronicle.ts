@@ -41,6 +41,15 @@ export function chronicleOn<T extends object>(engine: Engine, settings: Settings
   return make<T>(engine, settings);
 }
 
+/**
+ * An open chronicle: a file of JSON objects, one in each line, that many processes append to at once. Made by
+ * {@link openChronicle}.
+ *
+ * @example
+ *   await using orders = await openChronicle('data/orders.ndjson'); // closed at the end of the block
+ *   await orders.append({ type: 'order', number: 17 });
+ *   for await (const { event } of orders.read()) console.log(event);
+ */
 export class Chronicle<T extends object = JsonObject> {
   static {
     make = <T extends object>(engine: Engine, settings: Settings) => new Chronicle<T>(engine, settings);
@@ -227,6 +236,7 @@ export class Chronicle<T extends object = JsonObject> {
     return this.#closing;
   }
 
+  /** As {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -27,29 +27,48 @@ import { checkSchema, type Schema } from '../event/schema.js';
  *
  * If there are rotated files, their events come before those of the file.
  */
-export type Dedupe = false | 'consecutive' | 'all' | { window: number };
+export type Dedupe = false | 'consecutive' | 'all' | DedupeWindow;
+
+/** Looks for an id among the last events only. */
+export interface DedupeWindow {
+  /** How many of the last events of the file, from 1 on. */
+  window: number;
+}
 
 /**
  * When the file is renamed and a new one begun, by whoever appends next. A rotated file has the name of the
- * file and the time in UTC (`orders.ndjson.20261124T215247.123Z`), so that names sort in order of time.
+ * file and the time in UTC (`orders.ndjson.20261124T215247.123Z`), so that names sort in order of time. At least one of `maxBytes` and `maxAge` is needed.
+ *
+ * @example
+ *   await openChronicle('orders.ndjson', { rotate: { maxBytes: 100e6, keep: 10 } });
  */
 export interface Rotate {
-  /** When the file would be larger than this, in bytes. Events that are appended together stay together. */
-  maxBytes?: number;
+  /**
+   * When the file would be larger than this, in bytes. Events that are appended together stay together.
+   * Default: any size.
+   */
+  maxBytes?: number | undefined;
   /**
    * When the file is older than this, in milliseconds. Its age counts from when it was made; if the file
-   * system does not know that, from when it was last written.
+   * system does not know that, from when it was last written. Default: any age.
    */
-  maxAge?: number;
+  maxAge?: number | undefined;
   /** How many rotated files are kept; older ones are removed. Default: all. */
-  keep?: number;
+  keep?: number | undefined;
 }
 
+/**
+ * How events are read, with a handle or without one. The other options of a chronicle may stand beside these,
+ * and say nothing to a reader.
+ *
+ * @example
+ *   await readChronicle('orders.ndjson', { onCorrupt: ({ offset, reason }) => console.warn(offset, reason) });
+ */
 export interface ReadOptions {
-  /** Default: `'warn'`. */
-  onCorrupt?: OnCorrupt;
+  /** What to do with a line that is no event. Default: `'warn'`. */
+  onCorrupt?: OnCorrupt | undefined;
   /** Longer lines, in bytes, are skipped as corrupt, and longer events are refused. Default: 8 MiB. */
-  maxLineBytes?: number;
+  maxLineBytes?: number | undefined;
   /**
    * Any validator that follows Standard Schema. Events that it refuses are not appended, and count as corrupt
    * lines when they are read. It sees events as they are written, with their ids. Default: none.
@@ -57,19 +76,25 @@ export interface ReadOptions {
   schema?: Schema | undefined;
 }
 
+/**
+ * How a chronicle is kept. Whoever appends to one file should give the same options.
+ *
+ * @example
+ *   await openChronicle('orders.ndjson', { durability: 'full', dedupe: 'all', lockTimeout: 10_000 });
+ */
 export interface ChronicleOptions extends ReadOptions {
   /** How long an append waits for the file's lock, in milliseconds; 0 means one try. Default: 2000. */
-  lockTimeout?: number;
-  /** Default: `'data'`. */
-  durability?: Durability;
+  lockTimeout?: number | undefined;
+  /** What an acknowledged append survives. Default: `'data'`. */
+  durability?: Durability | undefined;
   /** The property that holds an event's id. Default: `'eventId'`. */
-  idKey?: string;
+  idKey?: string | undefined;
   /** Give an id to events that carry none: the SHA-256 of their canonical JSON. Default: true. */
-  computeId?: boolean;
-  /** Default: `{ window: 10_000 }`. */
-  dedupe?: Dedupe;
-  /** All processes that append to a file should ask for the same. Default: never. */
-  rotate?: Rotate;
+  computeId?: boolean | undefined;
+  /** Which events count as already written, and are not written again. Default: `{ window: 10_000 }`. */
+  dedupe?: Dedupe | undefined;
+  /** When a new file is begun. All processes that append to a file should ask for the same. Default: never. */
+  rotate?: Rotate | undefined;
 }
 
 export interface ReadSettings {

@@ -9,9 +9,27 @@ import type { CorruptLine, CorruptReason } from '../event/corrupt-line.js';
  */
 export type Position = number;
 
-/** An event, and where it is. */
+/**
+ * An event as it is read, with its id. Every event that was appended has one, but for those that were appended
+ * without `computeId`, or with another `idKey`, under which it is then. Lines that others wrote may have none.
+ */
+export type Recorded<T> = T & Identified;
+
+/** What carries an id. */
+export interface Identified {
+  /** The id that the event carried when it was appended, or was given then. */
+  readonly eventId?: string;
+}
+
+/**
+ * An event, and where it is.
+ *
+ * @example
+ *   for await (const { event, next } of chronicle.read()) console.log(event.eventId, next);
+ */
 export interface Entry<T> {
-  readonly event: T;
+  /** The event, as `JSON.parse` makes it of its line. */
+  readonly event: Recorded<T>;
   /** Where its line begins in the file, in bytes. */
   readonly offset: number;
   /** Of its line with the newline, in bytes. */
@@ -20,7 +38,13 @@ export interface Entry<T> {
   readonly next: Position;
 }
 
-/** What became of an event that was appended. */
+/**
+ * What became of an event that was appended.
+ *
+ * @example
+ *   const { offset, duplicate } = await chronicle.append({ type: 'order', number: 17 });
+ *   console.log(duplicate ? `already there, at byte ${offset}` : `written at byte ${offset}`);
+ */
 export interface AppendResult {
   /** Where its line begins in the file, in bytes. Of a duplicate: that of the first copy. */
   readonly offset: number;
@@ -29,7 +53,7 @@ export interface AppendResult {
    * takes it.
    */
   readonly next: Position;
-  /** Undefined for an event without id (`computeId: false`). */
+  /** The id that the event carries, or was given. Undefined for an event without id (`computeId: false`). */
   readonly eventId: string | undefined;
   /** True if the event was in the chronicle already and was not written again. */
   readonly duplicate: boolean;
@@ -37,11 +61,17 @@ export interface AppendResult {
   readonly rotated?: string;
 }
 
+/** As {@link AppendResult}, of an event that has an id. */
+export interface IdentifiedResult extends AppendResult {
+  /** The id that the event carries, or was given. */
+  readonly eventId: string;
+}
+
 /** How far work on a large chronicle has come. */
 export interface Progress {
-  /** In bytes. */
+  /** What is done, in bytes. */
   readonly done: number;
-  /** In bytes. */
+  /** What there is to do, in bytes. */
   readonly total: number;
 }
 
@@ -52,13 +82,14 @@ export interface Damage {
   /** How many bytes they are, with their newlines. */
   readonly bytes: number;
   /** How many lines for each reason that there was. */
-  readonly reasons: { readonly [reason in CorruptReason]?: number };
+  readonly reasons: Readonly<Partial<Record<CorruptReason, number>>>;
   /** The first 100 of them. */
   readonly first: readonly CorruptLine[];
 }
 
 /** An event that has the id of an earlier one. */
 export interface DuplicateId {
+  /** The id that both have. */
   readonly eventId: string;
   /** Where the event is, in bytes. */
   readonly offset: number;
@@ -66,7 +97,9 @@ export interface DuplicateId {
   readonly firstOffset: number;
 }
 
+/** An event whose id looks like a computed one, and is not that of the event. */
 export interface WrongId {
+  /** The id that the event has. */
   readonly eventId: string;
   /** Where the event is, in bytes. */
   readonly offset: number;
@@ -74,6 +107,14 @@ export interface WrongId {
   readonly computed: string | undefined;
 }
 
+/**
+ * What was found in a chronicle; nothing was changed.
+ *
+ * @example
+ *   const { intact, corrupt, duplicates } = await verifyChronicle('orders.ndjson');
+ *   if (!intact) console.error(`${corrupt.lines} corrupt lines, the first at byte ${corrupt.first[0]?.offset}`);
+ *   console.log(`${duplicates.count} ids stand twice`);
+ */
 export interface Verification {
   /** The absolute path of the file. */
   readonly path: string;
@@ -85,18 +126,36 @@ export interface Verification {
   readonly bytes: number;
   /** All lines: events, blank lines and corrupt lines. */
   readonly lines: number;
+  /** How many lines are events. */
   readonly events: number;
+  /** How many lines are blank, which is no damage. */
   readonly blank: number;
+  /** The lines that are no event, and not blank. */
   readonly corrupt: Damage;
   /** Events whose id an earlier event has. */
-  readonly duplicates: { readonly count: number; readonly first: readonly DuplicateId[] };
+  readonly duplicates: Findings<DuplicateId>;
   /**
    * Events whose id looks like a computed one (64 lowercase hexadecimal digits) and is not that of the event:
    * it was changed after it was written, or the id is the SHA-256 of something else.
    */
-  readonly wrongIds: { readonly count: number; readonly first: readonly WrongId[] };
+  readonly wrongIds: Findings<WrongId>;
 }
 
+/** How many there are of a kind, and the first of them. */
+export interface Findings<Finding> {
+  /** How many in the whole file. */
+  readonly count: number;
+  /** The first 100 of them. */
+  readonly first: readonly Finding[];
+}
+
+/**
+ * What a repair has done.
+ *
+ * @example
+ *   const { removed, damagedPath } = await repairChronicle('orders.ndjson');
+ *   if (damagedPath) console.log(`${removed.lines} lines were moved to ${damagedPath}`);
+ */
 export interface Repair {
   /** The absolute path of the file. */
   readonly path: string;

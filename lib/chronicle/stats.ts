@@ -7,11 +7,13 @@ import { channels } from './diagnostics.js';
 
 /** One commit: the events that were written with one lock and one sync. */
 export interface Commit {
+  /** The absolute path of the file. */
   readonly path: string;
   /** How many were written. */
   readonly events: number;
   /** How many were not, because they were there. */
   readonly duplicates: number;
+  /** How many bytes were written. */
   readonly bytes: number;
   /** Milliseconds waited for the lock. */
   readonly waited: number;
@@ -25,30 +27,64 @@ export interface Commit {
 
 /** How a figure is spread over the commits, to one percent; what is longer than 73 minutes counts as that. */
 export interface Distribution {
+  /** The least. */
   readonly min: number;
+  /** The arithmetic mean. */
   readonly mean: number;
+  /** The median. */
   readonly p50: number;
+  /** What 99 in a hundred do not exceed. */
   readonly p99: number;
+  /** The greatest. */
   readonly max: number;
 }
 
+/**
+ * What a handle has done since it was opened; other handles and processes are not counted.
+ *
+ * @example
+ *   const { events, commits, syncTime } = chronicle.stats();
+ *   console.log(`${events} events in ${commits} commits; half of the syncs took ${syncTime.p50} ms at most`);
+ */
 export interface ChronicleStats {
+  /** How often events were written, with one lock and one sync. */
   readonly commits: number;
+  /** How many events were written. */
   readonly events: number;
+  /** How many bytes were written. */
   readonly bytes: number;
+  /** How many events were not written, because they were there. */
   readonly duplicates: number;
   /** Torn tails that were closed. */
   readonly heals: number;
+  /** How often the file was rotated. */
   readonly rotations: number;
-  /** Appends that are not settled yet, and their length. */
-  readonly pending: { readonly events: number; readonly bytes: number };
-  /** What deduplication remembers, and the bytes of memory that it takes. */
-  readonly known: { readonly ids: number; readonly bytes: number };
+  /** Appends that are not settled yet. */
+  readonly pending: PendingAppends;
+  /** What deduplication remembers. */
+  readonly known: KnownIds;
+  /** How many events were written with one commit. */
   readonly eventsPerCommit: Distribution;
-  /** Milliseconds. */
+  /** How long commits waited for the lock, in milliseconds. */
   readonly lockWait: Distribution;
-  /** Milliseconds. */
+  /** How long syncs took, in milliseconds. */
   readonly syncTime: Distribution;
+}
+
+/** Appends that are not settled yet. */
+export interface PendingAppends {
+  /** How many events. */
+  readonly events: number;
+  /** The length of their lines, in bytes. */
+  readonly bytes: number;
+}
+
+/** What deduplication remembers. */
+export interface KnownIds {
+  /** How many ids. */
+  readonly ids: number;
+  /** The memory that they take, in bytes. */
+  readonly bytes: number;
 }
 
 const nanoseconds = 1e6;

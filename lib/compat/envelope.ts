@@ -7,20 +7,40 @@ import { invalid } from '../base/errors.js';
 import { toJson } from '../event/event-line.js';
 import type { JsonObject } from '../event/line.js';
 
+/** Who did what the event tells of. */
 export interface Actor {
+  /** What kind of actor; not empty. */
   agent: string;
+  /** Which one of them; not empty. */
   id: string;
 }
 
+/**
+ * What every event says of itself.
+ *
+ * @example
+ *   const event: ChronicleEventBase = {
+ *     type: 'PLAN_APPROVED',
+ *     timestamp: '2026-01-31T12:00:00Z',
+ *     actor: { agent: 'guardian', id: 'src/user.ts' },
+ *   };
+ */
 export interface ChronicleEventBase {
+  /** What happened; not empty. */
   type: string;
   /** ISO 8601: a calendar date, with or without the time of day. */
   timestamp: string;
+  /** Who did it. */
   actor: Actor;
+  /** Its id. Default: the SHA-256 of its canonical JSON. */
   eventId?: string | undefined;
+  /** The hash of the plan that it belongs to. Default: none. */
   planHash?: string | undefined;
+  /** The commit of the graph that it belongs to. Default: none. */
   graphCommit?: string | undefined;
+  /** The id of the event before it. Default: none. */
   prevEventId?: string | undefined;
+  /** Words to find it by. Default: none. */
   tags?: string[] | undefined;
 }
 

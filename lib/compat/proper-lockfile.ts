@@ -14,7 +14,7 @@ import { HoldfastError, invalid, isMissing } from '../base/errors.js';
 import type { FileLock } from '../lock/file-lock.js';
 import { lock as acquire, tryLock, tryLockSync } from '../lock/lock.js';
 import { removeStale, staleAfter, stateOf } from './old-style-lock.js';
-import { type RetryOptions as RetryBudgetOptions, retryBudget } from './retry-budget.js';
+import { type RetryBudgetOptions, retryBudget } from './retry-budget.js';
 
 /**
  * How often a lock directory of the original proper-lockfile is checked: the kernel cannot wait for those.
@@ -41,13 +41,6 @@ function removeLockFiles(): void {
   }
 }
 
-/**
- * Locks `file`, and resolves to the function that releases it.
- *
- * @throws `ELOCKED`, with `file`, if it is still locked when the retries are used up; `ENOENT` if `file` does
- *   not exist and `realpath` is not false. The returned function rejects with `ERELEASED` when it is called
- *   again
- */
 async function lock(file: FilePath, options?: lockfile.LockOptions): Promise<() => Promise<void>> {
   const { stale, retries } = checkLockOptions(options);
   const deadline = performance.now() + retryBudget(retries);
@@ -70,7 +63,6 @@ async function lock(file: FilePath, options?: lockfile.LockOptions): Promise<() 
   }
 }
 
-/** As {@link lock}, with one try. Throws `ESYNC` if retries are asked for. */
 function lockSync(file: FilePath, options?: lockfile.LockOptions): () => void {
   const { stale, retries } = checkLockOptions(options);
   if ((typeof retries === 'object' ? (retries?.retries ?? 0) : (retries ?? 0)) > 0) {
@@ -93,25 +85,21 @@ function lockSync(file: FilePath, options?: lockfile.LockOptions): () => void {
   }
 }
 
-/** Releases the lock that this thread holds on `file`. Rejects with `ENOTACQUIRED` if it holds none. */
 async function unlock(file: FilePath, options?: lockfile.UnlockOptions): Promise<void> {
   checkLockOptions(options);
   release(lockOf(await canonical(file, options)));
 }
 
-/** As {@link unlock}. */
 function unlockSync(file: FilePath, options?: lockfile.UnlockOptions): void {
   checkLockOptions(options);
   release(lockOf(canonicalSync(file, options)));
 }
 
-/** Whether `file` is locked, by anybody. */
 async function check(file: FilePath, options?: lockfile.CheckOptions): Promise<boolean> {
   const { stale } = checkLockOptions(options);
   return isLocked(lockfileOf(await canonical(file, options), options), stale);
 }
 
-/** As {@link check}. */
 function checkSync(file: FilePath, options?: lockfile.CheckOptions): boolean {
   const { stale } = checkLockOptions(options);
   return isLocked(lockfileOf(canonicalSync(file, options), options), stale);
@@ -191,29 +179,59 @@ function failure(message: string, properties: { code: string; file?: string }, c
   return Object.assign(new Error(message, cause === undefined ? undefined : { cause }), properties);
 }
 
-type Lockfile = typeof lock & {
-  readonly lock: typeof lock;
-  readonly unlock: typeof unlock;
-  readonly check: typeof check;
-  readonly lockSync: typeof lockSync;
-  readonly unlockSync: typeof unlockSync;
-  readonly checkSync: typeof checkSync;
-};
-
 /** proper-lockfile's export: `lock` itself, with every function on it. */
-const lockfile: Lockfile = Object.assign(lock, { lock, unlock, check, lockSync, unlockSync, checkSync });
+const lockfile: lockfile.Lockfile = Object.assign(lock, {
+  lock,
+  unlock,
+  check,
+  lockSync,
+  unlockSync,
+  checkSync,
+});
 
 /** The types, under the names that `@types/proper-lockfile` gives them. */
 declare namespace lockfile {
+  /**
+   * What the module exports: `lock` itself, with every function on it.
+   *
+   * @example
+   *   const release = await lockfile.lock('state.json', { retries: 5 });
+   *   await release();
+   */
+  export interface Lockfile {
+    /** As `lock`. */
+    (file: FilePath, options?: LockOptions): Promise<() => Promise<void>>;
+    /**
+     * Locks `file`, and resolves to the function that releases it.
+     *
+     * @throws `ELOCKED`, with `file`, if it is still locked when the retries are used up; `ENOENT` if `file`
+     *   does not exist and `realpath` is not false. The returned function rejects with `ERELEASED` when it is
+     *   called again
+     */
+    readonly lock: (file: FilePath, options?: LockOptions) => Promise<() => Promise<void>>;
+    /** Releases the lock that this thread holds on `file`. Rejects with `ENOTACQUIRED` if it holds none. */
+    readonly unlock: (file: FilePath, options?: UnlockOptions) => Promise<void>;
+    /** Whether `file` is locked, by anybody. */
+    readonly check: (file: FilePath, options?: CheckOptions) => Promise<boolean>;
+    /** As `lock`, with one try. Throws `ESYNC` if retries are asked for. */
+    readonly lockSync: (file: FilePath, options?: LockOptions) => () => void;
+    /** As `unlock`. */
+    readonly unlockSync: (file: FilePath, options?: UnlockOptions) => void;
+    /** As `check`. */
+    readonly checkSync: (file: FilePath, options?: CheckOptions) => boolean;
+  }
+
+  /** Which lock is meant. */
   export interface UnlockOptions {
     /** Resolve symbolic links in `file`, which must then exist. Default: true. */
     realpath?: boolean | undefined;
-    /** Only node:fs itself: a kernel lock cannot be taken in another file system. */
+    /** Only node:fs itself: a kernel lock cannot be taken in another file system. Default: that. */
     fs?: unknown;
-    /** Default: `file` with `.lock` appended. */
+    /** Where the lock is. Default: `file` with `.lock` appended. */
     lockfilePath?: string | undefined;
   }
 
+  /** As {@link UnlockOptions}, and what counts as locked. */
   export interface CheckOptions extends UnlockOptions {
     /**
      * When a lock directory of the original proper-lockfile counts as left behind, in milliseconds. Default:
@@ -222,8 +240,14 @@ declare namespace lockfile {
     stale?: number | undefined;
   }
 
+  /**
+   * As {@link CheckOptions}, and how long to wait.
+   *
+   * @example
+   *   await lockfile.lock('state.json', { retries: { retries: 5, maxTimeout: 500 } });
+   */
   export interface LockOptions extends CheckOptions {
-    /** Accepted; there is no heartbeat. */
+    /** In milliseconds. Accepted; there is no heartbeat. */
     update?: number | undefined;
     /**
      * The longest wait is the time that this many attempts would take; the kernel wakes us earlier. Default:
@@ -235,7 +259,7 @@ declare namespace lockfile {
   }
 
   /** The options of the `retry` package. */
-  export type RetryOptions = RetryBudgetOptions;
+  export interface RetryOptions extends RetryBudgetOptions {}
 }
 
 export = lockfile;

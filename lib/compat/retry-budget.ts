@@ -5,30 +5,32 @@ import { checkOptions } from '../base/arguments.js';
 import { invalid } from '../base/errors.js';
 
 /** The options of the `retry` package, as proper-lockfile takes them. Times are milliseconds. */
-export interface RetryOptions {
-  /** Default: 10. */
-  retries?: number;
-  /** Default: 2. */
-  factor?: number;
-  /** Default: 1000. */
-  minTimeout?: number;
-  /** Default: no limit. */
-  maxTimeout?: number;
-  /** The delays would be up to twice as long; the budget is that of the shortest. */
-  randomize?: boolean;
-  forever?: boolean;
-  /** A limit for the whole. Default: no limit. */
-  maxRetryTime?: number;
-  unref?: boolean;
+export interface RetryBudgetOptions {
+  /** How many attempts after the first. Default: 10. */
+  retries?: number | undefined;
+  /** Each delay is so many times the one before. Default: 2. */
+  factor?: number | undefined;
+  /** The first delay, in milliseconds. Default: 1000. */
+  minTimeout?: number | undefined;
+  /** The longest delay, in milliseconds. Default: no limit. */
+  maxTimeout?: number | undefined;
+  /** The delays would be up to twice as long; the budget is that of the shortest. Default: false. */
+  randomize?: boolean | undefined;
+  /** Try until `maxRetryTime` has passed. Default: false. */
+  forever?: boolean | undefined;
+  /** A limit for the whole, in milliseconds. Default: no limit. */
+  maxRetryTime?: number | undefined;
+  /** Accepted, and has no effect: a wait keeps the process alive. Default: false. */
+  unref?: boolean | undefined;
 }
 
 /**
  * The sum of the delays between the attempts, min(maxTimeout, minTimeout * factor ^ i) for i from 0 to
  * retries - 1, in milliseconds. 0 means one try.
  */
-export function retryBudget(retries: number | RetryOptions | null | undefined): number {
+export function retryBudget(retries: number | RetryBudgetOptions | null | undefined): number {
   if (!retries) return 0;
-  const options: RetryOptions = typeof retries === 'number' ? { retries } : checkOptions(retries);
+  const options: RetryBudgetOptions = typeof retries === 'number' ? { retries } : checkOptions(retries);
   const attempts = number(options.retries, 10, 'retries.retries');
   const factor = number(options.factor, 2, 'retries.factor');
   const minTimeout = number(options.minTimeout, 1000, 'retries.minTimeout');

@@ -27,18 +27,20 @@ export type ChroniclePath = string;
 /** An event as it is read: the envelope, and the fields of its type. */
 export type ChronicleEvent = ChronicleEventBase & { [field: string]: unknown };
 
+/** How an event is appended. */
 export interface AppendOptions {
   /** Give an event without `eventId` one: the SHA-256 of its canonical JSON. Default: true. */
-  computeId?: boolean;
+  computeId?: boolean | undefined;
   /** How long to wait for the chronicle's lock, in milliseconds. Default: 2000. */
-  lockTimeoutMs?: number;
+  lockTimeoutMs?: number | undefined;
 }
 
+/** Where ids are looked for. */
 export interface DuplicateCheckOptions {
   /** How many of the last events are compared. Default: 10,000, as in an append. */
-  windowSize?: number;
+  windowSize?: number | undefined;
   /** Compare all events. Default: false. */
-  useIndex?: boolean;
+  useIndex?: boolean | undefined;
 }
 
 const idKey = 'eventId';

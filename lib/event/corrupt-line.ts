@@ -14,12 +14,15 @@ import { HoldfastError } from '../base/errors.js';
  */
 export type CorruptReason = 'torn' | 'json' | 'object' | 'utf8' | 'nul' | 'long' | 'schema';
 
+/** A line of a chronicle that is no event. */
 export interface CorruptLine {
+  /** The absolute path of the file. */
   readonly path: string;
   /** Where the line begins, in bytes. */
   readonly offset: number;
   /** Its length in bytes, with its newline. */
   readonly length: number;
+  /** What is wrong with it. */
   readonly reason: CorruptReason;
 }
 

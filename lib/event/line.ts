@@ -8,6 +8,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { CorruptReason } from './corrupt-line.js';
 
+/** An event of which nothing is known but that it is a JSON object. */
 export type JsonObject = { [key: string]: unknown };
 
 export type ParsedLine =

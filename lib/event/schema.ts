@@ -6,22 +6,55 @@
 import { describe } from '../base/arguments.js';
 import { invalid } from '../base/errors.js';
 
-/** The part of Standard Schema, version 1, that is needed here. */
+/**
+ * The part of Standard Schema, version 1, that is needed here. A chronicle that is opened with one is typed by
+ * its input.
+ *
+ * @example
+ *   const Order = z.object({ type: z.literal('order'), number: z.number() }); // zod
+ *   const orders = await openChronicle('orders.ndjson', { schema: Order });
+ */
 export interface Schema<Input = unknown> {
-  readonly '~standard': {
-    readonly version: 1;
-    readonly validate: (value: unknown) => SchemaResult | Promise<SchemaResult>;
-    readonly types?: { readonly input: Input; readonly output: unknown } | undefined;
-  };
+  /** What the specification asks of every schema. */
+  readonly '~standard': StandardSchema<Input>;
 }
 
+/** What Standard Schema asks of a schema. */
+export interface StandardSchema<Input = unknown> {
+  /** Of the specification. */
+  readonly version: 1;
+  /** Looks at a value, at once or with a promise. */
+  readonly validate: (value: unknown) => SchemaResult | Promise<SchemaResult>;
+  /** For TypeScript only: no schema has it at run time. */
+  readonly types?: SchemaTypes<Input> | undefined;
+}
+
+/** What a schema takes, and what it makes of it. */
+export interface SchemaTypes<Input = unknown> {
+  /** The type of the values that it takes, and of the events that are appended and read. */
+  readonly input: Input;
+  /** The type that it makes of them, which is not used here. */
+  readonly output: unknown;
+}
+
+/** A validator's answer. */
 export interface SchemaResult {
+  /** What is wrong; undefined if nothing is. */
   readonly issues?: readonly SchemaIssue[] | undefined;
 }
 
+/** Something that is wrong with a value. */
 export interface SchemaIssue {
+  /** In words, for people. */
   readonly message: string;
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+  /** Where it is, from the outside to the inside. Undefined: the value as a whole. */
+  readonly path?: readonly (PropertyKey | SchemaPathSegment)[] | undefined;
+}
+
+/** A step of a path, as some validators write it. */
+export interface SchemaPathSegment {
+  /** The name of the property, or the index. */
+  readonly key: PropertyKey;
 }
 
 export function checkSchema(schema: unknown): Schema | undefined {

@@ -5,7 +5,12 @@ import { describe } from '../base/arguments.js';
 import { invalid } from '../base/errors.js';
 import type { JsonObject } from './line.js';
 
-/** Events whose own properties, not deeper ones, have these values. */
+/**
+ * Events whose own properties, not deeper ones, have these values.
+ *
+ * @example
+ *   chronicle.read({ where: { type: 'order', paid: true } });
+ */
 export type Where = Readonly<Record<string, string | number | boolean | null>>;
 
 /** A copy, which its caller cannot change any more. */

@@ -10,11 +10,17 @@ import { channels } from './diagnostics.js';
 import { findHolders, findHoldersSync } from './holders.js';
 import type { Target } from './target.js';
 
+/**
+ * How long to wait for a lock.
+ *
+ * @example
+ *   await held.upgrade({ timeout: 2000 });
+ */
 export interface WaitOptions {
   /** How long to wait, in milliseconds; 0 means one try. Default: for ever. */
-  timeout?: number;
-  /** Ends the wait; the call then rejects with `signal.reason`. */
-  signal?: AbortSignal;
+  timeout?: number | undefined;
+  /** Ends the wait; the call then rejects with `signal.reason`. Default: none. */
+  signal?: AbortSignal | undefined;
 }
 
 interface Wait {

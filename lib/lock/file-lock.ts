@@ -9,13 +9,19 @@ import { acquire, checkWait, tryAcquire, type WaitOptions } from './acquire.js';
 import { channels } from './diagnostics.js';
 import type { Target } from './target.js';
 
+/**
+ * How a lock is released.
+ *
+ * @example
+ *   await held.release({ remove: true });
+ */
 export interface ReleaseOptions {
   /**
    * Remove the file while the lock is still held, and only if the path still names the locked file. Those who
    * wait for it then lock the file that is made in its place. If others share the lock, or hold another range
    * of the file, it stays. Default: false.
    */
-  remove?: boolean;
+  remove?: boolean | undefined;
 }
 
 /**
@@ -27,6 +33,10 @@ export let newFileLock: (target: Target, lock: LockId, mode: LockMode) => FileLo
  * A kernel-held lock on a file. It lasts until it is released, or until its process or worker thread ends,
  * however that happens. It does not keep the process alive, and no child process inherits it. A FileLock that
  * is forgotten stays held: it is not released by the garbage collector.
+ *
+ * @example
+ *   await using held = await lock('jobs.lock'); // released at the end of the block
+ *   console.log(held.mode, held.path); // exclusive /home/…/jobs.lock
  */
 export class FileLock {
   /** The absolute path that was locked; undefined for a lock on an open descriptor. */
@@ -51,6 +61,7 @@ export class FileLock {
     this.#since = channels.release.hasSubscribers ? performance.now() : undefined;
   }
 
+  /** How it is held, or was held last. */
   get mode(): LockMode {
     return this.#mode;
   }
@@ -138,10 +149,12 @@ export class FileLock {
     this.#mode = 'shared';
   }
 
+  /** As {@link release}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.release();
   }
 
+  /** As {@link releaseSync}, for `using`. */
   [Symbol.dispose](): void {
     this.releaseSync();
   }

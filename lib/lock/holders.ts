@@ -29,6 +29,8 @@ const maxOpen = 8;
  * platform cannot say. A process of another pid namespace, or of another user for fcntl locks, is not seen.
  *
  * @throws the system's error if the file cannot be looked at (`ENOENT`, …), `EVALIDATION` for a bad path
+ * @example
+ *   for (const { pid, command, mode } of await lockHolders('jobs.lock')) console.log(pid, mode, command);
  */
 export async function lockHolders(file: FilePath): Promise<LockHolder[]> {
   const search = new Search(await stat(toNativePath(file, 'file'), { bigint: true }));

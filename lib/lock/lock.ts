@@ -8,13 +8,26 @@ import { acquire, acquireSync, checkWait, tryAcquire, tryAcquireSync, type WaitO
 import { type FileLock, newFileLock } from './file-lock.js';
 import { type Lockable, Target, type TargetOptions } from './target.js';
 
+/**
+ * Options of a call that does not wait.
+ *
+ * @example
+ *   const held = await tryLock('jobs.lock', { mode: 'shared' });
+ */
 export interface TryLockOptions extends TargetOptions {
-  /** Default: `'exclusive'`. */
-  mode?: LockMode;
+  /** Alone, or together with others that share it. Default: `'exclusive'`. */
+  mode?: LockMode | undefined;
 }
 
+/**
+ * Options of a call that waits.
+ *
+ * @example
+ *   await lock('jobs.lock', { timeout: 2000, signal: AbortSignal.any([stopping, request.signal]) });
+ */
 export interface LockOptions extends TryLockOptions, WaitOptions {}
 
+/** Options of a call that blocks its thread, which no signal could end. */
 export type LockSyncOptions = Omit<LockOptions, 'signal'>;
 
 /**
@@ -27,6 +40,13 @@ export type LockSyncOptions = Omit<LockOptions, 'signal'>;
  * @throws `ELOCK_TIMEOUT` after `timeout`; `signal.reason` on abort; `EVALIDATION` for a bad argument; else
  *   the system's own code (`ENOENT` for a missing directory, `EACCES`, `EISDIR`, …) with `syscall`, `path`
  *   and `errno`.
+ * @example
+ *   const held = await lock('jobs.lock', { timeout: 2000 });
+ *   try {
+ *     // nobody else is here
+ *   } finally {
+ *     await held.release();
+ *   }
  */
 export async function lock(file: Lockable, options?: LockOptions): Promise<FileLock> {
   const { target, mode } = check(file, options, lockOptionNames);
@@ -35,21 +55,36 @@ export async function lock(file: Lockable, options?: LockOptions): Promise<FileL
 
 /**
  * As {@link lock}, but blocks the calling thread. It sleeps in the kernel and does not spin.
+ *
+ * @example
+ *   using held = lockSync('jobs.lock');
  */
 export function lockSync(file: Lockable, options?: LockSyncOptions): FileLock {
   const { target, mode } = check(file, options, lockOptionNames);
-  if (options && 'signal' in options) throw invalid('signal', 'cannot end a call that blocks its thread');
+  if ((options as LockOptions | undefined)?.signal !== undefined)
+    throw invalid('signal', 'cannot end a call that blocks its thread');
   return newFileLock(target, acquireSync(target, mode, checkWait(options)), mode);
 }
 
-/** Takes the lock if it is free, else resolves to null. Rejects as {@link lock} does. */
+/**
+ * Takes the lock if it is free, else resolves to null. Rejects as {@link lock} does.
+ *
+ * @example
+ *   const held = await tryLock('jobs.lock');
+ *   if (held === null) console.log('somebody is at it already');
+ */
 export async function tryLock(file: Lockable, options?: TryLockOptions): Promise<FileLock | null> {
   const { target, mode } = check(file, options, tryOptionNames);
   const lock = await tryAcquire(target, mode);
   return lock === 'busy' ? null : newFileLock(target, lock, mode);
 }
 
-/** Takes the lock if it is free, else returns null. Throws as {@link lock} rejects. */
+/**
+ * Takes the lock if it is free, else returns null. Throws as {@link lock} rejects.
+ *
+ * @example
+ *   const held = tryLockSync('jobs.lock');
+ */
 export function tryLockSync(file: Lockable, options?: TryLockOptions): FileLock | null {
   const { target, mode } = check(file, options, tryOptionNames);
   const lock = tryAcquireSync(target, mode);
@@ -58,12 +93,16 @@ export function tryLockSync(file: Lockable, options?: TryLockOptions): FileLock 
 
 /**
  * Runs `body` with the lock held, and releases it when `body` has returned or thrown. The result is `body`'s.
+ *
+ * @example
+ *   const count = await withLock('count.lock', { timeout: 2000 }, async () => countOneMore());
  */
 export async function withLock<T>(
   file: Lockable,
   options: LockOptions | undefined,
   body: (lock: FileLock) => T | Promise<T>,
 ): Promise<T>;
+/** Without options: waits for ever, for the exclusive lock. */
 export async function withLock<T>(file: Lockable, body: (lock: FileLock) => T | Promise<T>): Promise<T>;
 export async function withLock<T>(
   file: Lockable,

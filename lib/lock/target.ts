@@ -34,24 +34,30 @@ import {
  */
 export type Lockable = FilePath | number | FileHandle;
 
-/** The bytes of a file that a lock covers. */
+/**
+ * The bytes of a file that a lock covers.
+ *
+ * @example
+ *   await lock('table.bin', { kind: 'fcntl', range: { start: 512n, length: 64 } });
+ */
 export interface LockRange {
   /** In bytes, from 0 to 2^63 - 1. Default: 0. */
-  start?: number | bigint;
+  start?: number | bigint | undefined;
   /** In bytes; 0 reaches to the end of the file, wherever that will be. Default: 0. */
-  length?: number | bigint;
+  length?: number | bigint | undefined;
 }
 
+/** What is to be locked of a file, and how. */
 export interface TargetOptions {
   /**
    * `'flock'` locks the whole file. `'fcntl'` locks a range of bytes, by open file description locks; the
    * file must be writable for an exclusive one. On Linux the two do not see each other. Default: `'flock'`.
    */
-  kind?: 'flock' | 'fcntl';
-  /** Only with `'fcntl'`. Default: the whole file. */
-  range?: LockRange;
+  kind?: 'flock' | 'fcntl' | undefined;
+  /** The bytes to lock; only with `'fcntl'`. Default: the whole file. */
+  range?: LockRange | undefined;
   /** Create the file if it is missing. Directories are never created. Default: true. */
-  create?: boolean;
+  create?: boolean | undefined;
 }
 
 const maxOffset = 2n ** 63n - 1n;

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { fetchPackage } from '../platforms/runtimes.mjs';
-import { execute, programs, project, useIt } from './workplace.mjs';
+import { execute, programs, project, useIt, writeFiles } from './workplace.mjs';
 
 const body = `
 async function main(): Promise<void> {
@@ -14,7 +14,8 @@ async function main(): Promise<void> {
   const { offset, duplicate } = await chronicle.append({ number: 1 });
   const [last] = await chronicle.tail(1);
   const number: number | undefined = last && last.event.number;
-  if (number !== 1 || offset !== 0 || duplicate) throw new Error('not read');
+  const id: string | undefined = last && last.event.eventId;
+  if (number !== 1 || !id || offset !== 0 || duplicate) throw new Error('not read');
   await chronicle.close();
   await held.release({ remove: true });
   const options: lockfile.LockOptions = { retries: { retries: 1 }, stale: 5000 };
@@ -26,6 +27,8 @@ async function main(): Promise<void> {
     await lock('it.lock', { timeout: -1 });
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code !== 'EVALIDATION') throw error;
+    const field: Field = error.field;
+    if (field !== 'timeout') throw error;
   }
   console.log('ok');
 }
@@ -93,10 +96,10 @@ async function compiles(version, types) {
     if (name.startsWith('node10') && Number.parseFloat(version) >= 6) continue;
     for (const form of allowed) {
       const source = `${name.replace(/\W+/g, '-')}-${form}`;
-      const { writeFiles } = await import('./workplace.mjs');
       writeFiles(join(folder, source), {
         'package.json': { type },
-        'main.ts': forms[form],
+        // Before 5.3, TypeScript does not ask the class what `instanceof` means.
+        'main.ts': `type Field = string${Number.parseFloat(version) < 5.3 ? ' | undefined' : ''};\n${forms[form]}`,
         'tsconfig.json': {
           compilerOptions: {
             ...options,
@@ -104,7 +107,7 @@ async function compiles(version, types) {
             lib: ['es2022'],
             types: ['node'],
             strict: true,
-            exactOptionalPropertyTypes: false,
+            exactOptionalPropertyTypes: true,
             skipLibCheck: false,
           },
         },

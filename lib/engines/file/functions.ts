@@ -13,7 +13,7 @@ import {
   type ReadOptions,
   type Settings,
 } from '../../chronicle/options.js';
-import type { AppendResult } from '../../chronicle/results.js';
+import type { AppendResult, IdentifiedResult, Recorded } from '../../chronicle/results.js';
 import { lineOfEvent } from '../../event/event-line.js';
 import type { JsonObject } from '../../event/line.js';
 import type { FileEngine } from './file-engine.js';
@@ -24,7 +24,10 @@ const shared = new SharedChronicles();
 
 /**
  * Appends one event; see {@link Chronicle.append}. A number in place of the options is the lock timeout in
- * milliseconds.
+ * milliseconds. Calls for one path with the same options share an open chronicle, and so a batch.
+ *
+ * @example
+ *   await appendEvent('orders.ndjson', { type: 'order', number: 17 }, { durability: 'full' });
  */
 export function appendEvent<T extends object>(
   path: FilePath,
@@ -34,45 +37,61 @@ export function appendEvent<T extends object>(
   return appendShared(path, event, typeof options === 'number' ? { lockTimeout: options } : options);
 }
 
-/** As {@link appendEvent}; an event that carries no id always gets one. */
+/**
+ * As {@link appendEvent}; an event that carries no id always gets one.
+ *
+ * @example
+ *   const { eventId } = await appendEventWithId('orders.ndjson', { type: 'order', number: 17 });
+ */
 export async function appendEventWithId<T extends object>(
   path: FilePath,
   event: T,
   options?: Omit<ChronicleOptions, 'computeId'> | number,
-): Promise<AppendResult & { readonly eventId: string }> {
+): Promise<IdentifiedResult> {
   const given = typeof options === 'number' ? { lockTimeout: options } : options;
   const result = await appendEvent(path, event, { ...checkOptions(given), computeId: true });
-  return result as AppendResult & { readonly eventId: string };
+  return result as IdentifiedResult;
 }
 
-/** All events of a file, in its order. A file that does not exist holds none. */
+/**
+ * All events of a file, in its order. A file that does not exist holds none.
+ *
+ * @example
+ *   const orders = await readChronicle<{ number: number }>('orders.ndjson');
+ */
 export async function readChronicle<T extends object = JsonObject>(
   path: FilePath,
   options?: ReadOptions,
-): Promise<T[]> {
-  const events: T[] = [];
+): Promise<Recorded<T>[]> {
+  const events: Recorded<T>[] = [];
   const batches = readBatches(
     toNativePath(path, 'path'),
     checkReadOptions(options),
     checkReadRange(undefined),
   );
   await orMissing(async () => {
-    for await (const entries of batches) for (const { event } of entries) events.push(event as T);
+    for await (const entries of batches) for (const { event } of entries) events.push(event as Recorded<T>);
   });
   return events;
 }
 
-/** The last `count` events of a file, in its order. A file that does not exist holds none. */
+/**
+ * The last `count` events of a file, in its order. A file that does not exist holds none. Costs what they
+ * hold, not what the file holds.
+ *
+ * @example
+ *   const [last] = await tailChronicle('orders.ndjson', 1);
+ */
 export async function tailChronicle<T extends object = JsonObject>(
   path: FilePath,
   count = 10,
   options?: ReadOptions,
-): Promise<T[]> {
+): Promise<Recorded<T>[]> {
   const nativePath = toNativePath(path, 'path');
   const settings = checkReadOptions(options);
   const batches = readBatches(nativePath, settings, checkTail(count));
   const entries = await orMissing(() => arrayOf(batches));
-  return (entries ?? []).map(({ event }) => event as T).reverse();
+  return (entries ?? []).map(({ event }) => event as Recorded<T>).reverse();
 }
 
 /** Undefined if the file does not exist. */

@@ -12,11 +12,16 @@ import { FileEngine } from './file-engine.js';
  * Opens a chronicle, and creates the file and every missing directory above it.
  *
  * @throws `EVALIDATION` for a bad path or option, `EIO` for what the file system refuses.
+ * @example
+ *   const orders = await openChronicle<{ type: string; number: number }>('data/orders.ndjson');
+ *   await orders.append({ type: 'order', number: 17 });
+ *   await orders.close();
  */
 export function openChronicle<T extends object>(
   path: FilePath,
   options: ChronicleOptions & { schema: Schema<T> },
 ): Promise<Chronicle<T>>;
+/** Without a schema, `T` is what the caller says of the events, and nothing checks it. */
 export function openChronicle<T extends object = JsonObject>(
   path: FilePath,
   options?: ChronicleOptions,

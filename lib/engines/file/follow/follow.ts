@@ -12,7 +12,12 @@ import type { Entry } from '../../../chronicle/results.js';
 import type { JsonObject } from '../../../event/line.js';
 import { type FollowedEntries, Follower, type Following } from './follower.js';
 
-/** Follows a file that need not be open, or exist yet; see {@link Chronicle.follow}. */
+/**
+ * Follows a file that need not be open, or exist yet; see {@link Chronicle.follow}.
+ *
+ * @example
+ *   for await (const { event } of followChronicle('orders.ndjson', { from: 'end' })) console.log(event);
+ */
 export function followChronicle<T extends object = JsonObject>(
   path: FilePath,
   options?: FollowOptions & ReadOptions,

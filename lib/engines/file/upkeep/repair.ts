@@ -17,7 +17,12 @@ import { DamageCount } from './damage.js';
 import { DamagedFile } from './damaged-file.js';
 import { rewriteChronicle, type Selection } from './rewrite.js';
 
-/** Puts the corrupt lines of a file aside that need not be open; see {@link Chronicle.repair}. */
+/**
+ * Puts the corrupt lines of a file aside that need not be open; see {@link Chronicle.repair}.
+ *
+ * @example
+ *   const { removed } = await repairChronicle('orders.ndjson');
+ */
 export async function repairChronicle(
   path: FilePath,
   options?: RepairOptions & Pick<ChronicleOptions, 'durability' | 'lockTimeout' | 'maxLineBytes'>,

@@ -24,7 +24,12 @@ import { FirstOffsets } from './first-offsets.js';
 
 const newline = 0x0a;
 
-/** Looks at every line of a file that need not be open; see {@link Chronicle.verify}. */
+/**
+ * Looks at every line of a file that need not be open; see {@link Chronicle.verify}.
+ *
+ * @example
+ *   const { intact } = await verifyChronicle('orders.ndjson');
+ */
 export async function verifyChronicle(
   path: FilePath,
   options?: VerifyOptions & Pick<ChronicleOptions, 'idKey' | 'lockTimeout' | 'maxLineBytes'>,
