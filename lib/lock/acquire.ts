@@ -139,13 +139,12 @@ function timedOut(target: Target, mode: LockMode, began: number): number {
   return waited;
 }
 
-/**
- * Who holds the lock, if that can be known. On a network, even asking which file that is might never return.
- */
+/** Who holds the lock, if that can be known. */
 async function holdersAt(target: Target): Promise<LockHolder[]> {
-  return target.path !== undefined && target.isKnownLocal ? findHolders(target.path) : [];
+  return target.path === undefined ? [] : findHolders(target.path);
 }
 
+/** On a network, even asking which file that is might never return. */
 function holdersAtSync(target: Target): LockHolder[] {
   return target.path !== undefined && target.isKnownLocal ? findHoldersSync(target.path) : [];
 }

@@ -2,12 +2,14 @@
  * The typed loader of the addon. See native/binding for what each function does, and protocol.ts for what
  * crosses.
  */
+import type { NativeError } from '../base/errors.js';
 import type { NativePath } from '../base/paths.js';
 import { loadAddon } from './load.js';
 import type {
   Busy,
   Done,
   FileAtUnlock,
+  FoundHolders,
   LockDone,
   LockId,
   MightBlock,
@@ -45,6 +47,16 @@ interface Native {
   /** The descriptor that has the lock, which is the caller's to close from now on. -1 on Windows. */
   giveAway(lock: LockId): number;
   isKnownLocal(path: NativePath): boolean;
+  /** What {@link findHolders} knows the file by. */
+  identifyForHolders(path: NativePath, done: (file: string | NativeError) => void): void;
+  identifyForHoldersSync(path: NativePath): string | NativeError;
+  /** Of each file, as many as are found in so many milliseconds. */
+  findHolders(
+    files: readonly string[],
+    milliseconds: number,
+    done: (found: FoundHolders | NativeError) => void,
+  ): void;
+  findHoldersSync(files: readonly string[], milliseconds: number): FoundHolders;
   unlock(lock: LockId, file: FileAtUnlock): void;
   /** False if the lock cannot block, and is still held: call `unlock`. */
   unlockOnHelper(lock: LockId, file: FileAtUnlock, done: Done): boolean;

@@ -57,6 +57,15 @@ export type FileAtUnlock = (typeof fileAtUnlock)[keyof typeof fileAtUnlock];
 
 export type LockDone = (error: NativeError | null, lock: LockId | Busy) => void;
 
+/** Of each file that was asked for, the processes that hold its lock. */
+export type FoundHolders = readonly (readonly RawHolder[])[];
+
+export interface RawHolder {
+  readonly pid: number;
+  readonly mode: (typeof lockMode)[LockMode];
+  readonly command: string;
+}
+
 // Files
 
 /** How far a sync reaches. */
@@ -137,12 +146,6 @@ export interface Question {
   readonly text: Buffer;
 }
 
-/** What tells one file from another, whatever their paths. */
-export interface FileIdentity {
-  readonly device: bigint;
-  readonly inode: bigint;
-}
-
 /** A reply of the writer, as it crosses: one object for each writer, which is filled anew for each reply. */
 export interface RawReply {
   readonly figures: Float64Array;
@@ -152,7 +155,6 @@ export interface RawReply {
   readonly details:
     | {
         readonly error?: NativeError;
-        readonly file?: FileIdentity;
         readonly questions?: readonly Question[];
         readonly rotatedPaths?: { readonly [line: number]: string };
       }
@@ -193,25 +195,23 @@ export interface CommitReply {
 }
 
 /** Nothing of the oldest `batches` batches is acknowledged. */
-export type FailureReply = { readonly batches: number } & (
-  | {
-      readonly status:
-        | typeof writerStatus.failed
-        | typeof writerStatus.unknown
-        | typeof writerStatus.poisoned;
-      readonly error: NativeError;
-    }
-  | {
-      readonly status: typeof writerStatus.lockTimeout;
-      readonly waitedNs: number;
-      /** The file that is locked. */
-      readonly file: FileIdentity;
-    }
-);
+export interface FailureReply {
+  readonly status: typeof writerStatus.failed | typeof writerStatus.unknown | typeof writerStatus.poisoned;
+  readonly batches: number;
+  readonly error: NativeError;
+}
+
+/** Nothing of the oldest `batches` batches was written. */
+export interface LockTimeoutReply {
+  readonly status: typeof writerStatus.lockTimeout;
+  readonly batches: number;
+  readonly waitedNs: number;
+}
 
 export type WriterReply =
   | CommitReply
   | FailureReply
+  | LockTimeoutReply
   | { readonly status: typeof writerStatus.ask; readonly questions: readonly Question[] }
   | { readonly status: typeof writerStatus.closed };
 
@@ -276,12 +276,7 @@ export function unpackReply({ figures, offsets, nexts, fates, details }: RawRepl
         rotatedPaths: details?.rotatedPaths,
       };
     case writerStatus.lockTimeout:
-      return {
-        status,
-        batches,
-        waitedNs: figures[replyFigure.waitedNs] as number,
-        file: details?.file as FileIdentity,
-      };
+      return { status, batches, waitedNs: figures[replyFigure.waitedNs] as number };
     case writerStatus.closed:
       return { status };
     default:

@@ -142,7 +142,6 @@ BatchWriter::Step BatchWriter::Lock(Transaction* transaction) {
   if (locked.attempt == lock::Attempt::kGranted) return Step::kNext;
   if (locked.attempt == lock::Attempt::kFailed) return Fail(transaction, locked.error);
   transaction->reply.status = Status::kLockTimeout;
-  transaction->reply.file = file_.id();
   return Step::kEnd;
 }
 

@@ -16,7 +16,7 @@ namespace holdfast::append {
 enum class Status {
   kAsk,          // JavaScript has to tell whether `questions` are duplicates; see WriterThread::Answer
   kCommitted,    // written from `start` on, and synced
-  kLockTimeout,  // nothing written; `file` is locked
+  kLockTimeout,  // nothing written
   kFailed,       // `error`; nothing of it is in the file
   kUnknown,      // `error`; written, but the sync failed, or a failed write could not be cut off again
   kPoisoned,     // nothing written, because the outcome of an earlier batch is unknown, for this `error`
@@ -41,7 +41,6 @@ struct Reply {
   // How many batches it settles, from the oldest on. Lines are numbered through all of them.
   size_t batches = 0;
   os::Error error;
-  os::FileId file;
   std::vector<Question> questions;
 
   // After kCommitted. The offsets of the lines are those in the file that has the event; those of kConflict,

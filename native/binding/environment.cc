@@ -1,6 +1,9 @@
 #include "binding/environment.h"
 
+#include <errno.h>
+
 #include <exception>
+#include <new>
 #include <utility>
 
 #include "binding/values.h"
@@ -85,15 +88,29 @@ lock::HeldLock* Environment::FindLock(protocol::LockId id) {
 }
 
 void Environment::RunOnHelper(Napi::Env env, const Napi::Value& done, std::function<os::Error()> job) {
+  RunOnHelper(env, done, [job = std::move(job)]() -> Answer {
+    return [error = job()](Napi::Env env) -> Napi::Value {
+      if (error) return ToObject(env, error);
+      return env.Null();
+    };
+  });
+}
+
+void Environment::RunOnHelper(Napi::Env env, const Napi::Value& done, std::function<Answer()> job) {
   const protocol::Ticket ticket = NewTicket();
   jobs_[ticket] = Napi::Persistent(done.As<Napi::Function>());
   mailbox_->Expect(env);
   const os::Error failure = os::RunOnHelperThread([this, job = std::move(job), ticket, mailbox = mailbox_] {
-    const os::Error error = job();
-    mailbox->Post([this, ticket, error](Napi::Env env) {
+    Answer answer;
+    try {
+      answer = job();
+    } catch (const std::bad_alloc&) {
+      answer = [](Napi::Env env) -> Napi::Value { return ToObject(env, os::Error{ENOMEM, "malloc"}); };
+    }
+    mailbox->Post([this, ticket, answer = std::move(answer)](Napi::Env env) {
       const auto finished = jobs_.extract(ticket);
       mailbox_->Received(env);
-      finished.mapped().Call({error ? ToObject(env, error) : env.Null()});
+      finished.mapped().Call({answer(env)});
     });
   });
   if (!failure) return;

@@ -83,6 +83,11 @@ class Environment {
   // returned.
   void RunOnHelper(Napi::Env env, const Napi::Value& done, std::function<os::Error()> job);
 
+  // Makes, on the thread of the environment, what a job came to.
+  using Answer = std::function<Napi::Value(Napi::Env)>;
+  // Likewise; done(answer) is called with what that makes, or with the error ENOMEM.
+  void RunOnHelper(Napi::Env env, const Napi::Value& done, std::function<Answer()> job);
+
   void Add(Writer* writer) { writers_.insert(writer); }
   void Remove(Writer* writer) { writers_.erase(writer); }
 

@@ -47,11 +47,4 @@ void Throw(Napi::Env env, const os::Error& error) {
   throw thrown;
 }
 
-Napi::Object ToObject(Napi::Env env, const os::FileId& id) {
-  Napi::Object object = Napi::Object::New(env);
-  object["device"] = Napi::BigInt::New(env, id.device);
-  object["inode"] = Napi::BigInt::New(env, id.inode);
-  return object;
-}
-
 }  // namespace holdfast

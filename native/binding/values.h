@@ -26,9 +26,6 @@ Napi::Object ToObject(Napi::Env env, const os::Error& error);
 // Throws a JavaScript Error with the properties of ToObject.
 [[noreturn]] void Throw(Napi::Env env, const os::Error& error);
 
-// { device, inode }, as BigInt.
-Napi::Object ToObject(Napi::Env env, const os::FileId& id);
-
 }  // namespace holdfast
 
 #endif  // HOLDFAST_BINDING_VALUES_H_

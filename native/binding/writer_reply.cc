@@ -14,13 +14,11 @@ constexpr size_t kMaxKeptRoom = 16 * 1024;
 
 // What is there only sometimes; undefined if there is nothing.
 Napi::Value Details(Napi::Env env, const append::Reply& reply) {
-  const bool is_timeout = reply.status == append::Status::kLockTimeout;
-  if (!reply.error && !is_timeout && reply.questions.empty() && reply.rotated_paths.empty()) {
+  if (!reply.error && reply.questions.empty() && reply.rotated_paths.empty()) {
     return env.Undefined();
   }
   Napi::Object details = Napi::Object::New(env);
   if (reply.error) details["error"] = ToObject(env, reply.error);
-  if (is_timeout) details["file"] = ToObject(env, reply.file);
   if (!reply.questions.empty()) {
     Napi::Array questions = Napi::Array::New(env, reply.questions.size());
     for (uint32_t i = 0; i < reply.questions.size(); i++) {

@@ -3,9 +3,9 @@ import type { LockOptions } from 'holdfast';
 import { expect } from 'vitest';
 import { Program } from './processes.js';
 
-/** A process that is ready for commands. */
-export async function locker(): Promise<Program> {
-  const program = new Program('locker');
+/** A process that is ready for commands, with these variables besides those of this process. */
+export async function locker(env: NodeJS.ProcessEnv = {}): Promise<Program> {
+  const program = new Program({ name: 'locker', env });
   await program.next();
   return program;
 }

@@ -70,6 +70,14 @@ export class Program {
     return this.next<T>();
   }
 
+  /** Sends commands at once; their answers, in whatever order they come. */
+  async askAll<T>(messages: readonly object[]): Promise<T[]> {
+    for (const message of messages) this.send(message);
+    const answers: T[] = [];
+    while (answers.length < messages.length) answers.push(await this.next<T>());
+    return answers;
+  }
+
   /** All messages that have come and were not taken yet. */
   taken(): unknown[] {
     return this.#messages.splice(0);

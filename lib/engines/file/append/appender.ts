@@ -13,6 +13,7 @@ import {
   poisoned,
   systemError,
 } from '../../../base/errors.js';
+import type { LockHolder } from '../../../base/lock-holder.js';
 import type { NativePath } from '../../../base/paths.js';
 import type { Settings } from '../../../chronicle/options.js';
 import type { AppendResult } from '../../../chronicle/results.js';
@@ -20,7 +21,7 @@ import { type ChronicleStats, CommitLog } from '../../../chronicle/stats.js';
 import { idOf } from '../../../event/event-id.js';
 import type { EventLine } from '../../../event/event-line.js';
 import { parseLine } from '../../../event/line.js';
-import { findHoldersOfSync } from '../../../lock/holders.js';
+import { findHolders, findHoldersSync } from '../../../lock/holders.js';
 import { native } from '../../../native/addon.js';
 import {
   type Condition,
@@ -59,6 +60,7 @@ interface NextBatch {
 }
 
 export class Appender {
+  readonly #path: NativePath;
   readonly #name: string;
   readonly #settings: Settings;
   readonly #writer: Writer;
@@ -72,8 +74,11 @@ export class Appender {
   #opened: ((error: Error | undefined) => void) | undefined;
   /** Why nothing can be appended any more. */
   #broken: HoldfastError | undefined;
+  /** Whether the thread is blocked until an append is settled. */
+  #blocks = false;
 
   constructor(path: NativePath, settings: Settings) {
+    this.#path = path;
     this.#name = path.toString();
     this.#settings = settings;
     this.#log = new CommitLog(this.#name);
@@ -140,7 +145,13 @@ export class Appender {
       },
     );
     this.send();
-    while (!result && !failure && this.#writer.settleNext());
+    this.#pending.settleNow();
+    this.#blocks = true;
+    try {
+      while (!result && !failure && this.#writer.settleNext());
+    } finally {
+      this.#blocks = false;
+    }
     if (result) return result;
     throw failure ?? new Error('the append was not settled'); // for want of memory
   }
@@ -246,6 +257,9 @@ export class Appender {
         // After it, because who listens to it may append and be settled, which fills the reply anew.
         this.#log.record(reply);
         break;
+      case writerStatus.lockTimeout:
+        this.#rejectTimedOut(reply.batches, reply.waitedNs / 1e6);
+        break;
       default: {
         const error = this.#errorOf(reply);
         if (this.#settleOpen(error)) return;
@@ -277,17 +291,25 @@ export class Appender {
     this.#writer.answer(answers);
   }
 
-  #errorOf(reply: FailureReply): HoldfastError {
-    if (reply.status === writerStatus.lockTimeout) {
-      const { device, inode } = reply.file;
-      // Without a promise, for appendSync. A flock is one whose holders /proc/locks names by itself.
-      return lockTimeout({
-        path: this.#name,
-        mode: 'exclusive',
-        waited: reply.waitedNs / 1e6,
-        holders: findHoldersOfSync({ dev: device, ino: inode }),
-      });
+  /**
+   * The error says who has the lock. To find that out takes a moment, in which the event loop goes on, unless
+   * it is blocked anyway.
+   */
+  #rejectTimedOut(batches: number, waited: number): void {
+    const errorWith = (holders: readonly LockHolder[]) =>
+      lockTimeout({ path: this.#name, mode: 'exclusive', waited, holders });
+    const errorNow = () => errorWith(findHoldersSync(this.#path));
+    if (this.#blocks || isExiting()) {
+      const error = errorNow();
+      if (!this.#settleOpen(error)) this.#pending.reject(batches, error);
+      return;
     }
+    const error = findHolders(this.#path).then(errorWith);
+    if (this.#opened) void error.then((known) => this.#settleOpen(known));
+    else this.#pending.rejectLater(batches, error, errorNow);
+  }
+
+  #errorOf(reply: FailureReply): HoldfastError {
     const cause = systemError(reply.error, this.#name);
     if (reply.status === writerStatus.failed) return ioError(cause, this.#name);
     this.#broken ??= poisoned(cause, this.#name);

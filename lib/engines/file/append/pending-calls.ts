@@ -28,6 +28,14 @@ export interface Batch {
   bytes: number;
 }
 
+/** Calls that are settled when everything before them is. */
+interface Later {
+  /** Undefined while the error is not known. */
+  settle: (() => void) | undefined;
+  /** Settles them without it. */
+  readonly settleNow: () => void;
+}
+
 /** While more than this is pending, in bytes, {@link PendingCalls.ready} waits. */
 const maxReadyBytes = 16 * 1024 * 1024;
 
@@ -41,6 +49,8 @@ export class PendingCalls {
   #events = 0;
   #bytes = 0;
   #waiting: (() => void)[] = [];
+  /** What is to be settled after an error that is not known yet, in order, beginning with that. */
+  #later: Later[] = [];
 
   /** @param name The path of the file, for errors. */
   constructor(name: string) {
@@ -69,7 +79,7 @@ export class PendingCalls {
   /** Rejects a batch that could not cross. */
   drop(batch: Batch, error: Error): void {
     this.#begun--;
-    this.#forget(batch);
+    this.#uncount(batch);
     for (const call of batch.calls) call.reject(error);
     this.#wake();
   }
@@ -99,8 +109,19 @@ export class PendingCalls {
 
   /** Settles the calls of a commit: what became of each line, and where its event is, the reply says. */
   acknowledge(reply: CommitReply): void {
+    const batches = this.#crossed.splice(0, reply.batches);
+    if (this.#later.length === 0) {
+      this.#acknowledge(batches, reply);
+    } else {
+      const kept = copyOf(reply);
+      this.#settleLater(() => this.#acknowledge(batches, kept));
+    }
+  }
+
+  #acknowledge(batches: readonly Batch[], reply: CommitReply): void {
+    this.#forget(batches);
     let line = 0;
-    for (const { ids, calls } of this.#take(reply.batches)) {
+    for (const { ids, calls } of batches) {
       let index = 0;
       for (const call of calls) {
         if (reply.fates?.[line] === lineFate.conflict) {
@@ -121,7 +142,37 @@ export class PendingCalls {
 
   /** Rejects all calls of the oldest `count` batches. */
   reject(count: number, error: Error): void {
-    for (const { calls } of this.#take(count)) for (const call of calls) call.reject(error);
+    const batches = this.#crossed.splice(0, count);
+    if (this.#later.length === 0) this.#reject(batches, error);
+    else this.#settleLater(() => this.#reject(batches, error));
+  }
+
+  /**
+   * Likewise, when the error is known; what crossed after them is settled after them. `errorNow` is for
+   * {@link settleNow}.
+   */
+  rejectLater(count: number, error: Promise<Error>, errorNow: () => Error): void {
+    const batches = this.#crossed.splice(0, count);
+    const later: Later = { settle: undefined, settleNow: () => this.#reject(batches, errorNow()) };
+    this.#later.push(later);
+    void error.then((known) => {
+      later.settle = () => this.#reject(batches, known);
+      while (this.#later[0]?.settle) this.#later.shift()?.settle?.();
+    });
+  }
+
+  /** Settles what waits for an error, without waiting for it. */
+  settleNow(): void {
+    for (const { settle, settleNow } of this.#later.splice(0)) (settle ?? settleNow)();
+  }
+
+  #settleLater(settle: () => void): void {
+    this.#later.push({ settle, settleNow: settle });
+  }
+
+  #reject(batches: readonly Batch[], error: Error): void {
+    this.#forget(batches);
+    for (const { calls } of batches) for (const call of calls) call.reject(error);
     this.#wake();
   }
 
@@ -136,14 +187,12 @@ export class PendingCalls {
     return this.#until(() => this.#settled >= Math.min(last, this.#begun));
   }
 
-  #take(count: number): Batch[] {
-    const batches = this.#crossed.splice(0, count);
-    this.#settled += count;
-    for (const batch of batches) this.#forget(batch);
-    return batches;
+  #forget(batches: readonly Batch[]): void {
+    this.#settled += batches.length;
+    for (const batch of batches) this.#uncount(batch);
   }
 
-  #forget({ ids, bytes }: Batch): void {
+  #uncount({ ids, bytes }: Batch): void {
     this.#events -= ids.length;
     this.#bytes -= bytes;
   }
@@ -160,6 +209,12 @@ export class PendingCalls {
     // After the promises of the calls that were settled, which take some microtasks more.
     for (const resolve of this.#waiting.splice(0)) process.nextTick(resolve);
   }
+}
+
+/** The arrays of a reply are filled anew for the next one. */
+function copyOf(reply: CommitReply): CommitReply {
+  const { offsets, nexts, fates } = reply;
+  return { ...reply, offsets: offsets.slice(), nexts: nexts.slice(), fates: fates?.slice() };
 }
 
 function result(reply: CommitReply, line: number, eventId: string | undefined): AppendResult {
