@@ -8,7 +8,7 @@ import { type FileHandle, open, stat, unlink } from 'node:fs/promises';
 import { throwIfAborted } from '../base/abort.js';
 import { atExit } from '../base/at-exit.js';
 import type { Durability } from '../base/durability.js';
-import { irregular, isMissing, replacementUnsynced, withIoErrors } from '../base/errors.js';
+import { irregular, isMissing, notReplaced, replacementUnsynced, withIoErrors } from '../base/errors.js';
 import { baseOf, directoryOf, followLinks, type NativePath } from '../base/paths.js';
 import { replaceName, syncDirectory, syncFile } from './sync.js';
 
@@ -63,7 +63,9 @@ export async function replaceFile(
       await io(file.close());
     }
     throwIfAborted(signal);
-    await io(replaceName(temporary, target));
+    await replaceName(temporary, target).catch((error) => {
+      throw notReplaced(error, path.toString());
+    });
   } catch (error) {
     await unlink(temporary).catch(() => {});
     throw error;
@@ -124,18 +126,23 @@ export async function keepOwnerAndMode(file: FileHandle, old: Stats): Promise<vo
   if (gid !== old.gid && (await isChanged(file.chown(uid, old.gid)))) gid = old.gid;
   if (uid !== old.uid) mode &= ~0o4000;
   if (gid !== old.gid) mode = (mode & ~0o2070) | (mode & ((mode & 0o007) << 3) & 0o070);
-  await file.chmod(mode);
+  await file.chmod(mode).catch(async (error) => {
+    // Where a file system has modes that nobody can change (WSL, SMB, some of FUSE), it may be right already.
+    if (!isRefusal(error) || ((await file.stat()).mode & 0o7777) !== mode) throw error;
+  });
 }
 
-const notPermitted = new Set<string | undefined>(['EPERM', 'EINVAL', 'ENOSYS', 'ENOTSUP']);
+/** True if this user may not do it, or the file system has no such thing. */
+function isRefusal(error: unknown): boolean {
+  return ['EPERM', 'EINVAL', 'ENOSYS', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '');
+}
 
-/** False if this user may not do it, or the file system has no owners. */
 async function isChanged(change: Promise<void>): Promise<boolean> {
   try {
     await change;
     return true;
   } catch (error) {
-    if (!notPermitted.has((error as NodeJS.ErrnoException).code)) throw error;
+    if (!isRefusal(error)) throw error;
     return false;
   }
 }

@@ -202,7 +202,13 @@ function codeOf(errno: number): string {
 
 /** A failure of the file system, as `EIO` with the system's error as its cause. */
 export function ioError(cause: unknown, path: string | Buffer): HoldfastError {
-  return new HoldfastError('EIO', (cause as Error).message, { cause, path: path.toString() });
+  const system = cause as NodeJS.ErrnoException;
+  // Of a call about an open file, node:fs does not say which one that was.
+  if (system.syscall !== undefined && system.path === undefined) {
+    system.path = path.toString();
+    system.message += ` '${system.path}'`;
+  }
+  return new HoldfastError('EIO', system.message, { cause, path: path.toString() });
 }
 
 /** What `call` resolves to; if it rejects with an error of the system, rejects with {@link ioError}. */
@@ -253,6 +259,16 @@ export function conflict(path: string, expected: number, end: number): HoldfastE
 export function outcomeUnknown(cause: Error, path: string): HoldfastError {
   const message = `outcome unknown, reopen '${path}' and send the events again with the same ids: ${cause.message}`;
   return new HoldfastError('EIO', message, { cause, path, outcomeUnknown: true });
+}
+
+/** A file could not be given its name, which another one has; that stays as it was. */
+export function notReplaced(cause: NodeJS.ErrnoException, path: string): HoldfastError {
+  // What rename(2) answers for a mount point. On Windows, the file is open elsewhere.
+  if (cause.code !== 'EBUSY' || process.platform === 'win32') return ioError(cause, path);
+  const message =
+    `'${path}' cannot be replaced, because it is a mount point, such as a single file that is mounted into a ` +
+    `container; mount the directory that holds it: ${cause.message}`;
+  return new HoldfastError('EIO', message, { cause, path });
 }
 
 /**

@@ -194,6 +194,7 @@ class Search {
   std::vector<std::vector<Holder>> Run() {
     if (files_.empty()) return std::move(found_);
     const std::vector<Line> told = Told();
+    LookAt(NumberIn(ReadLink("/proc/self")));
     for (const Line& line : told) LookAt(line.process);
     os::Error ignored;
     for (const int process : NumbersIn("/proc", &ignored)) {

@@ -29,7 +29,7 @@ struct Holder {
 os::Error IdentifyForHolders(const std::string& path, std::string* file);
 
 // The holders of the locks on each of these files, in their order. At the deadline, those that were found
-// until then; whoever asked for a lock is looked at first.
+// until then; this process and whoever asked for a lock are looked at first.
 std::vector<std::vector<Holder>> FindHolders(const std::vector<std::string>& files,
                                              os::Clock::time_point deadline);
 

@@ -16,11 +16,11 @@ import {
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
-import { type AtomicData, writeFileAtomic } from 'holdfast';
+import { type AtomicData, repairChronicle, writeFileAtomic } from 'holdfast';
 import { describe, expect, it } from 'vitest';
 import { ChronicleProcess } from '../support/chronicle-process.js';
 import { temporaryDirectory } from '../support/files.js';
-import { mountReadOnly, mountTmpfs, unmountable } from '../support/mounts.js';
+import { mountOver, mountReadOnly, mountTmpfs, unmountable } from '../support/mounts.js';
 import { SystemCalls, unwatchable } from '../support/system-calls.js';
 
 const isRoot = process.getuid?.() === 0;
@@ -238,6 +238,33 @@ describe('a failure leaves the old file whole and no temporary file', () => {
     await expectOld(directory, file, failing, { code: 'EIO', cause: { code: 'EROFS' } });
   });
 
+  it.skipIf(unmountable)('of a file that is a mount point, and says so', async () => {
+    const { directory, file } = oldFile();
+    mountOver(file);
+    const error = {
+      code: 'EIO',
+      path: file,
+      message: expect.stringMatching(/cannot be replaced, because it is a mount point.*mount the directory/),
+      cause: { code: 'EBUSY', syscall: 'rename', path: file },
+    };
+    await expectOld(directory, file, writeFileAtomic(file, 'new'), error);
+    const link = join(temporaryDirectory(), 'link');
+    symlinkSync(file, link);
+    await expectOld(directory, file, writeFileAtomic(link, 'new'), { ...error, path: link });
+  });
+
+  it.skipIf(unmountable)('of the repair of a chronicle that is a mount point', async () => {
+    const { directory, file } = oldFile();
+    mountOver(file);
+    await expect(repairChronicle(file)).rejects.toMatchObject({
+      code: 'EIO',
+      message: expect.stringContaining('it is a mount point'),
+      cause: { code: 'EBUSY' },
+    });
+    expect(readFileSync(file, 'utf8')).toBe('old');
+    expect(readdirSync(directory).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+
   it.runIf(isRoot)('of a directory that this user may not write to', async () => {
     const { directory, file } = oldFile();
     chmodSync(directory, 0o755);
@@ -344,6 +371,41 @@ describe.skipIf(unwatchable)('the system calls', () => {
     await program.ask('writeFileAtomic', file, 'new');
     expect(readFileSync(file, 'utf8')).toBe('new');
   });
+
+  it.each(['EPERM', 'ENOTSUP'] as const)(
+    'need not change a mode that is right, where that is %s; else the error names the file',
+    async (refusal) => {
+      const { directory, file, calls, program } = await watched();
+      calls.answer('fchmod', { fail: refusal }, true);
+      await expect(program.ask('writeFileAtomic', file, 'new')).rejects.toMatchObject({
+        code: 'EIO',
+        path: file,
+        message: expect.stringContaining(file),
+        cause: { code: refusal, syscall: 'fchmod', path: file },
+      });
+      expect(readFileSync(file, 'utf8')).toBe('old');
+      chmodSync(file, 0o600);
+      await program.ask('writeFileAtomic', file, 'new');
+      await program.ask('writeFileAtomic', join(directory, 'fresh'), 'new');
+      expect(readFileSync(file, 'utf8')).toBe('new');
+      expect(readdirSync(directory).sort()).toEqual(['file', 'fresh']);
+    },
+  );
+
+  it.each([...(isRoot ? ['fchown'] : []), 'write', 'fdatasync'])(
+    'name the file also where %s of an open one fails',
+    async (call) => {
+      const { file, calls, program } = await watched();
+      if (call === 'fchown') chownSync(file, 1234, 2345);
+      calls.answer(call, { fail: 'EIO' });
+      await expect(program.ask('writeFileAtomic', file, 'new')).rejects.toMatchObject({
+        code: 'EIO',
+        path: file,
+        message: expect.stringContaining(file),
+        cause: { code: 'EIO', path: file },
+      });
+    },
+  );
 
   it('are reported as "outcome unknown" where the directory cannot be synced', async () => {
     const { directory, file, calls, program } = await watched();

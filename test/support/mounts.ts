@@ -16,6 +16,12 @@ export function mountTmpfs(bytes: number): string {
   return directory;
 }
 
+/** Mounts a file, or a directory, over itself; unmounted when the test ends. */
+export function mountOver(path: string): void {
+  execFileSync('mount', ['--bind', path, path]);
+  onTestFinished(() => void execFileSync('umount', ['--lazy', path]));
+}
+
 /** The same directory, mounted a second time and read-only; unmounted when the test ends. */
 export function mountReadOnly(directory: string): string {
   const mounted = temporaryDirectory();
