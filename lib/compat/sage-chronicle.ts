@@ -62,6 +62,9 @@ export function validateChroniclePath(path: string): ChroniclePath {
  *
  * @param options a number is `lockTimeoutMs`
  * @throws `EVALIDATION` with the field of the envelope that is wrong, `ELOCK_TIMEOUT`, `EIO`
+ * @example
+ *   const actor = { agent: 'guardian', id: 'src/user.ts' };
+ *   await sage.appendEvent('src/user.ts.sage', { type: 'PLAN_APPROVED', timestamp: new Date().toISOString(), actor });
  */
 export async function appendEvent<T extends ChronicleEventBase>(
   path: ChroniclePath,
@@ -95,7 +98,12 @@ function checkAppend(path: ChroniclePath, options: number | AppendOptions | unde
   };
 }
 
-/** All events, in the order of the file. A file that does not exist holds none. */
+/**
+ * All events, in the order of the file. A file that does not exist holds none.
+ *
+ * @example
+ *   const events = await sage.readChronicle('src/user.ts.sage');
+ */
 export async function readChronicle<T extends ChronicleEventBase = ChronicleEvent>(
   path: ChroniclePath,
 ): Promise<T[]> {
@@ -121,7 +129,12 @@ export async function computeEventId(event: object): Promise<string> {
   return idOfJson(JSON.stringify(canonicalizeEvent(event)), 'event');
 }
 
-/** Whether the event carries the id that would be computed for it. */
+/**
+ * Whether the event carries the id that would be computed for it.
+ *
+ * @example
+ *   if (!(await sage.verifyEventId(event))) console.error('somebody has changed it');
+ */
 export async function verifyEventId(event: object): Promise<boolean> {
   const written = JSON.parse(toJson(event, 'event')) as JsonObject;
   const id = idOf(written, idKey);
@@ -138,7 +151,13 @@ export async function isDuplicateEvent(
   return (await batchCheckDuplicates(path, [eventId], options)).get(eventId) === true;
 }
 
-/** For each id whether an event with it is among the last ones. The file is read once, from its end. */
+/**
+ * For each id whether an event with it is among the last ones. The file is read once, from its end.
+ *
+ * @example
+ *   const found = await sage.batchCheckDuplicates('src/user.ts.sage', ['one', 'two'], { windowSize: 500 });
+ *   console.log(found.get('one'));
+ */
 export async function batchCheckDuplicates(
   path: ChroniclePath,
   eventIds: readonly string[],
@@ -203,6 +222,9 @@ export async function deduplicateConsecutiveEvents(path: ChroniclePath): Promise
  *
  * @param timeoutMs how long to wait, in milliseconds; 0: one try
  * @throws `ELOCK_TIMEOUT`, `EIO`
+ * @example
+ *   const held = await sage.acquireLock('src/user.ts.sage', 5000);
+ *   await held.release();
  */
 export async function acquireLock(
   path: ChroniclePath,

@@ -2,8 +2,9 @@
  * Bundlers, by the README's recipes: the bundle runs in a folder that was moved after the build. And without
  * the recipe: the message of the failing import says that it was bundled, and what to do.
  */
+import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { execute, moved, programs, project, useIt } from './workplace.mjs';
+import { everyNode, execute, moved, programs, project, useIt } from './workplace.mjs';
 
 /** By name: what is installed, the files, the command, and what comes out of it. */
 const bundlers = {
@@ -56,7 +57,7 @@ const bundlers = {
     packages: ['@vercel/ncc@0.38'],
     command: ['ncc', 'build', 'service.cjs', '-o', 'out'],
     recipe: ['--external', 'holdfast', '--external', 'holdfast/proper-lockfile'],
-    output: 'out/index.js',
+    output: 'out/index.cjs',
   },
 };
 
@@ -77,7 +78,7 @@ async function bundle(name) {
     execute(join(where, 'node_modules/.bin', program), [...parameters, ...more], { cwd: where });
   await build(recipe, folder);
   const there = moved(folder);
-  await useIt(there, undefined, [output]);
+  for (const node of everyNode()) await useIt(there, node, [output]);
   if (leavesOut) return;
   await build([], there);
   const printed = await useIt(there, undefined, [output]).then(
@@ -90,4 +91,43 @@ async function bundle(name) {
   }
 }
 
-export const bundlings = Object.keys(bundlers).map((name) => [name, () => bundle(name)]);
+/** A single executable of Node: the README's recipe, and what it says without it. */
+async function executable() {
+  const folder = project({
+    ...programs,
+    'sea.json': { main: 'out/bundle.cjs', output: 'out/blob', disableExperimentalSEAWarning: true },
+  });
+  await execute(
+    'npm',
+    ['install', '--no-audit', '--no-fund', 'holdfast', 'esbuild@0.25', 'postject@1.0.0-alpha.6'],
+    {
+      cwd: folder,
+    },
+  );
+  const build = async (where, recipe, output) => {
+    const program = (name, parameters) =>
+      execute(join(where, 'node_modules/.bin', name), parameters, { cwd: where });
+    const bundled = ['service.cjs', '--bundle', '--platform=node', '--outfile=out/bundle.cjs'];
+    await program('esbuild', [...bundled, ...recipe]);
+    await execute(process.execPath, ['--experimental-sea-config', 'sea.json'], { cwd: where });
+    copyFileSync(process.execPath, join(where, output));
+    const fuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'; // of Node's documentation
+    await program('postject', [output, 'NODE_SEA_BLOB', 'out/blob', '--sentinel-fuse', fuse]);
+  };
+  await build(folder, ['--external:holdfast', `--banner:js=${banner}`], 'out/service');
+  const there = moved(folder);
+  const printed = await execute(join(there, 'out/service'), [], { cwd: there });
+  if (printed !== 'ok\n') throw new Error(`it printed: ${printed}`);
+  await build(there, [], 'out/all');
+  const refused = await execute(join(there, 'out/all'), [], { cwd: there }).catch(({ message }) => message);
+  if (!/holdfast was bundled/.test(refused))
+    throw new Error(`without the recipe, it does not say that it was bundled: ${refused}`);
+}
+
+/** An executable's own `require` knows Node's modules only. */
+const banner = 'require = require("node:module").createRequire(__filename);';
+
+export const bundlings = [
+  ...Object.keys(bundlers).map((name) => [name, () => bundle(name)]),
+  ['a single executable (SEA)', executable],
+];

@@ -34,14 +34,14 @@ async function main(): Promise<void> {
 }
 main();
 `;
-const head = `import { rmSync } from 'fs';
+const imports = `import { rmSync } from 'fs';
 import { type FileLock, HoldfastError, lock, openChronicle, tryLock } from 'holdfast';
 import { check } from 'holdfast/proper-lockfile';
 `;
 const forms = {
-  namespace: `${head}import * as lockfile from 'holdfast/proper-lockfile';${body}`,
-  default: `${head}import lockfile from 'holdfast/proper-lockfile';${body}`,
-  require: `${head}import lockfile = require('holdfast/proper-lockfile');${body}`,
+  namespace: `${imports}import * as lockfile from 'holdfast/proper-lockfile';${body}`,
+  default: `${imports}import lockfile from 'holdfast/proper-lockfile';${body}`,
+  require: `${imports}import lockfile = require('holdfast/proper-lockfile');${body}`,
 };
 
 /** Module settings: for which package type, and which forms of import they know. */
@@ -94,33 +94,36 @@ async function compiles(version, types) {
   for (const [name, { options, type, forms: allowed }] of known) {
     // TypeScript 6 and later know no node10 any more.
     if (name.startsWith('node10') && Number.parseFloat(version) >= 6) continue;
-    for (const form of allowed) {
-      const source = `${name.replace(/\W+/g, '-')}-${form}`;
-      writeFiles(join(folder, source), {
-        'package.json': { type },
-        // Before 5.3, TypeScript does not ask the class what `instanceof` means.
-        'main.ts': `type Field = string${Number.parseFloat(version) < 5.3 ? ' | undefined' : ''};\n${forms[form]}`,
-        'tsconfig.json': {
-          compilerOptions: {
-            ...options,
-            target: 'es2022',
-            lib: ['es2022'],
-            types: ['node'],
-            strict: true,
-            exactOptionalPropertyTypes: true,
-            skipLibCheck: false,
-          },
+    const where = join(folder, name.replace(/\W+/g, '-'));
+    const sources = allowed.map((form) => [`${form}.ts`, `${head(version)}${forms[form]}`]);
+    writeFiles(where, {
+      'package.json': { type },
+      ...Object.fromEntries(sources),
+      'tsconfig.json': {
+        compilerOptions: {
+          ...options,
+          target: 'es2022',
+          lib: ['es2022'],
+          types: ['node'],
+          strict: true,
+          exactOptionalPropertyTypes: true,
+          skipLibCheck: false,
         },
-      });
-      const where = join(folder, source);
-      try {
-        await execute(process.execPath, [join(compiler, 'bin/tsc'), '-p', where], { cwd: where });
-        await useIt(where, undefined, ['main.js']);
-      } catch (error) {
-        throw new Error(`${name}, ${form}: ${error.message}`);
-      }
+      },
+    });
+    const programsThere = allowed.map((form) => `${form}.js`);
+    try {
+      await execute(process.execPath, [join(compiler, 'bin/tsc'), '-p', where], { cwd: where });
+      await useIt(where, undefined, programsThere);
+    } catch (error) {
+      throw new Error(`${name}: ${error.message}`);
     }
   }
+}
+
+/** Before 5.3, TypeScript does not ask the class what `instanceof` means. */
+function head(version) {
+  return `type Field = string${Number.parseFloat(version) < 5.3 ? ' | undefined' : ''};\n`;
 }
 
 export const typescripts = [

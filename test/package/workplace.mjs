@@ -3,11 +3,19 @@
  * programs that use the package in each project.
  */
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { fetchPackage, root } from '../platforms/runtimes.mjs';
+import { fetchPackage, linuxNode, lowest, root } from '../platforms/runtimes.mjs';
 import { startRegistry } from './registry.mjs';
 
 const run = promisify(execFile);
@@ -23,6 +31,7 @@ const env = {
   HOME: workplace,
   npm_config_cache: process.env.npm_config_cache ?? join(process.env.HOME ?? workplace, '.npm'),
   npm_config_registry: '',
+  NPM_CONFIG_REGISTRY: '', // as Deno has it
   YARN_NPM_REGISTRY_SERVER: '',
   YARN_UNSAFE_HTTP_WHITELIST: '127.0.0.1',
 };
@@ -50,14 +59,41 @@ export function tool(name, version, program) {
   return [process.execPath, join(fetchPackage(name, version), program)];
 }
 
-/** Packs this checkout, and makes it the package `holdfast` for all that is installed from now on. */
+/** Commands: the Node that runs this, and the lowest of each line that `engines` admits. */
+export function everyNode() {
+  return [[process.execPath], ...lowest.map((version) => linuxNode(version).command)];
+}
+
+/** A version that stands for another one than this checkout's. */
+export const otherVersion = '0.0.1';
+
+/**
+ * Packs this checkout, and makes it the package `holdfast` for all that is installed from now on. The same
+ * code is there as another version too.
+ */
 export async function publish() {
   const upstream = `${(await run('npm', ['config', 'get', 'registry'], { cwd: root })).stdout.trim().replace(/\/$/, '')}/`;
   await run('npm', ['pack', '--silent', '--pack-destination', workplace], { cwd: root });
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const tarball = join(workplace, `${manifest.name}-${manifest.version}.tgz`);
-  const registry = await startRegistry(tarball, manifest, upstream);
+  const other = { ...manifest, version: otherVersion };
+  const folder = join(workplace, 'other');
+  mkdirSync(folder);
+  await run('tar', ['-xzf', tarball, '-C', folder, '--strip-components=1']);
+  writeFiles(folder, { 'package.json': other });
+  await run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', workplace], {
+    cwd: folder,
+  });
+  rmSync(folder, { recursive: true });
+  const registry = await startRegistry(
+    [
+      { tarball, manifest },
+      { tarball: join(workplace, `${other.name}-${other.version}.tgz`), manifest: other },
+    ],
+    upstream,
+  );
   env.npm_config_registry = registry.address;
+  env.NPM_CONFIG_REGISTRY = registry.address;
   env.YARN_NPM_REGISTRY_SERVER = registry.address;
   return registry;
 }
@@ -122,7 +158,7 @@ export function moved(folder) {
   return to;
 }
 
-/** Runs the two programs in a folder, with Node and nothing else. */
+/** Runs the two programs in a folder, with Node (or another runtime) and nothing else. */
 export async function useIt(folder, node = [process.execPath], names = Object.keys(programs)) {
   for (const name of names) {
     const [command, ...parameters] = node;
