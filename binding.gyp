@@ -29,10 +29,12 @@
         "native/dedupe/mark.cc",
         "native/files/names.cc",
         "native/files/rotation.cc",
+        "native/lock/descriptor_lock.cc",
         "native/lock/held_lock.cc",
         "native/lock/holders.cc",
         "native/lock/idle_files.cc",
         "native/lock/named_file.cc",
+        "native/lock/owner.cc",
         "native/lock/wait_queue.cc",
         "native/os/thread_pool.cc",
         "native/read/line_array.cc"

@@ -22,8 +22,10 @@ export interface NativeError {
  * - `ECONFLICT`: the file did not end where `ifEnd` said; {@link HoldfastError.end} is where it ends. Nothing
  *   was written.
  * - `ECLOSED`: the chronicle was closed before the call, or the lock is not held.
+ * - `EDEADLK`: a call that blocks its thread would have waited for a lock that this thread holds itself. Nothing
+ *   was written.
  */
-export type HoldfastErrorCode = 'ELOCK_TIMEOUT' | 'EVALIDATION' | 'EIO' | 'ECONFLICT' | 'ECLOSED';
+export type HoldfastErrorCode = 'ELOCK_TIMEOUT' | 'EVALIDATION' | 'EIO' | 'ECONFLICT' | 'ECLOSED' | 'EDEADLK';
 
 /** What is known of an error besides its code and its message: see the properties of {@link HoldfastError}. */
 export interface HoldfastErrorDetails {
@@ -284,6 +286,12 @@ export function replacementUnsynced(cause: Error, path: string): HoldfastError {
 export function poisoned(cause: Error, path: string): HoldfastError {
   const message = `not written, '${path}' must be opened again, because the outcome of a write is unknown: ${cause.message}`;
   return new HoldfastError('EIO', message, { cause, path });
+}
+
+/** The lock that a call blocks for is held by the very thread that it blocks. */
+export function deadlock(path: string, cause?: Error): HoldfastError {
+  const message = `this thread holds the lock on '${path}' itself, so a call that blocks it could wait for ever`;
+  return new HoldfastError('EDEADLK', message, { path, cause });
 }
 
 export function isNativeError(error: unknown): error is Error & NativeError {

@@ -8,7 +8,8 @@ import type { LockHolder, LockMode } from '../base/lock-holder.js';
 import { type LockId, unbounded } from '../native/protocol.js';
 import { channels } from './diagnostics.js';
 import { findHolders, findHoldersSync } from './holders.js';
-import type { Target } from './target.js';
+import { giveBackOffers, makeOffer, receive } from './offers.js';
+import type { Attempt, Target } from './target.js';
 
 /**
  * How long to wait for a lock.
@@ -42,10 +43,14 @@ export function checkWait(options: WaitOptions | undefined, names?: readonly str
 
 export async function acquire(target: Target, mode: LockMode, { timeout, signal }: Wait): Promise<LockId> {
   throwIfAborted(signal);
-  const first = target.tryOnThisThread(mode, timeout === 0 ? 'atOnce' : 'inTurn');
-  if (typeof first === 'number') return acquired(target, mode, first, 0);
+  const first = target.tryOnThisThread(mode, { order: timeout === 0 ? 'atOnce' : 'inTurn' });
+  if (typeof first === 'number') {
+    const offer = makeOffer(target, first);
+    await undefined;
+    if (receive(offer)) return acquired(target, mode, first, 0);
+  }
   const began = performance.now();
-  if (first === 'mightBlock' || timeout > 0) {
+  if (first !== 'busy' || timeout > 0) {
     if (channels.wait.hasSubscribers) channels.wait.publish({ path: target.path, mode });
     const lock = await waitFor(target, mode, timeout, signal);
     if (lock !== 'busy') return acquired(target, mode, lock, performance.now() - began);
@@ -56,7 +61,7 @@ export async function acquire(target: Target, mode: LockMode, { timeout, signal 
 
 /** As {@link acquire}, but blocks the calling thread. */
 export function acquireSync(target: Target, mode: LockMode, { timeout }: Wait): LockId {
-  const first = target.tryOnThisThread(mode, timeout === 0 ? 'atOnce' : 'inTurn');
+  const first = tryBlocking(target, mode, timeout === 0 ? 'atOnce' : 'inTurn');
   if (typeof first === 'number') return acquired(target, mode, first, 0);
   const began = performance.now();
   if (first === 'mightBlock' || timeout > 0) {
@@ -70,16 +75,28 @@ export function acquireSync(target: Target, mode: LockMode, { timeout }: Wait): 
 
 /** Takes the lock if it is free now. */
 export async function tryAcquire(target: Target, mode: LockMode): Promise<LockId | 'busy'> {
-  let lock = target.tryOnThisThread(mode, 'atOnce');
+  let lock = target.tryOnThisThread(mode, { order: 'atOnce' });
+  if (typeof lock === 'number') {
+    const offer = makeOffer(target, lock);
+    await undefined;
+    if (!receive(offer)) lock = 'mightBlock';
+  }
   if (lock === 'mightBlock') lock = await waitFor(target, mode, 0, undefined);
   return lock === 'busy' ? 'busy' : acquired(target, mode, lock, 0);
 }
 
 /** As {@link tryAcquire}, without a promise. */
 export function tryAcquireSync(target: Target, mode: LockMode): LockId | 'busy' {
-  let lock = target.tryOnThisThread(mode, 'atOnce');
+  let lock = tryBlocking(target, mode, 'atOnce');
   if (lock === 'mightBlock') lock = target.waitSync(mode, 0);
   return lock === 'busy' ? 'busy' : acquired(target, mode, lock, 0);
+}
+
+/** The try of a call that blocks this thread: what the thread cannot receive meanwhile is not in its way. */
+function tryBlocking(target: Target, mode: LockMode, order: 'inTurn' | 'atOnce'): Attempt {
+  const first = target.tryOnThisThread(mode, { order, blocks: true });
+  if (typeof first === 'number' || !giveBackOffers()) return first;
+  return target.tryOnThisThread(mode, { order, blocks: true });
 }
 
 /** The lock, or `'busy'` if it was so until the deadline. A timeout of 0 is one try. */
@@ -95,7 +112,7 @@ function waitFor(
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
     };
-    const ticket = target.start(timeout > 0 ? 'wait' : 'try', mode, (error, lock) => {
+    const ticket = target.start(mode, timeout, (error, lock) => {
       settle();
       if (error) {
         reject(error);

@@ -3,6 +3,7 @@
  * bytes.
  */
 import type { FileHandle } from 'node:fs/promises';
+import { constants } from 'node:os';
 import {
   checkBoolean,
   checkNames,
@@ -11,7 +12,7 @@ import {
   type FilePath,
   toNativePath,
 } from '../base/arguments.js';
-import { invalid, isNativeError, systemError } from '../base/errors.js';
+import { deadlock, invalid, isNativeError, systemError } from '../base/errors.js';
 import type { LockMode } from '../base/lock-holder.js';
 import { native } from '../native/addon.js';
 import {
@@ -19,6 +20,7 @@ import {
   type Done,
   type FileAtUnlock,
   fileAtUnlock,
+  type LockDone,
   type LockId,
   lockFlag,
   lockMode,
@@ -78,8 +80,16 @@ type AcquireDone = (error: Error | null, lock: LockId | 'busy') => void;
 /** What a try came to: the lock, `'busy'`, or `'mightBlock'`: it must be made on another thread. */
 export type Attempt = LockId | 'busy' | 'mightBlock';
 
-/** Whether a try waits for its turn after the calls of this process that wait for the same path. */
-export type Order = 'inTurn' | 'atOnce';
+/** How a try is made. */
+export interface Try {
+  /** Before the calls of this process that wait for the same path, or after them. */
+  readonly order: 'inTurn' | 'atOnce';
+  /**
+   * The caller blocks this thread, and so may take what the thread's own waits were granted and have not
+   * received.
+   */
+  readonly blocks?: boolean;
+}
 
 export class Target {
   /** For messages. */
@@ -123,15 +133,20 @@ export class Target {
     return typeof this.#target !== 'number' && native.isKnownLocal(this.#target);
   }
 
-  tryOnThisThread(mode: LockMode, order: Order): Attempt {
+  tryOnThisThread(mode: LockMode, { order, blocks = false }: Try): Attempt {
     if (typeof this.#target === 'number') return 'mightBlock';
-    const flags = this.#flagsFor(mode) | (order === 'atOnce' ? lockFlag.barge : 0);
+    const flags =
+      this.#flagsFor(mode) | (order === 'atOnce' ? lockFlag.barge : 0) | (blocks ? lockFlag.blocks : 0);
     return this.#taken(
       this.#mapped(() => native.tryLockOnThisThread(this.#target, flags, this.#start, this.#length)),
     );
   }
 
-  /** Blocks this thread for up to `timeout` milliseconds; 0 is one try. */
+  /**
+   * Blocks this thread for up to `timeout` milliseconds; 0 is one try.
+   *
+   * @throws `EDEADLK` if it would wait for a lock that this thread holds
+   */
   waitSync(mode: LockMode, timeout: number): LockId | 'busy' {
     this.#claim();
     let lock: LockId | 'busy' = 'busy';
@@ -146,15 +161,21 @@ export class Target {
     return lock;
   }
 
-  /** Starts one try, or a wait without end, on a helper thread. The ticket is for cancel(). */
-  start(what: 'try' | 'wait', mode: LockMode, done: AcquireDone): Ticket {
+  /**
+   * Starts one try (a timeout of 0), or a wait without end, on a helper thread. What is granted to a wait
+   * after its timeout is `'busy'`. The ticket is for cancel().
+   */
+  start(mode: LockMode, timeout: number, done: AcquireDone): Ticket {
     this.#claim();
-    const begin = what === 'wait' ? native.waitLock : native.tryLock;
-    return begin(this.#target, this.#flagsFor(mode), this.#start, this.#length, (error, answer) => {
+    const answered: LockDone = (error, answer) => {
       const lock = this.#taken(answer);
       if (lock === 'busy') this.#disclaim();
       done(error && systemError(error, this.name), lock);
-    });
+    };
+    const flags = this.#flagsFor(mode);
+    return timeout > 0
+      ? native.waitLock(this.#target, flags, this.#start, this.#length, answered, timeout)
+      : native.tryLock(this.#target, flags, this.#start, this.#length, answered);
   }
 
   /** True if `done` will not be called any more. */
@@ -234,7 +255,8 @@ export class Target {
     try {
       return call();
     } catch (error) {
-      throw isNativeError(error) ? systemError(error, this.name) : error;
+      if (!isNativeError(error)) throw error;
+      throw error.errno === constants.errno.EDEADLK ? deadlock(this.name) : systemError(error, this.name);
     }
   }
 }

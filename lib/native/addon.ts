@@ -29,8 +29,16 @@ interface Native {
     length: Offset,
   ): LockId | Busy | MightBlock;
   tryLock(target: NativeTarget, flags: number, start: Offset, length: Offset, done: LockDone): Ticket;
-  waitLock(target: NativeTarget, flags: number, start: Offset, length: Offset, done: LockDone): Ticket;
-  /** Blocks this thread for up to `timeout` milliseconds. */
+  /** Waits until it is cancelled. A grant that comes more than `timeout` milliseconds later is `busy`. */
+  waitLock(
+    target: NativeTarget,
+    flags: number,
+    start: Offset,
+    length: Offset,
+    done: LockDone,
+    timeout: number,
+  ): Ticket;
+  /** Blocks this thread for up to `timeout` milliseconds. Throws EDEADLK if it holds the lock itself. */
   waitLockSync(
     target: NativeTarget,
     flags: number,

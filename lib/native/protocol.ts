@@ -46,6 +46,8 @@ export const lockFlag = {
   fcntl: 4,
   /** Take the lock before those of this process that wait for it. */
   barge: 8,
+  /** This thread blocks for it, and so takes what its own waits were granted and have not received. */
+  blocks: 16,
 } as const;
 
 export const lockMode = { shared: 0, exclusive: 1 } as const satisfies Record<LockMode, number>;

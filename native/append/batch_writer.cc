@@ -54,7 +54,7 @@ BatchWriter::BatchWriter(Options options)
       known_(options_.path, id_finder_,
              {options_.window, options_.max_line_bytes, options_.rotation.is_on()}),
       durable_end_(options_.path, options_.durability),
-      file_(options_.path) {}
+      file_(options_.path, options_.owner) {}
 
 Reply BatchWriter::Open() {
   Reply reply;

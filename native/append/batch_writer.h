@@ -47,6 +47,7 @@ namespace holdfast::append {
 
 struct Options {
   std::string path;
+  std::shared_ptr<lock::Owner> owner;  // the thread that may block for an append
   std::chrono::milliseconds lock_timeout{2000};
   os::Durability durability = os::Durability::kData;
   std::string id_key;

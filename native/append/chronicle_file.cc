@@ -1,5 +1,7 @@
 #include "append/chronicle_file.h"
 
+#include <errno.h>
+
 #include <cassert>
 
 #include "lock/named_file.h"
@@ -29,9 +31,14 @@ ChronicleFile::LockResult ChronicleFile::Lock(const std::function<lock::Interrup
     result.attempt = lock::kFlock.try_lock(file_, whole, &result.error);
     if (result.attempt == Attempt::kBusy) {
       lock::Interrupt* const by = interrupt();
+      const lock::Claim claim(owner_, {id_, whole}, [by] { by->Now(); });
       while (!by->Due()) {
         result.attempt = by->Wait(&file_, lock::Opened::kForAppend, whole, &result.error);
         if (result.attempt != Attempt::kInterrupted) break;
+      }
+      if (result.attempt != Attempt::kGranted && claim.IsDeadlock()) {
+        result.attempt = Attempt::kFailed;
+        result.error = {EDEADLK, "lock"};
       }
     }
     if (result.attempt == Attempt::kGranted) {

@@ -5,11 +5,13 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "lock/interrupt.h"
 #include "lock/mechanism.h"
+#include "lock/owner.h"
 #include "os/clock.h"
 #include "os/file.h"
 
@@ -17,7 +19,9 @@ namespace holdfast::append {
 
 class ChronicleFile {
  public:
-  explicit ChronicleFile(std::string path) : path_(std::move(path)) {}
+  // `owner`, if any: the thread that may block for an append.
+  ChronicleFile(std::string path, std::shared_ptr<lock::Owner> owner)
+      : path_(std::move(path)), owner_(std::move(owner)) {}
 
   // Creates the file if there is none.
   os::Error Open();
@@ -30,7 +34,8 @@ class ChronicleFile {
   };
 
   // Locks the file that the path names, and opens it if it is not the one that is open. If it has to wait,
-  // `interrupt` says by what that is interrupted.
+  // `interrupt` says by what that is interrupted. Fails with EDEADLK when the owner's thread has the lock,
+  // and blocks.
   LockResult Lock(const std::function<lock::Interrupt*()>& interrupt);
   void Unlock();
   void Close();
@@ -48,6 +53,7 @@ class ChronicleFile {
 
  private:
   const std::string path_;
+  const std::shared_ptr<lock::Owner> owner_;
   os::File file_;
   os::FileId id_;
   bool locked_ = false;

@@ -87,6 +87,13 @@ lock::HeldLock* Environment::FindLock(protocol::LockId id) {
   return found == locks_.end() ? nullptr : &found->second;
 }
 
+std::vector<lock::Locked> Environment::HeldLocks() const {
+  std::vector<lock::Locked> held;
+  held.reserve(locks_.size());
+  for (const auto& [id, lock] : locks_) held.push_back(lock.locked());
+  return held;
+}
+
 void Environment::RunOnHelper(Napi::Env env, const Napi::Value& done, std::function<os::Error()> job) {
   RunOnHelper(env, done, [job = std::move(job)]() -> Answer {
     return [error = job()](Napi::Env env) -> Napi::Value {
@@ -121,7 +128,7 @@ void Environment::RunOnHelper(Napi::Env env, const Napi::Value& done, std::funct
 
 void Environment::End() {
   mailbox_->Close();
-  for (auto& [ticket, wait] : waits_) lock::Cancel(wait.waiter);
+  for (auto& [ticket, wait] : waits_) lock::Discard(wait.waiter);
   waits_.clear();
   jobs_.clear();
   locks_.clear();

@@ -17,6 +17,7 @@
 
 #include "binding/protocol.h"
 #include "lock/held_lock.h"
+#include "lock/owner.h"
 #include "lock/wait_queue.h"
 #include "os/file.h"
 #include "read/line_array.h"
@@ -62,6 +63,8 @@ class Environment {
   static Environment& Of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
   const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
+  // For the requests of this thread.
+  const std::shared_ptr<lock::Owner>& owner() const { return owner_; }
   read::LineArray& line_array() { return line_array_; }
 
   // The locks that are held.
@@ -69,6 +72,7 @@ class Environment {
   // Null if no lock has this id.
   lock::HeldLock* FindLock(protocol::LockId id);
   void ForgetLock(protocol::LockId id) { locks_.erase(id); }
+  std::vector<lock::Locked> HeldLocks() const;
 
   // A call that waits for a lock, and who is told how it ended.
   struct PendingWait {
@@ -95,6 +99,7 @@ class Environment {
   void End();
 
   std::shared_ptr<Mailbox> mailbox_;
+  const std::shared_ptr<lock::Owner> owner_ = std::make_shared<lock::Owner>();
   std::unordered_map<protocol::LockId, lock::HeldLock> locks_;
   std::unordered_map<protocol::Ticket, PendingWait> waits_;
   std::unordered_map<protocol::Ticket, Napi::FunctionReference> jobs_;

@@ -38,7 +38,18 @@ lock::Request RequestFrom(const Napi::CallbackInfo& info) {
     request.spec.length = OffsetFrom(info[3]);
   }
   request.create = (flags & protocol::kCreate) != 0;
+  request.blocks = (flags & protocol::kBlocks) != 0;
+  request.owner = Environment::Of(info.Env()).owner();
   return request;
+}
+
+// `timeout` milliseconds from now.
+os::Clock::time_point DeadlineFrom(const Napi::Value& timeout) {
+  constexpr double kMaxTimeout = 1e12;  // what a time_point can hold and nobody lives to see
+  const double milliseconds = timeout.As<Napi::Number>().DoubleValue();
+  if (milliseconds >= kMaxTimeout) return os::kNever;
+  const auto wait = std::chrono::duration<double, std::milli>(milliseconds);
+  return os::Clock::now() + std::chrono::duration_cast<os::Clock::duration>(wait);
 }
 
 LockId LockIdFrom(const Napi::Value& value) {
@@ -58,48 +69,57 @@ Napi::Value ToValue(Napi::Env env, lock::Outcome outcome) {
 // tryLockOnThisThread(target, flags, start, length): a LockId or a NoLock.
 Napi::Value TryLockOnThisThread(const Napi::CallbackInfo& info) {
   const bool barge = (info[1].As<Napi::Number>().Uint32Value() & protocol::kBarge) != 0;
-  std::optional<lock::Outcome> outcome = lock::TryOnThisThread(RequestFrom(info), barge);
+  const lock::Request request = RequestFrom(info);
+  std::optional<lock::Outcome> outcome = lock::TryOnThisThread(request, barge);
+  if (outcome && outcome->busy && request.blocks) {
+    if (auto taken = lock::TakeOver(request)) outcome = lock::Outcome{{}, false, std::move(*taken)};
+  }
   if (!outcome) return ToValue(info.Env(), NoLock::kMightBlock);
   if (outcome->error) Throw(info.Env(), outcome->error);
   return ToValue(info.Env(), std::move(*outcome));
 }
 
-void Answer(Napi::Env env, Ticket ticket, lock::Outcome outcome) {
+void Answer(Napi::Env env, Ticket ticket) {
   Environment& environment = Environment::Of(env);
-  auto wait = environment.waits().extract(ticket);
+  const auto found = environment.waits().find(ticket);
+  if (found == environment.waits().end()) return;
+  std::optional<lock::Outcome> outcome = lock::Take(found->second.waiter);
+  if (!outcome) return;
+  const Napi::FunctionReference reference = std::move(found->second.done);
+  environment.waits().erase(found);
   environment.mailbox()->Received(env);
-  const Napi::Function done = wait.mapped().done.Value();
-  if (outcome.error) {
-    done.Call({ToObject(env, outcome.error), ToValue(env, NoLock::kBusy)});
+  const Napi::Function done = reference.Value();
+  if (outcome->error) {
+    done.Call({ToObject(env, outcome->error), ToValue(env, NoLock::kBusy)});
   } else {
-    done.Call({env.Null(), ToValue(env, std::move(outcome))});
+    done.Call({env.Null(), ToValue(env, std::move(*outcome))});
   }
 }
 
 Napi::Value Submit(const Napi::CallbackInfo& info,
-                   std::shared_ptr<lock::Waiter> (*start)(lock::Request, lock::Done)) {
+                   std::shared_ptr<lock::Waiter> (*start)(lock::Request, lock::Done), lock::Request request) {
   Environment& environment = Environment::Of(info.Env());
-  lock::Request request = RequestFrom(info);
   const Ticket ticket = environment.NewTicket();
   Environment::PendingWait& wait = environment.waits()[ticket];
   wait.done = Napi::Persistent(info[4].As<Napi::Function>());
   environment.mailbox()->Expect(info.Env());
-  // Shared, because a std::function must be copyable and a lock is not.
-  wait.waiter = start(std::move(request), [ticket, mailbox = environment.mailbox()](lock::Outcome outcome) {
-    mailbox->Post([ticket, outcome = std::make_shared<lock::Outcome>(std::move(outcome))](Napi::Env env) {
-      Answer(env, ticket, std::move(*outcome));
-    });
+  wait.waiter = start(std::move(request), [ticket, mailbox = environment.mailbox()] {
+    mailbox->Post([ticket](Napi::Env env) { Answer(env, ticket); });
   });
   return Napi::Number::New(info.Env(), ticket);
 }
 
-// tryLock(target, flags, start, length, done), waitLock(…, done): a Ticket for cancel(). done(error, lock)
-// gets a LockId or NoLock::kBusy.
+// tryLock(target, flags, start, length, done): a Ticket for cancel(). done(error, lock) gets a LockId or
+// NoLock::kBusy.
 Napi::Value TryLock(const Napi::CallbackInfo& info) {
-  return Submit(info, lock::Try);
+  return Submit(info, lock::Try, RequestFrom(info));
 }
+// waitLock(target, flags, start, length, done, timeout): likewise; NoLock::kBusy if it was granted more than
+// `timeout` milliseconds later. Until when it waits is the caller's to say.
 Napi::Value WaitLock(const Napi::CallbackInfo& info) {
-  return Submit(info, lock::Wait);
+  lock::Request request = RequestFrom(info);
+  request.deadline = DeadlineFrom(info[5]);
+  return Submit(info, lock::Wait, std::move(request));
 }
 
 // cancel(ticket): true if done() will not be called any more.
@@ -116,40 +136,43 @@ Napi::Value Cancel(const Napi::CallbackInfo& info) {
 
 // waitLockSync(target, flags, start, length, timeout): blocks this thread; a LockId, or NoLock::kBusy after
 // `timeout` milliseconds, which may be kUnbounded. A helper thread does the waiting, so that the deadline
-// holds even if the system call cannot be interrupted.
+// holds even if the system call cannot be interrupted. Throws EDEADLK if this thread holds the lock itself.
 Napi::Value WaitLockSync(const Napi::CallbackInfo& info) {
   struct Shared {
     std::mutex mutex;
     std::condition_variable changed;
-    std::optional<lock::Outcome> outcome;
+    bool answered = false;
   };
-  const double timeout = info[4].As<Napi::Number>().DoubleValue();
-  const auto began = os::Clock::now();
+  Environment& environment = Environment::Of(info.Env());
+  lock::Request request = RequestFrom(info);
+  request.blocks = true;
+  if (auto taken = lock::TakeOver(request)) {
+    return ToValue(info.Env(), lock::Outcome{{}, false, std::move(*taken)});
+  }
+  const bool waits = info[4].As<Napi::Number>().DoubleValue() > 0;
+  if (waits) request.deadline = DeadlineFrom(info[4]);
+  const os::Clock::time_point deadline = request.deadline;
   auto shared = std::make_shared<Shared>();
-  const auto done = [shared](lock::Outcome outcome) {
+  const auto done = [shared] {
     std::lock_guard guard(shared->mutex);
-    shared->outcome = std::move(outcome);
+    shared->answered = true;
     shared->changed.notify_one();
   };
-  const lock::Request request = RequestFrom(info);
+  const lock::Blocking blocking(environment.owner(), environment.HeldLocks());
   const std::shared_ptr<lock::Waiter> waiter =
-      timeout == 0 ? lock::Try(request, done) : lock::Wait(request, done);
+      waits ? lock::Wait(std::move(request), done) : lock::Try(std::move(request), done);
 
   std::unique_lock guard(shared->mutex);
-  const auto answered = [&] { return shared->outcome.has_value(); };
-  constexpr double kMaxTimeout = 1e12;  // milliseconds; what a time_point can hold and nobody lives to see
-  if (timeout > 0 && timeout < kMaxTimeout) {
-    const auto wait = std::chrono::duration<double, std::milli>(timeout);
-    const auto deadline = began + std::chrono::duration_cast<os::Clock::duration>(wait);
-    if (!shared->changed.wait_until(guard, deadline, answered)) {
-      guard.unlock();
-      if (lock::Cancel(waiter)) return ToValue(info.Env(), NoLock::kBusy);
-      guard.lock();
-    }
+  const auto answered = [&] { return shared->answered; };
+  if (deadline != os::kNever && !shared->changed.wait_until(guard, deadline, answered)) {
+    guard.unlock();
+    if (lock::Cancel(waiter)) return ToValue(info.Env(), NoLock::kBusy);
+    guard.lock();
   }
   shared->changed.wait(guard, answered);
-  if (shared->outcome->error) Throw(info.Env(), shared->outcome->error);
-  return ToValue(info.Env(), std::move(*shared->outcome));
+  std::optional<lock::Outcome> outcome = lock::Take(waiter);
+  if (outcome->error) Throw(info.Env(), outcome->error);
+  return ToValue(info.Env(), std::move(*outcome));
 }
 
 // convert(lock, mode): changes the mode without waiting; false if that is not possible now.

@@ -32,8 +32,11 @@ void DefineProtocol(Napi::Env env, Napi::Object exports) {
   using namespace protocol;
   Napi::Object tables = Napi::Object::New(env);
   tables["noLock"] = Table(env, {{"busy", NoLock::kBusy}, {"mightBlock", NoLock::kMightBlock}});
-  tables["lockFlag"] =
-      Table(env, {{"exclusive", kExclusive}, {"create", kCreate}, {"fcntl", kFcntl}, {"barge", kBarge}});
+  tables["lockFlag"] = Table(env, {{"exclusive", kExclusive},
+                                   {"create", kCreate},
+                                   {"fcntl", kFcntl},
+                                   {"barge", kBarge},
+                                   {"blocks", kBlocks}});
   tables["lockMode"] = Table(env, {{"shared", lock::Mode::kShared}, {"exclusive", lock::Mode::kExclusive}});
   tables["fileAtUnlock"] = Table(env, {{"keep", FileAtUnlock::kKeep}, {"remove", FileAtUnlock::kRemove}});
   tables["durabilityLevel"] = Table(

@@ -19,7 +19,7 @@ using Ticket = uint32_t;
 enum class NoLock { kBusy = 0, kMightBlock = -1 };
 
 // A request for a lock.
-enum LockFlag : uint32_t { kExclusive = 1, kCreate = 2, kFcntl = 4, kBarge = 8 };
+enum LockFlag : uint32_t { kExclusive = 1, kCreate = 2, kFcntl = 4, kBarge = 8, kBlocks = 16 };
 
 // What becomes of a file when its lock is released.
 enum class FileAtUnlock { kKeep, kRemove };

@@ -38,6 +38,7 @@ Writer::Writer(const Napi::CallbackInfo& info)
   const auto number = [&given](const char* name) { return given.Get(name).As<Napi::Number>(); };
   append::Options options;
   options.path = PathFrom(info[0]);
+  options.owner = environment_->owner();
   options.lock_timeout = std::chrono::milliseconds(number("lockTimeout").Int64Value());
   options.durability = static_cast<os::Durability>(number("durability").Int32Value());
   options.id_key = given.Get("idKey").As<Napi::String>().Utf8Value();
@@ -108,7 +109,11 @@ void Writer::Answer(const Napi::CallbackInfo& info) {
 
 // settleNext(): blocks this thread until there is a reply, and settles it; false if none is to come.
 Napi::Value Writer::SettleNext(const Napi::CallbackInfo& info) {
-  auto reply = expected_ > 0 ? writer_->WaitForReply() : std::nullopt;
+  std::optional<append::Reply> reply;
+  if (expected_ > 0) {
+    const lock::Blocking blocking(environment_->owner(), environment_->HeldLocks());
+    reply = writer_->WaitForReply();
+  }
   if (reply) Settle(info.Env(), *reply);
   return Napi::Boolean::New(info.Env(), reply.has_value());
 }

@@ -1,6 +1,7 @@
 #include "lock/held_lock.h"
 
 #include <assert.h>
+#include <errno.h>
 
 #include "lock/idle_files.h"
 #include "lock/named_file.h"
@@ -14,13 +15,18 @@ HeldLock& HeldLock::operator=(HeldLock&& other) noexcept {
   path_ = std::move(other.path_);
   spec_ = other.spec_;
   local_ = other.local_;
+  descriptor_ = std::move(other.descriptor_);
   return *this;
 }
 
 void HeldLock::Release() {
-  const bool by_name = path_.empty() || !os::kCloseUnlocksAtOnce;
-  if (by_name && file_.is_open()) MechanismOf(spec_.kind).unlock(file_, spec_);
-  file_.Close();
+  if (!file_.is_open()) return;
+  if (descriptor_.is_reserved()) {
+    descriptor_.Release(std::move(file_));
+  } else {
+    MechanismOf(spec_.kind).unlock(file_, spec_);
+    file_.Close();
+  }
 }
 
 void HeldLock::ReleaseForReuse() {
@@ -53,8 +59,14 @@ bool HeldLock::HoldAlone() {
 
 Attempt HeldLock::Convert(Mode mode, os::Error* error) {
   assert(file_.is_open());
-  const Attempt attempt = MechanismOf(spec_.kind).convert(file_, spec_, mode, error);
-  if (attempt == Attempt::kGranted) spec_.mode = mode;
+  if (descriptor_.is_reserved() && descriptor_.Others()) return Attempt::kBusy;
+  Attempt attempt = MechanismOf(spec_.kind).convert(file_, spec_, mode, error);
+  // A file that was opened for reading, for a shared fcntl lock: to be opened anew.
+  if (attempt == Attempt::kFailed && error->number == EBADF) attempt = Attempt::kBusy;
+  if (attempt == Attempt::kGranted) {
+    spec_.mode = mode;
+    if (descriptor_.is_reserved()) descriptor_.SetMode(mode);
+  }
   return attempt;
 }
 

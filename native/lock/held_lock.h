@@ -5,18 +5,26 @@
 #include <string>
 #include <utility>
 
+#include "lock/descriptor_lock.h"
 #include "lock/mechanism.h"
 #include "os/file.h"
 
 namespace holdfast::lock {
 
-// Released on destruction, by closing the file. Of a borrowed descriptor, which has no path, other copies may
-// be open, so that lock is released by name as well; on Windows every lock is.
+// Released on destruction: by name, and then the file is closed. A close alone frees it only when the last
+// copy of the descriptor is closed, and a thread that is between fork and exec has one; on Windows it
+// promises nothing (LockFileEx).
 class HeldLock {
  public:
   HeldLock() = default;
-  HeldLock(os::File file, const os::FileId& id, std::string path, const Spec& spec, bool local)
-      : file_(std::move(file)), id_(id), path_(std::move(path)), spec_(spec), local_(local) {}
+  HeldLock(os::File file, const os::FileId& id, std::string path, const Spec& spec, bool local,
+           DescriptorLock descriptor)
+      : file_(std::move(file)),
+        id_(id),
+        path_(std::move(path)),
+        spec_(spec),
+        local_(local),
+        descriptor_(std::move(descriptor)) {}
   HeldLock(HeldLock&& other) noexcept = default;
   HeldLock& operator=(HeldLock&& other) noexcept;
   ~HeldLock() { Release(); }
@@ -38,6 +46,8 @@ class HeldLock {
   // Changes the mode without waiting. See Mechanism::convert.
   Attempt Convert(Mode mode, os::Error* error);
 
+  bool is_held() const { return file_.is_open(); }
+  Locked locked() const { return {id_, spec_}; }
   // As it was taken: flock if fcntl was asked for and the kernel has no open file description locks.
   Kind kind() const { return spec_.kind; }
   const os::FileId& id() const { return id_; }
@@ -53,6 +63,7 @@ class HeldLock {
   std::string path_;
   Spec spec_;
   bool local_ = false;
+  DescriptorLock descriptor_;  // of a lock without path
 };
 
 }  // namespace holdfast::lock

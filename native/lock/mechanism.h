@@ -20,6 +20,33 @@ struct Spec {
   uint64_t length = 0;
 };
 
+// A lock on a file, held or wanted.
+struct Locked {
+  os::FileId id;
+  Spec spec;
+};
+
+// Whether flock and fcntl locks see each other. On Linux they do not.
+#ifdef __APPLE__
+constexpr bool kKindsSeeEachOther = true;
+#else
+constexpr bool kKindsSeeEachOther = false;
+#endif
+
+// Whether they cover the same bytes of the same file.
+inline bool Overlap(const Locked& a, const Locked& b) {
+  if (a.id != b.id || (a.spec.kind != b.spec.kind && !kKindsSeeEachOther)) return false;
+  const auto reaches = [](const Spec& spec, const Spec& other) {
+    return spec.length == 0 || other.start < spec.start || other.start - spec.start < spec.length;
+  };
+  return reaches(a.spec, b.spec) && reaches(b.spec, a.spec);
+}
+
+// Whether two open files can have them at the same time.
+inline bool Exclude(const Locked& a, const Locked& b) {
+  return Overlap(a, b) && (a.spec.mode == Mode::kExclusive || b.spec.mode == Mode::kExclusive);
+}
+
 // What an attempt came to. kBusy: somebody else holds it. kInterrupted: a signal ended the wait, nothing is
 // held. kMoved, which no mechanism answers: see named_file.h.
 enum class Attempt { kGranted, kBusy, kInterrupted, kMoved, kFailed };

@@ -18,6 +18,9 @@
 #include "lock/interrupt.h"
 #include "lock/late_grants.h"
 #include "lock/named_file.h"
+#include "lock/owner.h"
+#include "lock/queue_mutex.h"
+#include "lock/waiter.h"
 #include "os/clock.h"
 #include "os/directory.h"
 #include "os/mutex.h"
@@ -25,37 +28,18 @@
 
 namespace holdfast::lock {
 
-namespace {
-
-// Guards the whole wait queue. Never destroyed, because threads may still be waiting when the process ends.
-os::Mutex& QueueMutex() {
-  static os::Mutex& instance = *new os::Mutex;
-  return instance;
-}
-
-}  // namespace
-
-struct LockQueue;
-
-struct Waiter {
-  Waiter(Request request_, Done done_) : request(std::move(request_)), done(std::move(done_)) {}
-
-  const Request request;
-  Done done GUARDED_BY(QueueMutex());
-  // False once it is decided whether `done` is called. Changed under the mutex only.
-  std::atomic<bool> pending{true};
-  // While it stands in a queue: that, and where.
-  LockQueue* queue GUARDED_BY(QueueMutex()) = nullptr;
-  std::list<std::shared_ptr<Waiter>>::iterator position GUARDED_BY(QueueMutex());
-};
-
 // The waiters for one thing that can be locked, in their order. Abandoned, if there are none any more: the
 // thread that waits in the kernel may still be granted the lock before it comes out.
 struct LockQueue {
   explicit LockQueue(std::string key_) : key(std::move(key_)) {}
 
   const std::string key;
-  std::list<std::shared_ptr<Waiter>> waiting GUARDED_BY(QueueMutex());
+  Waiters waiting GUARDED_BY(QueueMutex());
+  // The file that was found busy.
+  std::optional<os::FileId> busy GUARDED_BY(QueueMutex());
+  // The last attempt: for whom, and DescriptorLock::Changes before it.
+  std::shared_ptr<Waiter> attempted_for GUARDED_BY(QueueMutex());
+  uint64_t descriptor_changes GUARDED_BY(QueueMutex()) = 0;
   Mode attempted GUARDED_BY(QueueMutex()) = Mode::kExclusive;  // what the thread waits for in the kernel
   Interrupt interrupt;
 };
@@ -110,14 +94,14 @@ class WaitQueue {
   }
 
   std::shared_ptr<Waiter> Try(Request request, Done done) {
-    const auto waiter = std::make_shared<Waiter>(std::move(request), std::move(done));
+    const auto waiter = std::make_shared<Waiter>(std::move(request), false, std::move(done));
     const os::Error error = os::RunOnHelperThread([this, waiter] {
       AwaitAbandoned(waiter->request);
       Outcome outcome;
       Attempt attempt;
       do {
         outcome = {};
-        attempt = Acquire(waiter->request, Acquirer::kSingleTry, nullptr, &outcome);
+        attempt = Acquire(waiter->request, Acquirer::kSingleTry, nullptr, nullptr, &outcome);
       } while (IsUndecided(attempt) && waiter->pending);
       os::MutexLock guard(QueueMutex());
       Finish(waiter, outcome);
@@ -127,43 +111,72 @@ class WaitQueue {
   }
 
   std::shared_ptr<Waiter> Wait(Request request, Done done) {
-    const auto waiter = std::make_shared<Waiter>(std::move(request), std::move(done));
+    const auto waiter = std::make_shared<Waiter>(std::move(request), true, std::move(done));
     os::MutexLock guard(QueueMutex());
-    const std::string key = KeyOf(waiter->request);
-    auto& queue = queues_[key];
-    const bool is_new = queue == nullptr;
-    if (is_new) queue = std::make_unique<LockQueue>(key);
-    waiter->queue = queue.get();
-    waiter->position = queue->waiting.insert(queue->waiting.end(), waiter);
-    if (is_new) {
-      Start(queue.get());
-    } else {
-      abandoned_ended_.NotifyAll();
-    }
+    Enqueue(waiter, Place::kBack);
+    LockQueue* queue = waiter->queue;
+    if (waiter->request.blocks && queue != nullptr && queue->busy) Resolve(queue, waiter, *queue->busy);
     return waiter;
+  }
+
+  std::optional<Outcome> Take(const std::shared_ptr<Waiter>& waiter) {
+    os::MutexLock guard(QueueMutex());
+    if (!waiter->pending || !waiter->outcome) return std::nullopt;
+    waiter->pending = false;
+    waiter->Leave();
+    return std::exchange(waiter->outcome, std::nullopt);
+  }
+
+  std::optional<HeldLock> TakeOver(const Request& request) {
+    os::MutexLock guard(QueueMutex());
+    for (const std::shared_ptr<Waiter>& waiter : request.owner->granted) {
+      const Request& other = waiter->request;
+      if (other.path == request.path && other.descriptor == request.descriptor &&
+          other.spec.kind == request.spec.kind && other.spec.mode == request.spec.mode &&
+          other.spec.start == request.spec.start && other.spec.length == request.spec.length) {
+        const std::shared_ptr<Waiter> found = waiter;
+        HeldLock lock = request.owner->TakeBack(found);
+        if (found->waits) {
+          found->Leave();
+          Enqueue(found, Place::kFront);
+        }
+        return lock;
+      }
+    }
+    return std::nullopt;
+  }
+
+  void Block(Owner* owner, std::vector<Locked> held) {
+    std::vector<HeldLock> given_back;
+    os::MutexLock guard(QueueMutex());
+    owner->Block(std::move(held));
+    given_back = owner->GiveWay();
+  }
+
+  void Unblock(Owner* owner) {
+    os::MutexLock guard(QueueMutex());
+    if (!owner->Unblock()) return;
+    while (!owner->parked.empty()) {
+      const std::shared_ptr<Waiter> last = owner->parked.back();
+      last->Leave();
+      Enqueue(last, Place::kFront);
+    }
   }
 
   bool Cancel(const std::shared_ptr<Waiter>& waiter) {
     os::MutexLock guard(QueueMutex());
-    if (!waiter->pending) return false;
+    if (!waiter->pending || waiter->outcome) return false;
     waiter->pending = false;
-    waiter->done = nullptr;
-    if (LockQueue* queue = waiter->queue) {
-      queue->waiting.erase(waiter->position);
-      waiter->queue = nullptr;
-      // The wait in the kernel goes on for the next in line, unless it is for nobody or for the wrong mode
-      // now.
-      if (queue->waiting.empty() || queue->waiting.front()->request.spec.mode != queue->attempted) {
-        queue->interrupt.Now();
-      }
-    }
+    LockQueue* queue = waiter->queue;
+    waiter->Leave();
+    if (queue != nullptr) Reconsider(queue);
     return true;
   }
 
-  // Opens and locks what is asked for. With `interrupt`, waits in the kernel for a lock that is taken. After
-  // kMoved or kInterrupted: check the queue again, then try again.
-  Attempt Acquire(const Request& request, Acquirer acquirer, Interrupt* interrupt, Outcome* out)
-      EXCLUDES(QueueMutex()) {
+  // Opens and locks what is asked for, for a queue or none. With `interrupt`, waits in the kernel for a lock
+  // that is taken. After kMoved or kInterrupted: check the queue again, then try again.
+  Attempt Acquire(const Request& request, Acquirer acquirer, LockQueue* queue, Interrupt* interrupt,
+                  Outcome* out) EXCLUDES(QueueMutex()) {
     const bool on_this_thread = acquirer == Acquirer::kThisThread;
     os::File file;
     os::FileId id;
@@ -188,6 +201,12 @@ class WaitQueue {
       if (local && !on_this_thread && !request.has_descriptor() && os::IsInLocalDirectory(request.path))
         Learn(request.path);
     }
+    DescriptorLock descriptor;
+    if (request.has_descriptor() && !descriptor.Reserve({id, spec})) {
+      if (queue != nullptr) FoundBusy(queue, id);
+      out->busy = true;
+      return Attempt::kBusy;
+    }
     LateGrants late_grants;
     Attempt attempt = MechanismOf(spec.kind).try_lock(file, spec, &out->error);
     if (out->error.number == EINVAL && spec.kind == Kind::kFcntl && spec.start == 0 && spec.length == 0) {
@@ -207,6 +226,7 @@ class WaitQueue {
       if (out->error) return Attempt::kFailed;
       if (!still) return Attempt::kMoved;
     }
+    if (attempt == Attempt::kBusy && queue != nullptr) FoundBusy(queue, id);
     if (attempt == Attempt::kBusy && interrupt != nullptr) {
       const Opened opened = request.has_descriptor() ? Opened::kByCaller : Opened::kForLock;
       attempt = interrupt->Wait(&file, opened, spec, &out->error);
@@ -216,13 +236,80 @@ class WaitQueue {
       attempt = KeepIfNamed(request.path, id, spec, &file, &out->error);
     }
     if (attempt == Attempt::kGranted) {
-      out->lock = HeldLock(std::move(file), id, request.path, spec, local);
+      out->lock = HeldLock(std::move(file), id, request.path, spec, local, std::move(descriptor));
     }
     return attempt;
   }
 
  private:
   enum class Step { kGoOn, kBusy, kEmpty };
+  enum class Place { kFront, kBack };
+
+  void Enqueue(const std::shared_ptr<Waiter>& waiter, Place place) REQUIRES(QueueMutex()) {
+    const std::string key = KeyOf(waiter->request);
+    auto& queue = queues_[key];
+    const bool is_new = queue == nullptr;
+    if (is_new) queue = std::make_unique<LockQueue>(key);
+    Waiters& waiting = queue->waiting;
+    auto before = place == Place::kFront ? waiting.begin() : waiting.end();
+    if (waiter->request.blocks) {
+      // Those of its owner can receive nothing before it.
+      before = std::find_if(waiting.begin(), waiting.end(),
+                            [&](const auto& other) { return other->request.owner == waiter->request.owner; });
+    }
+    waiter->StandIn(&waiting, before, waiter);
+    waiter->queue = queue.get();
+    if (is_new) {
+      Start(queue.get());
+    } else {
+      Reconsider(queue.get());
+      abandoned_ended_.NotifyAll();
+    }
+  }
+
+  // The wait in the kernel goes on for whoever is first now, unless it is for nobody or for the wrong mode.
+  void Reconsider(LockQueue* queue) REQUIRES(QueueMutex()) {
+    if (queue->waiting.empty() || queue->waiting.front()->request.spec.mode != queue->attempted) {
+      queue->interrupt.Now();
+      DescriptorLock::Changed().NotifyAll();
+    }
+  }
+
+  // Who blocks for a lock that is busy must not wait for its own thread.
+  void FoundBusy(LockQueue* queue, const os::FileId& id) EXCLUDES(QueueMutex()) {
+    os::MutexLock guard(QueueMutex());
+    queue->busy = id;
+    std::vector<std::shared_ptr<Waiter>> blocking;
+    for (const auto& waiter : queue->waiting) {
+      if (waiter->request.blocks) blocking.push_back(waiter);
+    }
+    for (const auto& waiter : blocking) {
+      if (waiter->queue == queue) Resolve(queue, waiter, id);
+    }
+  }
+
+  // `waiter` blocks its thread, and stands in the queue of a lock that is busy.
+  void Resolve(LockQueue* queue, const std::shared_ptr<Waiter>& waiter, const os::FileId& id)
+      REQUIRES(QueueMutex()) {
+    const Locked wanted{id, waiter->request.spec};
+    Owner& owner = *waiter->request.owner;
+    if (!owner.BlocksFor(wanted)) {
+      Outcome deadlock{{EDEADLK, "lock"}, false, {}};
+      Finish(waiter, deadlock);
+      Reconsider(queue);
+      return;
+    }
+    // Whoever is before it may wait for a lock that its thread shares.
+    if (owner.HoldsPartOf(wanted) && queue->waiting.front() != waiter) {
+      waiter->Leave();
+      waiter->StandIn(&queue->waiting, queue->waiting.begin(), waiter);
+      waiter->queue = queue;
+      Reconsider(queue);
+    }
+    std::vector<HeldLock> given_back = owner.GiveWay();
+    os::MutexUnlock unlocked(QueueMutex());
+    given_back.clear();
+  }
 
   bool IsAbandoned(const std::string& key) const REQUIRES(QueueMutex()) {
     const auto queue = queues_.find(key);
@@ -251,9 +338,20 @@ class WaitQueue {
 
   void Serve(LockQueue* queue) {
     os::MutexLock guard(QueueMutex());
-    while (ServeFirst(queue, true) != Step::kEmpty) {
+    for (;;) {
+      const Step step = ServeFirst(queue, true);
+      if (step == Step::kEmpty) break;
+      if (step == Step::kBusy) AwaitDescriptor(queue);
     }
     kernel_waiters_--;
+  }
+
+  // Waits for what the kernel knows nothing of: a lock that this process has through a descriptor.
+  void AwaitDescriptor(LockQueue* queue) REQUIRES(QueueMutex()) {
+    DescriptorLock::Changed().Wait(QueueMutex(), [&]() REQUIRES(QueueMutex()) {
+      return DescriptorLock::Changes() != queue->descriptor_changes || queue->waiting.empty() ||
+             queue->waiting.front() != queue->attempted_for;
+    });
   }
 
   void Poll() {
@@ -294,16 +392,25 @@ class WaitQueue {
     const std::shared_ptr<Waiter> first = queue->waiting.front();
     queue->attempted = first->request.spec.mode;
     queue->interrupt.At(os::kNever);
+    queue->attempted_for = first;
+    queue->descriptor_changes = DescriptorLock::Changes();
     Outcome outcome;
     Attempt attempt;
     {
       os::MutexUnlock unlocked(QueueMutex());
-      attempt = Acquire(first->request, Acquirer::kQueue, wait ? &queue->interrupt : nullptr, &outcome);
+      attempt =
+          Acquire(first->request, Acquirer::kQueue, queue, wait ? &queue->interrupt : nullptr, &outcome);
     }
     if (IsUndecided(attempt)) return Step::kGoOn;
     if (attempt == Attempt::kBusy) return Step::kBusy;
     std::shared_ptr<Waiter> receiver = first;
     if (attempt == Attempt::kGranted) {
+      queue->busy.reset();
+      while (!queue->waiting.empty() && queue->waiting.front()->is_late()) {
+        Outcome late;
+        late.busy = true;
+        Finish(std::shared_ptr<Waiter>(queue->waiting.front()), late);
+      }
       // A grant may go to somebody else than it was asked for; a failure (ENOENT without create) is one's
       // own.
       if (queue->waiting.empty() || queue->waiting.front()->request.spec.mode != first->request.spec.mode) {
@@ -316,22 +423,29 @@ class WaitQueue {
     return Step::kGoOn;
   }
 
-  // Hands the outcome over. If nobody waits for it any more, a lock in it is released right here.
+  // Hands the outcome over. If nobody waits for it any more, or its thread blocks for the same lock, a lock
+  // in it is released right here.
   void Finish(const std::shared_ptr<Waiter>& waiter, Outcome& outcome) REQUIRES(QueueMutex()) {
-    Done done;
-    if (waiter != nullptr && waiter->pending) {
-      waiter->pending = false;
-      if (waiter->queue != nullptr) waiter->queue->waiting.erase(waiter->position);
-      waiter->queue = nullptr;
-      done = std::move(waiter->done);
+    HeldLock released;
+    bool told = false;
+    if (waiter == nullptr || !waiter->pending) {
+      released = std::move(outcome.lock);
+    } else {
+      waiter->Leave();
+      waiter->outcome = std::move(outcome);
+      told = true;
+      Owner* owner = waiter->request.owner.get();
+      if (owner != nullptr && !waiter->request.blocks && waiter->outcome->lock.is_held()) {
+        waiter->StandIn(&owner->granted, owner->granted.end(), waiter);
+        if (owner->MustGiveWay(waiter->outcome->lock.locked())) {
+          released = owner->TakeBack(waiter);
+          told = waiter->outcome.has_value();
+        }
+      }
     }
     os::MutexUnlock unlocked(QueueMutex());
-    if (done) {
-      done(std::move(outcome));
-    } else {
-      outcome.lock.Release();
-    }
-    done = nullptr;
+    released.Release();
+    if (told) waiter->done();
   }
 
   void FailLater(const std::shared_ptr<Waiter>& waiter, os::Error error) {
@@ -345,9 +459,10 @@ class WaitQueue {
     assert(error);
     for (LockQueue* queue : polled_) {
       for (const auto& waiter : queue->waiting) {
-        waiter->pending = false;
+        waiter->list = nullptr;
         waiter->queue = nullptr;
-        waiter->done(Outcome{error, false, HeldLock()});
+        waiter->outcome = Outcome{error, false, HeldLock()};
+        waiter->done();
       }
       queues_.erase(queue->key);
     }
@@ -381,7 +496,8 @@ std::optional<Outcome> TryOnThisThread(const Request& request, bool barge) {
   const bool may_be_late_grant = LateGrants::ArePossible();
   for (int moves = 0; moves < kMaxMovesOnThisThread; moves++) {
     Outcome outcome;
-    const Attempt attempt = WaitQueue::Get().Acquire(request, Acquirer::kThisThread, nullptr, &outcome);
+    const Attempt attempt =
+        WaitQueue::Get().Acquire(request, Acquirer::kThisThread, nullptr, nullptr, &outcome);
     // ELOOP: a symbolic link, which may lead to a file system that we know nothing of.
     if (outcome.error.number == ELOOP) return std::nullopt;
     // The end of a late grant is not waited for on this thread.
@@ -399,8 +515,28 @@ std::shared_ptr<Waiter> Wait(Request request, Done done) {
   return WaitQueue::Get().Wait(std::move(request), std::move(done));
 }
 
+std::optional<Outcome> Take(const std::shared_ptr<Waiter>& waiter) {
+  return WaitQueue::Get().Take(waiter);
+}
+
+std::optional<HeldLock> TakeOver(const Request& request) {
+  return WaitQueue::Get().TakeOver(request);
+}
+
 bool Cancel(const std::shared_ptr<Waiter>& waiter) {
   return WaitQueue::Get().Cancel(waiter);
+}
+
+void Discard(const std::shared_ptr<Waiter>& waiter) {
+  if (!Cancel(waiter)) Take(waiter);
+}
+
+Blocking::Blocking(std::shared_ptr<Owner> owner, std::vector<Locked> held) : owner_(std::move(owner)) {
+  WaitQueue::Get().Block(owner_.get(), std::move(held));
+}
+
+Blocking::~Blocking() {
+  WaitQueue::Get().Unblock(owner_.get());
 }
 
 bool IsKnownLocal(const std::string& path) {

@@ -14,12 +14,16 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lock/held_lock.h"
 #include "lock/mechanism.h"
+#include "os/clock.h"
 #include "os/file.h"
 
 namespace holdfast::lock {
+
+class Owner;
 
 // What to lock: the file that `path` names, or else the open `descriptor`, which stays its owner's to close.
 struct Request {
@@ -27,6 +31,12 @@ struct Request {
   os::File::Handle descriptor = os::File::kNone;
   Spec spec;
   bool create = true;
+  // Whose it is; see owner.h.
+  std::shared_ptr<Owner> owner;
+  // The owner's thread blocks until it is answered.
+  bool blocks = false;
+  // A grant that comes later is nobody's. When the wait ends is the caller's to say, by Cancel.
+  os::Clock::time_point deadline = os::kNever;
 
   bool has_descriptor() const { return descriptor != os::File::kNone; }
 };
@@ -38,7 +48,8 @@ struct Outcome {
   HeldLock lock;
 };
 
-using Done = std::function<void(Outcome)>;
+// Called on any thread when there is an outcome to take, which may be gone by then.
+using Done = std::function<void()>;
 
 // One call that waits.
 struct Waiter;
@@ -51,12 +62,34 @@ std::optional<Outcome> TryOnThisThread(const Request& request, bool barge);
 // Tries once on a helper thread.
 std::shared_ptr<Waiter> Try(Request request, Done done);
 
-// Waits for ever; a deadline or an abort is the caller's, by Cancel.
+// Waits for ever; a deadline or an abort is the caller's, by Cancel. A blocking call takes the place of the
+// first wait of its owner.
 std::shared_ptr<Waiter> Wait(Request request, Done done);
 
-// True: `done` will never be called, and a grant that still comes is released at once, unseen. False: too
-// late, `done` has been or is being called.
+// The outcome, once; nothing if there is none, or none any more.
+std::optional<Outcome> Take(const std::shared_ptr<Waiter>& waiter);
+
+// For a call that blocks: the lock that a wait of its owner for the same was granted and has not taken. That
+// wait goes on, as the first.
+std::optional<HeldLock> TakeOver(const Request& request);
+
+// True: there will be no outcome, and a grant that still comes is released at once, unseen. False: too late.
 bool Cancel(const std::shared_ptr<Waiter>& waiter);
+
+// As Cancel; an outcome is dropped.
+void Discard(const std::shared_ptr<Waiter>& waiter);
+
+// While the owner's thread blocks, which holds these locks.
+class Blocking {
+ public:
+  Blocking(std::shared_ptr<Owner> owner, std::vector<Locked> held);
+  Blocking(const Blocking&) = delete;
+  Blocking& operator=(const Blocking&) = delete;
+  ~Blocking();
+
+ private:
+  const std::shared_ptr<Owner> owner_;
+};
 
 // True if calls for this path cannot block: TryOnThisThread would try.
 bool IsKnownLocal(const std::string& path);

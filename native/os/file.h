@@ -26,14 +26,6 @@ struct Error {
   explicit operator bool() const { return number != 0; }
 };
 
-// Whether closing a locked file has freed its lock when it returns. Windows also frees it, but does not
-// promise when (LockFileEx).
-#ifdef _WIN32
-constexpr bool kCloseUnlocksAtOnce = false;
-#else
-constexpr bool kCloseUnlocksAtOnce = true;
-#endif
-
 // What tells one file from another, whatever the path: device and inode.
 struct FileId {
   uint64_t device = 0;

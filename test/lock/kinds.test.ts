@@ -8,7 +8,7 @@ import { lock, lockSync, tryLock, tryLockSync } from 'holdfast';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { someoneWaitsFor } from '../support/blocking.js';
 import { temporaryDirectory } from '../support/files.js';
-import { locker } from '../support/holder.js';
+import { holderOf, locker } from '../support/holder.js';
 
 describe('fcntl byte ranges', () => {
   it('exclude each other where they overlap, in one process and between processes', async () => {
@@ -55,14 +55,16 @@ describe('fcntl byte ranges', () => {
 
   it('time out and abort as flock does', async () => {
     const file = join(temporaryDirectory(), 'file');
-    const held = lockSync(file, { kind: 'fcntl', range: { start: 5, length: 1 } });
+    const options = { kind: 'fcntl', range: { start: 5, length: 1 } } as const;
+    const holder = await holderOf(file, options);
     const failure = { code: 'ELOCK_TIMEOUT' };
     await expect(lock(file, { kind: 'fcntl', timeout: 5 })).rejects.toMatchObject(failure);
     expect(() => lockSync(file, { kind: 'fcntl', timeout: 5 })).toThrow(expect.objectContaining(failure));
     await expect(lock(file, { kind: 'fcntl', signal: AbortSignal.timeout(5) })).rejects.toMatchObject({
       name: 'TimeoutError',
     });
-    held.releaseSync();
+    await holder.ask({ command: 'release', file });
+    lockSync(file, { ...options, timeout: 0 }).releaseSync();
   });
 });
 

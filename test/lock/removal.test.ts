@@ -8,6 +8,8 @@ import { describe, expect, it } from 'vitest';
 import { someoneWaitsFor } from '../support/blocking.js';
 import { temporaryDirectory } from '../support/files.js';
 import { locker } from '../support/holder.js';
+import { Program } from '../support/processes.js';
+import { SystemCalls, unwatchable } from '../support/system-calls.js';
 
 describe('L7: the lock file', () => {
   it('stays where nobody asks for its removal', async () => {
@@ -81,6 +83,23 @@ describe('L7: the lock file', () => {
 });
 
 describe('release', () => {
+  // A close alone frees nothing while a thread between fork and exec has a copy of the descriptor.
+  it.skipIf(unwatchable !== undefined).each([
+    ['flock', {}],
+    ['fcntl', { kind: 'fcntl' }],
+    ['fcntl, shared', { kind: 'fcntl', mode: 'shared' }],
+  ])('unlocks before it closes (%s)', async (_, options) => {
+    const directory = temporaryDirectory();
+    const file = join(directory, 'file');
+    const calls = await SystemCalls.under(directory);
+    const program = new Program({ name: 'locker', env: calls.env });
+    await program.next();
+    await program.ask({ command: 'lock', file, options });
+    const taken = calls.made.length;
+    await program.ask({ command: 'release', file });
+    expect(calls.made.slice(taken)[0]).toBe('unlock file');
+  });
+
   it('happens at the end of a block, by using and await using', async () => {
     const file = join(temporaryDirectory(), 'file');
     {

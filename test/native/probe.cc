@@ -296,7 +296,8 @@ int flock(int descriptor, int operation) {
 }
 
 int fcntl(int descriptor, int command, struct flock* lock) {
-  return Watch(real.fcntl.name, command, PathOf(descriptor),
+  const char* name = lock->l_type == F_UNLCK ? "unlock" : real.fcntl.name;
+  return Watch(name, command, PathOf(descriptor),
                [&](Answer) { return real.fcntl(descriptor, command, lock); });
 }
 

@@ -35,23 +35,24 @@ void Expect(bool holds, const char* what) {
 class Answer {
  public:
   lock::Done done() {
-    return [shared = shared_](lock::Outcome outcome) {
+    return [shared = shared_] {
       std::lock_guard guard(shared->mutex);
-      shared->outcome = std::move(outcome);
+      shared->answered = true;
       shared->changed.notify_one();
     };
   }
-  std::optional<lock::Outcome> Take(std::chrono::milliseconds most) {
+  std::optional<lock::Outcome> Take(const std::shared_ptr<lock::Waiter>& waiter,
+                                    std::chrono::milliseconds most) {
     std::unique_lock guard(shared_->mutex);
-    shared_->changed.wait_for(guard, most, [this] { return shared_->outcome.has_value(); });
-    return std::exchange(shared_->outcome, std::nullopt);
+    shared_->changed.wait_for(guard, most, [this] { return shared_->answered; });
+    return lock::Take(waiter);
   }
 
  private:
   struct Shared {
     std::mutex mutex;
     std::condition_variable changed;
-    std::optional<lock::Outcome> outcome;
+    bool answered = false;
   };
   std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
 };
@@ -90,15 +91,14 @@ void LockAtRandom(const std::string& directory, unsigned seed, int rounds, std::
       case 1: {
         Answer answer;
         const auto waiter = lock::Try(request, answer.done());
-        outcome = answer.Take(kLong);
+        outcome = answer.Take(waiter, kLong);
         break;
       }
       default: {
         Answer answer;
         const auto waiter = lock::Wait(request, answer.done());
-        outcome =
-            answer.Take(random() % 4 == 0 ? std::chrono::milliseconds(0) : std::chrono::milliseconds(50));
-        if (!outcome && !lock::Cancel(waiter)) outcome = answer.Take(kLong);
+        outcome = answer.Take(waiter, std::chrono::milliseconds(random() % 4 == 0 ? 0 : 50));
+        if (!outcome && !lock::Cancel(waiter)) outcome = answer.Take(waiter, kLong);
       }
     }
     if (!outcome) continue;

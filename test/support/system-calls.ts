@@ -21,7 +21,7 @@ export const testBuild = fileURLToPath(new URL('../native', import.meta.url));
 /** A call that a process is about to make. */
 export interface Call {
   readonly process: number;
-  /** As in native/os/system_calls.h, or as node:fs makes it; a `flock` that releases is an `unlock`. */
+  /** As in native/os/system_calls.h, or as node:fs makes it; a `flock` or `fcntl` that releases is an `unlock`. */
   readonly name: string;
   /** The flags, length or size. */
   readonly argument: number;

@@ -6,6 +6,7 @@
  */
 import { atExit, isExiting } from '../../../base/at-exit.js';
 import {
+  deadlock,
   HoldfastError,
   ioError,
   lockTimeout,
@@ -22,6 +23,7 @@ import { idOf } from '../../../event/event-id.js';
 import type { EventLine } from '../../../event/event-line.js';
 import { parseLine } from '../../../event/line.js';
 import { findHolders, findHoldersSync } from '../../../lock/holders.js';
+import { giveBackOffers } from '../../../lock/offers.js';
 import { native } from '../../../native/addon.js';
 import {
   type Condition,
@@ -148,7 +150,7 @@ export class Appender {
     this.#pending.settleNow();
     this.#blocks = true;
     try {
-      while (!result && !failure && this.#writer.settleNext());
+      while (!result && !failure && this.#settleNext());
     } finally {
       this.#blocks = false;
     }
@@ -238,7 +240,12 @@ export class Appender {
   /** At the end of the process: what was appended is written. Nobody waits for the promises any more. */
   finish(): void {
     this.send();
-    while (this.#pending.haveCrossed && this.#writer.settleNext());
+    while (this.#pending.haveCrossed && this.#settleNext());
+  }
+
+  #settleNext(): boolean {
+    giveBackOffers();
+    return this.#writer.settleNext();
   }
 
   #settle(raw: RawReply): void {
@@ -311,7 +318,9 @@ export class Appender {
 
   #errorOf(reply: FailureReply): HoldfastError {
     const cause = systemError(reply.error, this.#name);
-    if (reply.status === writerStatus.failed) return ioError(cause, this.#name);
+    if (reply.status === writerStatus.failed) {
+      return cause.code === 'EDEADLK' ? deadlock(this.#name) : ioError(cause, this.#name);
+    }
     this.#broken ??= poisoned(cause, this.#name);
     if (reply.status === writerStatus.poisoned) return this.#broken;
     const error = outcomeUnknown(cause, this.#name);
