@@ -131,16 +131,6 @@ export interface Condition {
   readonly end: number;
 }
 
-/** Whole lines: the first `length` bytes of the buffer. */
-export interface WriterBatch {
-  readonly buffer: Buffer;
-  readonly length: number;
-  /** How many lines. */
-  readonly lines: number;
-  /** In order, without overlap. */
-  readonly conditions: readonly Condition[] | undefined;
-}
-
 /** A line that may be a duplicate of the line `text`, which is in the file at `offset`. */
 export interface Question {
   readonly line: number;
@@ -239,7 +229,11 @@ export interface WriterOptions {
 export interface Writer {
   /** Creates and opens the file: a batch of its own. */
   open(): void;
-  append(batch: WriterBatch): void;
+  /**
+   * Whole lines: the first `length` bytes of the buffer, `lines` of them. The conditions are in order, without
+   * overlap.
+   */
+  append(buffer: Buffer, length: number, lines: number, conditions: readonly Condition[] | undefined): void;
   /** Of each question of the last reply `ask`, whether the line is a duplicate. */
   answer(duplicates: boolean[]): void;
   /** Blocks this thread until there is a reply, and settles it; false if none is to come. */
