@@ -47,9 +47,11 @@ const noRotation = { maxBytes: 0, maxAge: 0, keep: Number.POSITIVE_INFINITY };
 const maxBatchBytes = 1024 * 1024;
 
 /**
- * A batch of this many events is sent at once, so that the writer works while the rest of the turn adds more.
+ * Each time that a batch has this many events more, it is sent before the turn ends if adding them has taken as
+ * long as a sync: then the writer had better work while the rest of the turn adds more. Where a sync takes
+ * longer than the turn, all its events share one.
  */
-const eventsThatSendAtOnce = 16;
+const eventsPerLook = 16;
 
 /** Those with calls that are not settled. */
 const busy = new Set<Appender>();
@@ -59,6 +61,10 @@ interface NextBatch {
   readonly batch: Batch;
   readonly lines: LineBuffer;
   conditions: Condition[] | undefined;
+  /** By the clock of {@link performance.now}. */
+  readonly begun: number;
+  /** With how many events the clock is looked at next. */
+  look: number;
 }
 
 export class Appender {
@@ -71,6 +77,8 @@ export class Appender {
   readonly #pending: PendingCalls;
   #next: NextBatch | undefined;
   #known = { ids: 0, bytes: 0 };
+  /** How long a sync takes, in milliseconds: the last ones count most. */
+  #syncTime = 0;
   #closing: Promise<void> | undefined;
   #closed: () => void = () => {};
   #opened: ((error: Error | undefined) => void) | undefined;
@@ -175,11 +183,24 @@ export class Appender {
     for (const { text } of lines) next.lines.add(text);
     this.#pending.add(batch, call, lines, next.lines.length - batch.bytes);
     if (isExiting()) this.finish();
-    else if (batch.ids.length >= eventsThatSendAtOnce || batch.bytes > this.#maxBatchBytes) this.send();
+    else if (batch.bytes > this.#maxBatchBytes || this.#hasTakenLong(next)) this.send();
+  }
+
+  #hasTakenLong(next: NextBatch): boolean {
+    const { length } = next.batch.ids;
+    if (length < next.look) return false;
+    next.look = length + eventsPerLook;
+    return performance.now() - next.begun >= this.#syncTime;
   }
 
   #begin(): NextBatch {
-    const next = { batch: this.#pending.begin(), lines: new LineBuffer(), conditions: undefined };
+    const next = {
+      batch: this.#pending.begin(),
+      lines: new LineBuffer(),
+      conditions: undefined,
+      begun: performance.now(),
+      look: eventsPerLook,
+    };
     this.#next = next;
     busy.add(this);
     process.nextTick(send, this);
@@ -192,12 +213,7 @@ export class Appender {
     const { batch, lines, conditions } = this.#next;
     this.#next = undefined;
     try {
-      this.#writer.append({
-        buffer: lines.buffer,
-        length: lines.length,
-        lines: batch.ids.length,
-        conditions,
-      });
+      this.#writer.append(lines.buffer, lines.length, batch.ids.length, conditions);
       this.#pending.cross(batch);
     } catch (error) {
       this.#pending.drop(batch, error as Error); // there was no memory for it
@@ -260,6 +276,7 @@ export class Appender {
       case writerStatus.committed:
         if (this.#settleOpen(undefined)) return;
         this.#known = { ids: reply.knownIds, bytes: reply.knownBytes };
+        this.#syncTime += (reply.syncedNs / 1e6 - this.#syncTime) / 8;
         this.#pending.acknowledge(reply);
         // After it, because who listens to it may append and be settled, which fills the reply anew.
         this.#log.record(reply);
