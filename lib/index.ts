@@ -34,10 +34,14 @@ export { Chronicle } from './chronicle/chronicle.js';
 export type { ChronicleOptions, Dedupe, DedupeWindow, ReadOptions, Rotate } from './chronicle/options.js';
 export type {
   AppendResult,
+  ChainBreak,
+  ChainReport,
+  ChainRestart,
   Damage,
   DuplicateId,
   Entry,
   Findings,
+  Head,
   Identified,
   IdentifiedResult,
   Position,

@@ -1,6 +1,6 @@
-/** The examples of the README do what they say. */
+/** The examples of the README and of docs/ do what they say. */
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -9,12 +9,15 @@ import { shell, shellCommand } from './support/command.js';
 import { temporaryDirectory } from './support/files.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const docs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+const pages = ['README.md', ...docs.map((name) => join('docs', name))];
 
-/** The code blocks of a language. */
-function blocks(language: string): string[] {
-  const found = readme.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'));
-  return [...found].map(([, code = '']) => code);
+/** The code blocks of a language, in a page or in all of them. */
+function blocks(language: string, of = pages): string[] {
+  const block = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms');
+  return of.flatMap((page) =>
+    [...readFileSync(join(root, page), 'utf8').matchAll(block)].map(([, code = '']) => code),
+  );
 }
 
 /** What the comments behind console.log say: `// output` or `// output: explanation`. */
@@ -22,10 +25,10 @@ function promisedOutput(code: string): string[] {
   return [...code.matchAll(/console\.log\(.*\); \/\/ ([^:\n]*)/g)].map(([, output = '']) => output.trim());
 }
 
-describe('the README', () => {
-  it('has examples', () => {
-    expect(blocks('js').length).toBeGreaterThanOrEqual(2);
-    expect(blocks('console').length).toBeGreaterThanOrEqual(1);
+describe('an example', () => {
+  it('is in the README', () => {
+    expect(blocks('js', ['README.md']).length).toBeGreaterThanOrEqual(2);
+    expect(blocks('console', ['README.md']).length).toBeGreaterThanOrEqual(1);
   });
 
   it.each(blocks('js'))('runs as it stands:\n%s', async (code) => {
@@ -33,11 +36,13 @@ describe('the README', () => {
     mkdirSync(join(directory, 'node_modules'));
     symlinkSync(root, join(directory, 'node_modules', 'holdfast'), 'junction');
     writeFileSync(join(directory, 'example.mjs'), code);
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, ['example.mjs'], {
-      cwd: directory,
-    });
-    expect(stderr).toBe('');
-    expect(stdout.trim().split('\n')).toEqual(promisedOutput(code));
+    for (const time of ['first', 'second']) {
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, ['example.mjs'], {
+        cwd: directory,
+      });
+      expect(stderr, time).toBe('');
+      expect(stdout.trim().split('\n'), time).toEqual(promisedOutput(code));
+    }
   });
 
   it.each(blocks('console'))('shows what is really seen:\n%s', async (session) => {

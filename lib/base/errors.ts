@@ -24,8 +24,16 @@ export interface NativeError {
  * - `ECLOSED`: the chronicle was closed before the call, or the lock is not held.
  * - `EDEADLK`: a call that blocks its thread would have waited for a lock that this thread holds itself. Nothing
  *   was written.
+ * - `ECHAIN`: the last link of a chained file is not that of its last event, so nothing is appended to it.
  */
-export type HoldfastErrorCode = 'ELOCK_TIMEOUT' | 'EVALIDATION' | 'EIO' | 'ECONFLICT' | 'ECLOSED' | 'EDEADLK';
+export type HoldfastErrorCode =
+  | 'ELOCK_TIMEOUT'
+  | 'EVALIDATION'
+  | 'EIO'
+  | 'ECONFLICT'
+  | 'ECLOSED'
+  | 'EDEADLK'
+  | 'ECHAIN';
 
 /** What is known of an error besides its code and its message: see the properties of {@link HoldfastError}. */
 export interface HoldfastErrorDetails {

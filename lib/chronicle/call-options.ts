@@ -3,6 +3,7 @@
  */
 import { checkBoolean, checkInteger, checkOptions, checkSignal, describe } from '../base/arguments.js';
 import { invalid } from '../base/errors.js';
+import { isLink } from '../event/chain-link.js';
 import { checkWhere, type Where } from '../event/where.js';
 import type { Position, Progress } from './results.js';
 
@@ -74,6 +75,13 @@ export interface FollowOptions {
 export interface VerifyOptions {
   /** Look at the ids too, which takes most of the time. Default: true. */
   ids?: boolean | undefined;
+  /**
+   * Look at the chain too, also in the rotated files (see `openChronicle`'s `chain`). Default: false, or true
+   * with `expect`.
+   */
+  chain?: boolean | undefined;
+  /** A link that {@link Chronicle.head} once gave: it must still be part of the chain. Default: none. */
+  expect?: string | undefined;
   /** Called again and again; what it throws ends the work. Default: none. */
   onProgress?: ((progress: Progress) => void) | undefined;
   /** Ends the work; the call then rejects with `signal.reason`. Default: none. */
@@ -119,6 +127,13 @@ export interface FollowQuery {
   readonly where: Where | undefined;
 }
 
+/** What is to be verified. */
+export interface VerifyQuery extends Work<NonNullable<VerifyOptions['onProgress']>> {
+  readonly ids: boolean;
+  readonly chain: boolean;
+  readonly expect: string | undefined;
+}
+
 function checkPosition(value: unknown, field: string): Position {
   return checkInteger(value, field, 0);
 }
@@ -158,7 +173,7 @@ export function checkEventId(eventId: string): string {
 }
 
 export const followOptionNames = ['from', 'where', 'signal'];
-export const verifyOptionNames = ['ids', 'onProgress', 'signal'];
+export const verifyOptionNames = ['ids', 'chain', 'expect', 'onProgress', 'signal'];
 export const repairOptionNames = ['onProgress', 'signal'];
 
 /** Without `names`, other options may stand beside these. */
@@ -178,9 +193,18 @@ export function checkFollowOptions(
 export function checkVerifyOptions(
   options: VerifyOptions | undefined,
   names?: readonly string[],
-): VerifyOptions & { ids: boolean } {
-  const { ids = true, ...work } = checkOptions(options, names);
-  return { ids: checkBoolean(ids, 'ids'), ...checkWork<NonNullable<VerifyOptions['onProgress']>>(work) };
+): VerifyQuery {
+  const { ids = true, expect, chain = expect !== undefined, ...work } = checkOptions(options, names);
+  if (expect !== undefined && !isLink(expect)) {
+    throw invalid('expect', `expected a link, 64 lowercase hexadecimal digits, got ${describe(expect)}`);
+  }
+  if (expect !== undefined && chain === false) throw invalid('chain', 'is false, but expect asks for it');
+  return {
+    ids: checkBoolean(ids, 'ids'),
+    chain: checkBoolean(chain, 'chain'),
+    expect,
+    ...checkWork<NonNullable<VerifyOptions['onProgress']>>(work),
+  };
 }
 
 /** Likewise. */

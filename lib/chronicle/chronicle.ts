@@ -30,7 +30,7 @@ import type { Engine } from './engine.js';
 import { followEntries } from './follow-entries.js';
 import { OneByOne } from './one-by-one.js';
 import type { Settings } from './options.js';
-import type { AppendResult, Entry, Position, Repair, Verification } from './results.js';
+import type { AppendResult, Entry, Head, Position, Repair, Verification } from './results.js';
 import type { ChronicleStats } from './stats.js';
 
 /** Set by the class, of which only this module can make instances. */
@@ -195,6 +195,21 @@ export class Chronicle<T extends object = JsonObject> {
    */
   follow(options?: FollowOptions): AsyncGenerator<Entry<T>, void, undefined> {
     return followEntries<T>((query, stop) => this.#engine.follow(query, stop), options, followOptionNames);
+  }
+
+  /**
+   * How far the chain of a chronicle that was opened with `chain: true` goes; undefined while it has no event.
+   * Whoever can write to the file can write another chain from any point on; a head that is kept elsewhere
+   * shows that, and that the end was cut off: `verify({ expect: head.link })`. What was appended before is
+   * waited for. Events of other processes may be counted that are not durable yet (C10).
+   *
+   * @throws `EVALIDATION` without `chain: true`, `EIO`
+   */
+  async head(): Promise<Head | undefined> {
+    if (!this.#settings.chain) throw invalid('chain', `'${this.path}' was opened without it`);
+    if (!this.#engine.head) throw this.#missing('head');
+    await this.flush();
+    return this.#engine.head();
   }
 
   /**

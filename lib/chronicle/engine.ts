@@ -11,8 +11,8 @@
  */
 import type { EventLine } from '../event/event-line.js';
 import type { JsonObject } from '../event/line.js';
-import type { FollowQuery, ReadQuery, RepairOptions, VerifyOptions } from './call-options.js';
-import type { AppendResult, Entry, Position, Repair, Verification } from './results.js';
+import type { FollowQuery, ReadQuery, RepairOptions, VerifyQuery } from './call-options.js';
+import type { AppendResult, Entry, Head, Position, Repair, Verification } from './results.js';
 import type { ChronicleStats } from './stats.js';
 
 /**
@@ -84,8 +84,11 @@ export interface Engine {
    */
   follow(query: FollowQuery, stop: AbortSignal): Batches;
 
+  /** How far the chain goes; undefined if there is no event. Missing in an engine that keeps no chains. */
+  head?(): Promise<Head | undefined>;
+
   /** Looks at every line and every id. Missing in an engine that has nothing to verify. */
-  verify?(options: VerifyOptions & { readonly ids: boolean }): Promise<Verification>;
+  verify?(query: VerifyQuery): Promise<Verification>;
 
   /** Puts corrupt lines aside. Missing in an engine whose lines cannot be corrupt. */
   repair?(options: RepairOptions): Promise<Repair>;

@@ -12,6 +12,7 @@ import {
 } from '../base/arguments.js';
 import { type Durability, durabilities } from '../base/durability.js';
 import { invalid } from '../base/errors.js';
+import { linkKey } from '../event/chain-link.js';
 import type { OnCorrupt } from '../event/corrupt-line.js';
 import type { LineSettings } from '../event/event-line.js';
 import { checkSchema, type Schema } from '../event/schema.js';
@@ -95,6 +96,14 @@ export interface ChronicleOptions extends ReadOptions {
   dedupe?: Dedupe | undefined;
   /** When a new file is begun. All processes that append to a file should ask for the same. Default: never. */
   rotate?: Rotate | undefined;
+  /**
+   * Give every event a link, `chainLink`: the SHA-256 over the link before it and its own line. So `verify({
+   * chain: true })` finds an event that was changed, taken out, put in or moved, across rotation and restarts.
+   * The id of an event stays what it is without. All processes that append to a file ask for the same: a
+   * writer without this option is refused on a chained file, and one with it on a file whose last event has no
+   * link, or a wrong one. docs/chain.md says what a chain proves. Default: false.
+   */
+  chain?: boolean | undefined;
 }
 
 export interface ReadSettings {
@@ -134,6 +143,7 @@ const chronicleOptionNames = [
   'computeId',
   'dedupe',
   'rotate',
+  'chain',
 ];
 
 /**
@@ -173,9 +183,17 @@ export function checkChronicleOptions(
     computeId = true,
     dedupe,
     rotate,
+    chain = false,
   } = checkOptions(options);
   if (typeof idKey !== 'string' || idKey === '') {
     throw invalid('idKey', `expected the name of a property, got ${describe(idKey)}`);
+  }
+  if (idKey === linkKey) throw invalid('idKey', `'${linkKey}' is the name of the links of a chain`);
+  if (chain === true && computeId === false) {
+    throw invalid('computeId', 'an event of a chain needs an id: leave it out, or leave out chain');
+  }
+  if (chain === true && rotate?.keep === 0) {
+    throw invalid('rotate.keep', 'a chain goes on after the last rotated file: keep at least 1');
   }
   return {
     ...checkReadOptions(options, more),
@@ -185,6 +203,7 @@ export function checkChronicleOptions(
     computeId: checkBoolean(computeId, 'computeId'),
     window: checkDedupe(dedupe),
     rotation: checkRotate(rotate),
+    chain: checkBoolean(chain, 'chain'),
   };
 }
 

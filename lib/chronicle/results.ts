@@ -107,6 +107,62 @@ export interface WrongId {
   readonly computed: string | undefined;
 }
 
+/** How far a chain goes: what its owner signs, prints or stores elsewhere. */
+export interface Head {
+  /** Where the chronicle goes on after the last event. */
+  readonly position: Position;
+  /** Of the last event: 64 lowercase hexadecimal digits. */
+  readonly link: string;
+}
+
+/** An event at which a chain does not hold. */
+export interface ChainBreak {
+  /** The file that it is in. */
+  readonly path: string;
+  /** Where its line begins in that file, in bytes. */
+  readonly offset: number;
+  readonly eventId: string | undefined;
+  /**
+   * - `'link'`: the link is not that of this event after the one before. The event was changed, put in or
+   *   moved, or one before it was taken out.
+   * - `'unlinked'`: the event has no link.
+   * - `'damage'`: a line before it is damaged, which may have been the event that the link goes on from.
+   */
+  readonly reason: 'link' | 'unlinked' | 'damage';
+}
+
+/** An event with which a repair began a new chain after one that did not hold. */
+export interface ChainRestart {
+  /** The file that it is in. */
+  readonly path: string;
+  /** Where its line begins in that file, in bytes. */
+  readonly offset: number;
+  /** The last link of the old chain, as this event says. */
+  readonly after: string | undefined;
+}
+
+export interface ChainReport {
+  /**
+   * True if every event is linked to the one before it, from the last restart on, and the expected link, if
+   * one was given, is among theirs.
+   */
+  readonly intact: boolean;
+  /** How many events were looked at, those of rotated files among them. */
+  readonly events: number;
+  /**
+   * False if the first event that is there goes on from one that is not: with rotation, one that was removed as
+   * too old. Then nothing tells whether more was taken away at the beginning.
+   */
+  readonly complete: boolean;
+  /** Undefined if there is no event with a link. */
+  readonly head: Head | undefined;
+  /** Where it does not hold, before a restart too. */
+  readonly breaks: Findings<ChainBreak>;
+  readonly restarts: readonly ChainRestart[];
+  /** Only if a link was expected: which event has it. */
+  readonly expected?: { readonly path: string; readonly offset: number } | 'missing';
+}
+
 /**
  * What was found in a chronicle; nothing was changed.
  *
@@ -119,7 +175,8 @@ export interface Verification {
   /** The absolute path of the file. */
   readonly path: string;
   /**
-   * True if no line is corrupt and no id is wrong. Duplicates are no damage: options may have allowed them.
+   * True if no line is corrupt, no id is wrong, and the chain, if it was asked for, is intact. Duplicates are
+   * no damage: options may have allowed them.
    */
   readonly intact: boolean;
   /** The size of the file: of all lines, with their newlines. */
@@ -139,6 +196,8 @@ export interface Verification {
    * it was changed after it was written, or the id is the SHA-256 of something else.
    */
   readonly wrongIds: Findings<WrongId>;
+  /** Only if the chain was asked for. */
+  readonly chain?: ChainReport;
 }
 
 /** How many there are of a kind, and the first of them. */
@@ -163,4 +222,6 @@ export interface Repair {
   readonly removed: Damage;
   /** Where it is now: `<path>.damaged`. Undefined if nothing was damaged, and so nothing was written. */
   readonly damagedPath: string | undefined;
+  /** If the chain did not hold: the event that begins the new one. */
+  readonly chainRestart?: ChainRestart;
 }

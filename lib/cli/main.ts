@@ -7,6 +7,7 @@ import { HoldfastError } from '../base/errors.js';
 import { appendCommand } from './append.js';
 import { catCommand } from './cat.js';
 import { exitCodeHelp, exitCodes } from './exit-codes.js';
+import { headCommand } from './head.js';
 import { holdersCommand } from './holders.js';
 import { Interruption } from './interruption.js';
 import { lockCommand } from './lock.js';
@@ -33,6 +34,7 @@ const commands = [
   catCommand(),
   tailCommand(),
   verifyCommand(),
+  headCommand(),
   repairCommand(),
   statCommand(),
   lockCommand(),

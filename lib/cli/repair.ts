@@ -9,11 +9,12 @@ import { repairChronicle } from '../engines/file/upkeep/repair.js';
 import { details, summary } from './damage-report.js';
 import { exitCodeHelp } from './exit-codes.js';
 import { untilInterrupted } from './interruption.js';
-import { durabilityOption, jsonOption, timeoutOption } from './options.js';
+import { durabilityOption, idKeyOption, jsonOption, timeoutOption } from './options.js';
 import { keepGoingWithoutReader, print, printJson, style } from './output.js';
 import { ProgressBar } from './progress-bar.js';
 
 interface Options {
+  idKey: string;
   durability: Durability;
   timeout: number;
   json?: boolean;
@@ -25,9 +26,11 @@ export function repairCommand(): Command {
     .description(
       'Moves the lines of FILE that are no event to FILE.damaged, as they are, and leaves all others as they are. FILE is ' +
         'replaced at once, with its mode and owner; others may append meanwhile and lose nothing. If nothing is damaged, ' +
-        'nothing is written. Ctrl-C leaves FILE as it was.',
+        'nothing is written. Ctrl-C leaves FILE as it was. If FILE has a chain that does not hold, a new one is begun with ' +
+        'an event that names the last link of the old one.',
     )
     .argument('<file>', 'the chronicle')
+    .addOption(idKeyOption())
     .addOption(durabilityOption())
     .addOption(timeoutOption())
     .addOption(jsonOption('the report as JSON, with the first hundred lines that were moved'))
@@ -38,12 +41,13 @@ export function repairCommand(): Command {
     .action(run);
 }
 
-async function run(file: string, { durability, timeout, json }: Options): Promise<void> {
+async function run(file: string, { idKey, durability, timeout, json }: Options): Promise<void> {
   keepGoingWithoutReader();
   const bars = { look: new ProgressBar('look'), copy: new ProgressBar('copy') };
   let repair: Repair;
   try {
     repair = await repairChronicle(file, {
+      idKey,
       durability,
       lockTimeout: timeout,
       signal: untilInterrupted(),
@@ -59,7 +63,17 @@ async function run(file: string, { durability, timeout, json }: Options): Promis
   else await print(report(file, repair));
 }
 
-function report(file: string, { removed, damagedPath }: Repair): string {
+function report(file: string, repair: Repair): string {
+  const { chainRestart, damagedPath } = repair;
+  if (!chainRestart) return lineReport(file, repair);
+  const { offset, after } = chainRestart;
+  const restart =
+    `${style('bold', file)}: ${style('yellow', 'the chain did not hold')}, a new chain begins at offset ${offset}, after the ` +
+    `link ${after}; holdfast verify --chain shows where the old one broke\n`;
+  return damagedPath === undefined ? restart : lineReport(file, repair) + restart;
+}
+
+function lineReport(file: string, { removed, damagedPath }: Repair): string {
   const name = style('bold', file);
   if (damagedPath === undefined) return `${name}: ${style('green', 'nothing to repair')}\n`;
   const lines = details(removed).map((line) => `${line}\n`);

@@ -2,7 +2,7 @@
  * `holdfast verify FILE`: checks every line and every id.
  */
 import { Command } from 'commander';
-import type { Verification } from '../chronicle/results.js';
+import type { ChainBreak, ChainReport, Verification } from '../chronicle/results.js';
 import { verifyChronicle } from '../engines/file/upkeep/verify.js';
 import { details, listed, summary } from './damage-report.js';
 import { exitCodeHelp, exitCodes } from './exit-codes.js';
@@ -12,6 +12,8 @@ import { ProgressBar } from './progress-bar.js';
 
 interface Options {
   ids: boolean;
+  chain?: boolean;
+  expect?: string;
   idKey: string;
   timeout: number;
   json?: boolean;
@@ -23,10 +25,16 @@ export function verifyCommand(): Command {
     .description(
       'Checks every line of FILE, and changes nothing. Exits with 1 if a line is damaged, or if an id that looks ' +
         'like a computed one (64 hexadecimal digits) does not match its event, which then was changed by somebody. Ids that ' +
-        'occur twice are counted, and are no damage.',
+        'occur twice are counted, and are no damage. With --chain, the links of a chain are checked too, from the oldest ' +
+        'rotated file on.',
     )
     .argument('<file>', 'the chronicle')
     .option('--no-ids', 'look at the lines only, which is several times faster')
+    .option('--chain', 'check that every event is linked to the one before it')
+    .option(
+      '--expect <link>',
+      'check the chain, and that it still has this link, which holdfast head once printed',
+    )
     .addOption(idKeyOption())
     .addOption(timeoutOption())
     .addOption(jsonOption('the report as JSON, with the first hundred of everything that was found'))
@@ -37,12 +45,14 @@ export function verifyCommand(): Command {
     .action(run);
 }
 
-async function run(file: string, { ids, idKey, timeout, json }: Options): Promise<void> {
+async function run(file: string, { ids, chain, expect, idKey, timeout, json }: Options): Promise<void> {
   const bar = new ProgressBar('verify');
   let found: Verification;
   try {
     found = await verifyChronicle(file, {
       ids,
+      ...(chain && { chain }),
+      ...(expect !== undefined && { expect }),
       idKey,
       lockTimeout: timeout,
       onProgress: ({ done, total }) => bar.update(done, total),
@@ -56,7 +66,7 @@ async function run(file: string, { ids, idKey, timeout, json }: Options): Promis
 }
 
 function report(file: string, found: Verification, ids: boolean): string {
-  const { intact, bytes, lines, events, blank, corrupt, duplicates, wrongIds } = found;
+  const { intact, bytes, lines, events, blank, corrupt, duplicates, wrongIds, chain } = found;
   const rows: [string, string][] = [
     ['size', counted(bytes, 'byte')],
     ['lines', count(lines)],
@@ -65,8 +75,10 @@ function report(file: string, found: Verification, ids: boolean): string {
     ['damaged', summary(corrupt)],
   ];
   if (ids) rows.push(['duplicate ids', count(duplicates.count)], ['wrong ids', count(wrongIds.count)]);
+  if (chain) rows.push(['chain', chainSummary(chain)]);
   const findings = [
     ...details(corrupt),
+    ...(chain ? chainFindings(chain) : []),
     ...listed(
       wrongIds.first.map(({ offset, eventId }) => `offset ${offset}: wrong id ${eventId}`),
       wrongIds.count,
@@ -80,4 +92,33 @@ function report(file: string, found: Verification, ids: boolean): string {
   ];
   const verdict = intact ? style('green', 'intact') : style('red', 'damaged');
   return `${style('bold', file)}: ${verdict}\n${table(rows)}${findings.map((text) => `${text}\n`).join('')}`;
+}
+
+function chainSummary({ intact, events, complete, breaks, restarts, expected }: ChainReport): string {
+  const facts = [`${intact ? 'intact' : 'broken'}, ${counted(events, 'event')}`];
+  if (!complete) facts.push('older events were removed');
+  if (breaks.count > 0) facts.push(`does not hold at ${counted(breaks.count, 'event')}`);
+  if (restarts.length > 0) facts.push(`begun anew ${counted(restarts.length, 'time')}`);
+  if (expected !== undefined)
+    facts.push(`the expected link is ${expected === 'missing' ? 'missing' : 'there'}`);
+  return facts.join('; ');
+}
+
+const reasons: { readonly [reason in ChainBreak['reason']]: string } = {
+  link: 'the link is not that of this event after the one before',
+  unlinked: 'an event without a link',
+  damage: 'the link goes on from a damaged line',
+};
+
+function chainFindings({ breaks, restarts }: ChainReport): string[] {
+  const at = (path: string, offset: number) => `offset ${offset} of ${path}`;
+  return [
+    ...listed(
+      breaks.first.map(({ path, offset, reason }) => `${at(path, offset)}: ${reasons[reason]}`),
+      breaks.count,
+    ),
+    ...restarts.map(
+      ({ path, offset, after }) => `${at(path, offset)}: begun anew, after the link ${after ?? 'of nobody'}`,
+    ),
+  ];
 }

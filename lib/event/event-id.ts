@@ -5,6 +5,7 @@ import { hash } from 'node:crypto';
 import { types } from 'node:util';
 import { invalid } from '../base/errors.js';
 import { canonicalJson } from './canonical-json.js';
+import { withoutLink } from './chain-link.js';
 import type { JsonObject } from './line.js';
 
 /** The id that an event carries. */
@@ -22,7 +23,7 @@ export function looksComputed(id: string): boolean {
 
 /** The id that an event of a file would have been given; undefined if it has no canonical JSON. */
 export function computedId(event: JsonObject, idKey: string): string | undefined {
-  const { [idKey]: _, ...rest } = event;
+  const { [idKey]: _, ...rest } = withoutLink(event);
   try {
     return idOfJson(JSON.stringify(rest), 'event');
   } catch {

@@ -3,6 +3,7 @@
  */
 import { describe } from '../base/arguments.js';
 import { invalid } from '../base/errors.js';
+import { linkIn, linkKey, withRoomForLink } from './chain-link.js';
 import { firstLine, idOf, idOfJson } from './event-id.js';
 import { hasExactNumbers } from './exact-numbers.js';
 import { isObject, type JsonObject } from './line.js';
@@ -26,6 +27,8 @@ export interface LineSettings {
   /** In bytes. */
   readonly maxLineBytes: number;
   readonly schema: Schema | undefined;
+  /** The line gets room for a link. */
+  readonly chain: boolean;
 }
 
 /**
@@ -123,14 +126,22 @@ function withId(text: string, isEmpty: boolean, idKey: string, id: string): stri
   return `${text.slice(0, -1)}${isEmpty ? '' : ','}${nameInText(idKey)}"${id}"}`;
 }
 
-function checkedLine(text: string, id: string | undefined, field: string, settings: LineSettings): EventLine {
-  const { maxLineBytes, schema } = settings;
+function checkedLine(json: string, id: string | undefined, field: string, settings: LineSettings): EventLine {
+  const { maxLineBytes, schema, chain } = settings;
+  if (chain ? hasLinkKey(json) : linkIn(json) !== undefined) {
+    throw invalid(`${field}.${linkKey}`, 'is the name of the link that a chained chronicle gives an event');
+  }
+  const text = chain ? withRoomForLink(json) : json;
   // Three bytes of UTF-8 are the most that one UTF-16 code unit can take.
   if (text.length * 3 > maxLineBytes && Buffer.byteLength(text) > maxLineBytes) {
     throw invalid(field, `is longer than maxLineBytes (${maxLineBytes}), no reader would take it`);
   }
-  const validation = schema && validate(text, field, schema);
+  const validation = schema && validate(json, field, schema);
   return validation ? { text, id, validation } : { text, id };
+}
+
+function hasLinkKey(json: string): boolean {
+  return json.includes(linkKey) && Object.hasOwn(JSON.parse(json) as JsonObject, linkKey);
 }
 
 /** The last that was asked for; it is nearly always the same. */

@@ -93,7 +93,34 @@ export const writerStatus = {
   poisoned: 5,
   /** The file is closed. */
   closed: 6,
+  /** Not written; `refusal` says why. */
+  refused: 7,
 } as const;
+
+/** Whether a writer gives events links. */
+export const chainMode = {
+  off: 0,
+  on: 1,
+  /** The first event begins a new chain, whatever there is of an old one. */
+  restart: 2,
+} as const;
+
+export type ChainMode = (typeof chainMode)[keyof typeof chainMode];
+
+/** Why a file is not gone on with. */
+export const refusal = {
+  none: 0,
+  /** And the writer keeps no chain. */
+  isChained: 1,
+  /** Its last event has no link, and the writer keeps a chain. */
+  isNotChained: 2,
+  /** Its last link is not that of its last event. */
+  isBroken: 3,
+  /** Its last event has no id under the writer's key. */
+  otherIdKey: 4,
+} as const;
+
+export type Refusal = Exclude<(typeof refusal)[keyof typeof refusal], typeof refusal.none>;
 
 /** What became of a line. */
 export const lineFate = {
@@ -121,6 +148,7 @@ export const replyFigure = {
   knownBytes: 10,
   waitedNs: 11,
   syncedNs: 12,
+  refusal: 13,
 } as const;
 
 /** Lines that are written only if the file ends at `end` by then. */
@@ -187,11 +215,16 @@ export interface CommitReply {
 }
 
 /** Nothing of the oldest `batches` batches is acknowledged. */
-export interface FailureReply {
-  readonly status: typeof writerStatus.failed | typeof writerStatus.unknown | typeof writerStatus.poisoned;
-  readonly batches: number;
-  readonly error: NativeError;
-}
+export type FailureReply = { readonly batches: number } & (
+  | {
+      readonly status:
+        | typeof writerStatus.failed
+        | typeof writerStatus.unknown
+        | typeof writerStatus.poisoned;
+      readonly error: NativeError;
+    }
+  | { readonly status: typeof writerStatus.refused; readonly refusal: Refusal }
+);
 
 /** Nothing of the oldest `batches` batches was written. */
 export interface LockTimeoutReply {
@@ -224,6 +257,8 @@ export interface WriterOptions {
     /** How many rotated files are kept. */
     keep: number;
   };
+  /** Unless it is off, each line has room for a link. */
+  chain: ChainMode;
 }
 
 export interface Writer {
@@ -273,6 +308,8 @@ export function unpackReply({ figures, offsets, nexts, fates, details }: RawRepl
       };
     case writerStatus.lockTimeout:
       return { status, batches, waitedNs: figures[replyFigure.waitedNs] as number };
+    case writerStatus.refused:
+      return { status, batches, refusal: figures[replyFigure.refusal] as Refusal };
     case writerStatus.closed:
       return { status };
     default:

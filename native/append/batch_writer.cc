@@ -1,3 +1,5 @@
+// One subject: the eight stages of a commit, in their order, with what only they need.
+
 #include "append/batch_writer.h"
 
 #include <errno.h>
@@ -53,6 +55,7 @@ BatchWriter::BatchWriter(Options options)
       id_finder_(options_.id_key),
       known_(options_.path, id_finder_,
              {options_.window, options_.max_line_bytes, options_.rotation.is_on()}),
+      chain_(options_.path, id_finder_, {options_.chain, options_.rotation.is_on(), options_.max_line_bytes}),
       durable_end_(options_.path, options_.durability),
       file_(options_.path, options_.owner) {}
 
@@ -60,10 +63,22 @@ Reply BatchWriter::Open() {
   Reply reply;
   try {
     reply.error = file_.Open();
+    // Without the lock, so that nobody has to wait only to open. Under the lock it is looked at again, and an
+    // error counts.
+    uint64_t size = 0;
+    if (!reply.error && !file_.get().Size(&size)) {
+      chain_.CatchUp(file_.get(), file_.id(), size, &reply.refusal);
+      chain_.Forget();
+    }
   } catch (const std::bad_alloc&) {
     reply.error = {ENOMEM, "open"};
   }
-  reply.status = reply.error ? Status::kFailed : Status::kCommitted;
+  reply.status = Status::kCommitted;
+  if (reply.error) reply.status = Status::kFailed;
+  if (reply.refusal != chain::Refusal::kNone) {
+    reply.status = Status::kRefused;
+    file_.Close();
+  }
   return reply;
 }
 
@@ -89,8 +104,9 @@ const BatchWriter::Stage BatchWriter::kStages[] = {
     &BatchWriter::CatchUp,        // 3
     &BatchWriter::JudgeLocked,    // 4
     &BatchWriter::RotateIfDue,    // 5
-    &BatchWriter::Write,          // 6
-    &BatchWriter::Sync,           // 7
+    &BatchWriter::FollowChain,    // 6
+    &BatchWriter::Write,          // 7
+    &BatchWriter::Sync,           // 8
 };
 
 Reply BatchWriter::Commit(Group* group, WriterThread* thread) {
@@ -196,6 +212,16 @@ BatchWriter::Step BatchWriter::RotateIfDue(Transaction* transaction) {
   files::RemoveOldFiles(options_.path, options_.rotation.keep);
   transaction->reply.rotated = true;
   return Step::kRestart;
+}
+
+BatchWriter::Step BatchWriter::FollowChain(Transaction* transaction) {
+  assert(file_.is_locked());
+  if (transaction->verdict.written == 0) return Step::kNext;
+  Reply& reply = transaction->reply;
+  if (os::Error error = chain_.CatchUp(file_.get(), file_.id(), transaction->size, &reply.refusal)) {
+    return Fail(transaction, error);
+  }
+  return reply.refusal == chain::Refusal::kNone ? Step::kNext : Fail(transaction, {}, Status::kRefused);
 }
 
 BatchWriter::Step BatchWriter::Write(Transaction* transaction) {
@@ -315,12 +341,21 @@ os::Error BatchWriter::Append(Transaction* transaction) {
   }
   reply.healed = last != '\n';
 
-  std::string some;
-  const std::string& data = TextToWrite(*transaction->group, transaction->verdict, &some);
+  std::string buffer;
+  const std::string& text = TextToWrite(*transaction->group, transaction->verdict, &buffer);
+  if (chain_.is_on()) {
+    if (buffer.empty()) buffer = text;
+    chain_.Link(&buffer);
+  }
+  const std::string& data = buffer.empty() ? text : buffer;
   durable_end_.Written(size);
-  if (os::Error error = file_.Append(size, reply.healed, data, &transaction->wrote)) return error;
+  if (os::Error error = file_.Append(size, reply.healed, data, &transaction->wrote)) {
+    chain_.Forget();
+    return error;
+  }
   reply.start = size + (reply.healed ? 1 : 0);
   reply.end = reply.start + data.size();
+  chain_.SetEnd(file_.id(), reply.end);
   Remember(transaction, data);
   return {};
 }

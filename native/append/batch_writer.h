@@ -16,12 +16,13 @@
 //   4. Judge the group again, if anything was written since. If JavaScript has to be asked, keep the lock
 //      meanwhile, but not for long; then go back to 1, or to 3 if the lock was kept.
 //   5. If the file has to be rotated first, rotate it and go back to 1.
-//   6. Write: close a torn tail, append, and cut the file back if that fails.
-//   7. Let go of the lock, and then sync. So processes write while others sync, and sync side by side
+//   6. See whether the file has a chain, and what its last link is.
+//   7. Write: close a torn tail, append, and cut the file back if that fails.
+//   8. Let go of the lock, and then sync. So processes write while others sync, and sync side by side
 //      (promise C10; "early lock release" in Aether, VLDB 2010): the order of lines is fixed by the write,
 //      and acknowledged is what is synced.
 //
-// The handle may be closed at any moment: then a commit that has not come to 6 fails.
+// The handle may be closed at any moment: then a commit that has not come to 7 fails.
 #ifndef HOLDFAST_APPEND_BATCH_WRITER_H_
 #define HOLDFAST_APPEND_BATCH_WRITER_H_
 
@@ -38,6 +39,7 @@
 #include "append/group.h"
 #include "append/reply.h"
 #include "append/writer_thread.h"
+#include "chain/chain.h"
 #include "dedupe/id_finder.h"
 #include "dedupe/known_events.h"
 #include "files/rotation.h"
@@ -55,6 +57,8 @@ struct Options {
   size_t window = 0;
   uint64_t max_line_bytes = 0;
   files::Rotation rotation;
+  // Unless it is off, every line that is handed over has room for a link (chain/link.h).
+  chain::Mode chain = chain::Mode::kOff;
 };
 
 class BatchWriter : public Committer {
@@ -79,6 +83,7 @@ class BatchWriter : public Committer {
   Step CatchUp(Transaction* transaction);
   Step JudgeLocked(Transaction* transaction);
   Step RotateIfDue(Transaction* transaction);
+  Step FollowChain(Transaction* transaction);
   Step Write(Transaction* transaction);
   Step Sync(Transaction* transaction);
 
@@ -92,6 +97,7 @@ class BatchWriter : public Committer {
   const Options options_;
   const dedupe::IdFinder id_finder_;
   dedupe::KnownEvents known_;
+  chain::Chain chain_;
   DurableEnd durable_end_;
   ChronicleFile file_;
   os::Error poison_;  // why nothing can be appended any more

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "append/judge.h"
+#include "chain/chain.h"
 #include "os/file.h"
 
 namespace holdfast::append {
@@ -21,6 +22,7 @@ enum class Status {
   kUnknown,      // `error`; written, but the sync failed, or a failed write could not be cut off again
   kPoisoned,     // nothing written, because the outcome of an earlier batch is unknown, for this `error`
   kClosed,       // the file is closed, and nothing of ours touches its directory any more
+  kRefused,      // nothing written; `refusal` says why
 };
 
 // A line of the group that may be in the file already, and the line there.
@@ -41,6 +43,7 @@ struct Reply {
   // How many batches it settles, from the oldest on. Lines are numbered through all of them.
   size_t batches = 0;
   os::Error error;
+  chain::Refusal refusal = chain::Refusal::kNone;
   std::vector<Question> questions;
 
   // After kCommitted. The offsets of the lines are those in the file that has the event; those of kConflict,

@@ -50,7 +50,15 @@ void DefineProtocol(Napi::Env env, Napi::Object exports) {
                                        {"failed", append::Status::kFailed},
                                        {"unknown", append::Status::kUnknown},
                                        {"poisoned", append::Status::kPoisoned},
-                                       {"closed", append::Status::kClosed}});
+                                       {"closed", append::Status::kClosed},
+                                       {"refused", append::Status::kRefused}});
+  tables["chainMode"] =
+      Table(env, {{"off", chain::Mode::kOff}, {"on", chain::Mode::kOn}, {"restart", chain::Mode::kRestart}});
+  tables["refusal"] = Table(env, {{"none", chain::Refusal::kNone},
+                                  {"isChained", chain::Refusal::kIsChained},
+                                  {"isNotChained", chain::Refusal::kIsNotChained},
+                                  {"isBroken", chain::Refusal::kIsBroken},
+                                  {"otherIdKey", chain::Refusal::kOtherIdKey}});
   tables["lineFate"] = Table(env, {{"written", append::Fate::kWritten},
                                    {"duplicateInGroup", append::Fate::kDuplicateInGroup},
                                    {"duplicateInFile", append::Fate::kDuplicateInFile},
@@ -67,7 +75,8 @@ void DefineProtocol(Napi::Env env, Napi::Object exports) {
                                       {"knownIds", kKnownIds},
                                       {"knownBytes", kKnownBytes},
                                       {"waitedNs", kWaitedNs},
-                                      {"syncedNs", kSyncedNs}});
+                                      {"syncedNs", kSyncedNs},
+                                      {"refusal", kRefusal}});
   tables["unbounded"] = kUnbounded;
   exports["protocol"] = tables;
 }

@@ -42,8 +42,9 @@ enum Figure : uint32_t {
   kKnownBytes,
   kWaitedNs,
   kSyncedNs,
+  kRefusal,
 };
-constexpr uint32_t kFigures = kSyncedNs + 1;
+constexpr uint32_t kFigures = kRefusal + 1;
 
 // A number of bytes, lines or files that has no bound; UINT64_MAX on this side.
 constexpr double kUnbounded = std::numeric_limits<double>::infinity();

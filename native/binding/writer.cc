@@ -51,6 +51,7 @@ Writer::Writer(const Napi::CallbackInfo& info)
   options.rotation.keep = static_cast<size_t>(BoundFrom(rotation.Get("keep")));
   // A property, which the garbage collector sees: a reference would keep this object alive for ever.
   info.This().As<Napi::Object>().Set("settle", info[2]);
+  options.chain = static_cast<chain::Mode>(number("chain").Int32Value());
   writer_ = append::MakeWriter(std::move(options), [self = self_, mailbox = environment_->mailbox()] {
     mailbox->Post([self](Napi::Env env) {
       if (*self != nullptr) (*self)->SettleAll(env);
@@ -86,8 +87,8 @@ void Writer::Open(const Napi::CallbackInfo& info) {
   writer_->Open();
 }
 
-// append(buffer, length, lines, conditions): whole lines, which are the first `length` bytes, how many, and the
-// conditions of some of them. Four arguments, because getting a property costs as much as half the rest.
+// append(buffer, length, lines, conditions): whole lines, which are the first `length` bytes, how many, and
+// the conditions of some of them. Four arguments, because getting a property costs as much as half the rest.
 void Writer::Append(const Napi::CallbackInfo& info) {
   append::Batch batch;
   batch.data.assign(info[0].As<Napi::Buffer<char>>().Data(),

@@ -86,6 +86,7 @@ Napi::Object WriterReply::Fill(Napi::Env env, const append::Reply& reply) {
   set(kKnownBytes, reply.known_bytes);
   set(kWaitedNs, reply.waited.count());
   set(kSyncedNs, reply.synced.count());
+  set(kRefusal, reply.refusal);
   return object;
 }
 

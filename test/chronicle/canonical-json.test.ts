@@ -68,7 +68,13 @@ const anyName = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 3 }),
 );
 
-const settings = { idKey: 'eventId', computeId: true, maxLineBytes: 8 * 1024 * 1024, schema: undefined };
+const settings = {
+  idKey: 'eventId',
+  computeId: true,
+  maxLineBytes: 8 * 1024 * 1024,
+  schema: undefined,
+  chain: false,
+};
 
 describe('Canonical JSON is that of another implementation of RFC 8785', () => {
   it('for whatever JSON.stringify writes', () => {

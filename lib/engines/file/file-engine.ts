@@ -3,15 +3,16 @@
  */
 import { withIoErrors } from '../../base/errors.js';
 import { followLinks, type NativePath } from '../../base/paths.js';
-import type { FollowQuery, ReadQuery, RepairOptions, VerifyOptions } from '../../chronicle/call-options.js';
+import type { FollowQuery, ReadQuery, RepairOptions, VerifyQuery } from '../../chronicle/call-options.js';
 import type { Batches, Engine } from '../../chronicle/engine.js';
 import type { Settings } from '../../chronicle/options.js';
-import type { AppendResult, Entry, Position, Repair, Verification } from '../../chronicle/results.js';
+import type { AppendResult, Entry, Head, Position, Repair, Verification } from '../../chronicle/results.js';
 import type { ChronicleStats } from '../../chronicle/stats.js';
 import type { EventLine } from '../../event/event-line.js';
 import type { JsonObject } from '../../event/line.js';
 import { Appender } from './append/appender.js';
 import { followBatches } from './follow/follow.js';
+import { headOf } from './read/head.js';
 import { findEvent, readBatches } from './read/read.js';
 import { repair } from './upkeep/repair.js';
 import { verify } from './upkeep/verify.js';
@@ -93,8 +94,12 @@ export class FileEngine implements Engine {
     return followBatches(this.#path, this.#settings, { ...query, stop });
   }
 
-  verify(options: VerifyOptions & { readonly ids: boolean }): Promise<Verification> {
-    return verify(this.#path, this.#settings, options);
+  head(): Promise<Head | undefined> {
+    return headOf(this.#path, this.#settings);
+  }
+
+  verify(query: VerifyQuery): Promise<Verification> {
+    return verify(this.#path, this.#settings, query);
   }
 
   repair(options: RepairOptions): Promise<Repair> {

@@ -26,7 +26,9 @@ import { findHolders, findHoldersSync } from '../../../lock/holders.js';
 import { giveBackOffers } from '../../../lock/offers.js';
 import { native } from '../../../native/addon.js';
 import {
+  type ChainMode,
   type Condition,
+  chainMode,
   durabilityLevel,
   type FailureReply,
   type Question,
@@ -37,6 +39,7 @@ import {
 } from '../../../native/protocol.js';
 import { LineBuffer, roomFor } from './line-buffer.js';
 import { type Batch, type Call, PendingCalls } from './pending-calls.js';
+import { refusedByChain } from './refused-by-chain.js';
 
 /** What fits into the milliseconds of the native code, and never ends. */
 const maxTime = 2 ** 40;
@@ -87,7 +90,11 @@ export class Appender {
   /** Whether the thread is blocked until an append is settled. */
   #blocks = false;
 
-  constructor(path: NativePath, settings: Settings) {
+  constructor(
+    path: NativePath,
+    settings: Settings,
+    chain: ChainMode = settings.chain ? chainMode.on : chainMode.off,
+  ) {
     this.#path = path;
     this.#name = path.toString();
     this.#settings = settings;
@@ -107,6 +114,7 @@ export class Appender {
         window,
         maxLineBytes,
         rotation: { maxBytes, maxAge: Math.min(maxAge, maxTime), keep },
+        chain,
       },
       (reply) => this.#settle(reply),
     );
@@ -334,6 +342,9 @@ export class Appender {
   }
 
   #errorOf(reply: FailureReply): HoldfastError {
+    if (reply.status === writerStatus.refused) {
+      return refusedByChain(reply.refusal, this.#name, this.#settings.idKey);
+    }
     const cause = systemError(reply.error, this.#name);
     if (reply.status === writerStatus.failed) {
       return cause.code === 'EDEADLK' ? deadlock(this.#name) : ioError(cause, this.#name);

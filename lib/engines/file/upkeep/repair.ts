@@ -15,7 +15,9 @@ import { type ChronicleOptions, checkChronicleOptions, type Settings } from '../
 import type { Repair } from '../../../chronicle/results.js';
 import { DamageCount } from './damage.js';
 import { DamagedFile } from './damaged-file.js';
+import { hasChain, restartChain } from './restart-chain.js';
 import { rewriteChronicle, type Selection } from './rewrite.js';
+import { verify } from './verify.js';
 
 /**
  * Puts the corrupt lines of a file aside that need not be open; see {@link Chronicle.repair}.
@@ -25,7 +27,7 @@ import { rewriteChronicle, type Selection } from './rewrite.js';
  */
 export async function repairChronicle(
   path: FilePath,
-  options?: RepairOptions & Pick<ChronicleOptions, 'durability' | 'lockTimeout' | 'maxLineBytes'>,
+  options?: RepairOptions & Pick<ChronicleOptions, 'durability' | 'idKey' | 'lockTimeout' | 'maxLineBytes'>,
 ): Promise<Repair> {
   return repair(
     toNativePath(path, 'path'),
@@ -64,7 +66,15 @@ export async function repair(
   try {
     const rewriting = { lockTimeout, durability, maxLineBytes, signal, onProgress };
     const rewritten = await rewriteChronicle(path, rewriting, begin);
-    const result = { path: path.toString(), removed, damagedPath: rewritten ? damaged?.path : undefined };
+    const restart = (await chainHolds(path, settings, signal))
+      ? undefined
+      : await restartChain(path, settings);
+    const result = {
+      path: path.toString(),
+      removed,
+      damagedPath: rewritten ? damaged?.path : undefined,
+      ...(restart && { chainRestart: restart }),
+    };
     if (rewritten && channels.repair.hasSubscribers) channels.repair.publish(result);
     return result;
   } catch (error) {
@@ -74,4 +84,15 @@ export async function repair(
   } finally {
     await damaged?.close();
   }
+}
+
+/** True if there is no chain, too. */
+async function chainHolds(
+  path: NativePath,
+  settings: Settings,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  if (!(await hasChain(path, settings))) return true;
+  const query = { ids: false, chain: true, expect: undefined, ...(signal && { signal }) };
+  return (await verify(path, settings, query)).chain?.intact === true;
 }

@@ -9,16 +9,18 @@ import type { NativePath } from '../../../base/paths.js';
 import {
   checkVerifyOptions,
   type VerifyOptions,
+  type VerifyQuery,
   verifyOptionNames,
 } from '../../../chronicle/call-options.js';
 import { type ChronicleOptions, checkChronicleOptions, type Settings } from '../../../chronicle/options.js';
-import type { DuplicateId, Verification, WrongId } from '../../../chronicle/results.js';
+import type { ChainReport, DuplicateId, Verification, WrongId } from '../../../chronicle/results.js';
 import { computedId, idOf, looksComputed } from '../../../event/event-id.js';
 import type { JsonObject } from '../../../event/line.js';
 import { lock } from '../../../lock/lock.js';
 import type { LineBatch } from '../lines/line-batch.js';
 import { openForReading, readAt } from '../lines/open-file.js';
 import { scanForwards } from '../lines/scanner.js';
+import { ChainCheck } from './chain-check.js';
 import { DamageCount, maxListed } from './damage.js';
 import { FirstOffsets } from './first-offsets.js';
 
@@ -44,20 +46,24 @@ export async function verifyChronicle(
 export async function verify(
   path: NativePath,
   settings: Settings,
-  { ids, onProgress, signal }: VerifyOptions & { readonly ids: boolean },
+  { ids, chain, expect, onProgress, signal }: VerifyQuery,
 ): Promise<Verification> {
   throwIfAborted(signal);
   const file = await openForReading(path);
   try {
     const total = await sizeUnderLock(file, path, { lockTimeout: settings.lockTimeout, signal });
     const lines = new Findings(path, ids ? settings.idKey : undefined);
-    const range = { from: 0, to: total, maxLineBytes: settings.maxLineBytes };
+    const { idKey, maxLineBytes } = settings;
+    const links = chain ? new ChainCheck({ idKey, maxLineBytes, signal }, expect) : undefined;
+    await links?.addRotated(path, file);
+    const range = { from: 0, to: total, maxLineBytes };
     for await (const batch of eachWithIoErrors(scanForwards(file, range), path)) {
       throwIfAborted(signal);
       lines.add(batch);
+      await links?.add(path, file, batch);
       onProgress?.({ done: Math.min(lines.bytes, total), total });
     }
-    return lines.report();
+    return lines.report(links?.report());
   } finally {
     await file.close();
   }
@@ -140,11 +146,11 @@ class Findings {
     list(this.#wrongIds.first, { eventId, offset, computed });
   }
 
-  report(): Verification {
+  report(chain: ChainReport | undefined): Verification {
     const { lines: corrupt } = this.#damage;
     return {
       path: this.#path,
-      intact: corrupt === 0 && this.#wrongIds.count === 0,
+      intact: corrupt === 0 && this.#wrongIds.count === 0 && chain?.intact !== false,
       bytes: this.bytes,
       lines: this.#events + this.#blank + corrupt,
       events: this.#events,
@@ -152,6 +158,7 @@ class Findings {
       corrupt: this.#damage,
       duplicates: this.#duplicates,
       wrongIds: this.#wrongIds,
+      ...(chain && { chain }),
     };
   }
 }

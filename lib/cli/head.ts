@@ -1,0 +1,32 @@
+/**
+ * `holdfast head FILE`: prints the last link of a chain.
+ */
+import { Command } from 'commander';
+import { toNativePath } from '../base/arguments.js';
+import { headOf } from '../engines/file/read/head.js';
+import { exitCodeHelp, exitCodes } from './exit-codes.js';
+import { jsonOption } from './options.js';
+import { print, printJson, say } from './output.js';
+import { rawSettings } from './raw-events.js';
+
+export function headCommand(): Command {
+  return new Command('head')
+    .summary('print the last link of a chain')
+    .description(
+      'Prints the link of the last event of FILE, which has a chain. Kept elsewhere, it shows later whether anything ' +
+        'up to this event was changed or taken away: holdfast verify --expect LINK FILE.',
+    )
+    .argument('<file>', 'the chronicle')
+    .addOption(jsonOption('the link, and the position after the last event, as JSON'))
+    .addHelpText('after', `\n${exitCodeHelp}\n\nExample: holdfast head orders.ndjson | gpg --clearsign`)
+    .action(run);
+}
+
+async function run(file: string, { json }: { json?: boolean }): Promise<void> {
+  const head = await headOf(toNativePath(file, 'file'), rawSettings);
+  if (!head) {
+    say(`'${file}' has no chain, or its last event has no link`);
+    process.exitCode = exitCodes.failed;
+  } else if (json) await printJson(head);
+  else await print(`${head.link}\n`);
+}

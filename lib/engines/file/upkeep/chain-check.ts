@@ -1,0 +1,152 @@
+/**
+ * Checking a chain: every event's link against the line before it, through the rotated files and the one that
+ * is written.
+ */
+import { type FileHandle, open } from 'node:fs/promises';
+import { throwIfAborted } from '../../../base/abort.js';
+import { eachWithIoErrors, ioError, isMissing, withIoErrors } from '../../../base/errors.js';
+import type { NativePath } from '../../../base/paths.js';
+import type { ChainBreak, ChainReport, ChainRestart, Entry, Head } from '../../../chronicle/results.js';
+import { isLink, linkAfter, linkInBytes, noLink, restartKey } from '../../../event/chain-link.js';
+import { idOf } from '../../../event/event-id.js';
+import { isObject, type JsonObject } from '../../../event/line.js';
+import type { LineBatch } from '../lines/line-batch.js';
+import { readAt } from '../lines/open-file.js';
+import { rotatedFiles } from '../lines/rotated-files.js';
+import { scanForwards } from '../lines/scanner.js';
+import { maxListed } from './damage.js';
+
+const newline = 0x0a;
+
+interface Settings {
+  readonly idKey: string;
+  readonly maxLineBytes: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+export class ChainCheck {
+  readonly #settings: Settings;
+  readonly #expect: string | undefined;
+  #events = 0;
+  #last: string | undefined;
+  #head: Head | undefined;
+  /** Whether lines since the last event are damaged. */
+  #isGap = false;
+  /** Whether the first link may be that of an event which `keep` has removed. */
+  #mayBeginLate = false;
+  #beginsLate = false;
+  #found: { path: string; offset: number } | undefined;
+  readonly #breaks = { count: 0, first: [] as ChainBreak[] };
+  #breaksSinceRestart = 0;
+  readonly #restarts: ChainRestart[] = [];
+
+  /** @param expect a link that the chain should have */
+  constructor(settings: Settings, expect: string | undefined) {
+    this.#settings = settings;
+    this.#expect = expect;
+  }
+
+  /** Goes through the rotated files of a chronicle, whose file is open here. */
+  async addRotated(path: NativePath, current: FileHandle): Promise<void> {
+    const { ino, dev } = await withIoErrors(current.stat({ bigint: true }), path);
+    const rotated = await rotatedFiles(path);
+    this.#mayBeginLate = rotated.length > 0;
+    for (const each of rotated) {
+      let file: FileHandle;
+      try {
+        file = await open(each);
+      } catch (error) {
+        if (isMissing(error) && this.#events === 0) continue; // removed meanwhile, as too old
+        throw ioError(error, each);
+      }
+      try {
+        const stats = await withIoErrors(file.stat({ bigint: true }), each);
+        // It was rotated after it was opened; what comes after it did not exist then.
+        if (stats.ino === ino && stats.dev === dev) return;
+        const range = { from: 0, to: Number(stats.size), maxLineBytes: this.#settings.maxLineBytes };
+        for await (const batch of eachWithIoErrors(scanForwards(file, range), each)) {
+          throwIfAborted(this.#settings.signal);
+          await this.add(each, file, batch);
+        }
+      } finally {
+        await file.close();
+      }
+    }
+  }
+
+  /** Goes through the next lines of a file. */
+  async add(path: NativePath, file: FileHandle, batch: LineBatch): Promise<void> {
+    const { entries, nonEvents, begin, end } = batch;
+    // A line that is too long is no event, and is not read.
+    const isLong =
+      entries.length === 0 && nonEvents.every((line) => line.kind === 'corrupt' && line.reason === 'long');
+    const bytes = isLong
+      ? Buffer.alloc(0)
+      : await withIoErrors(readAt(file, begin, Buffer.allocUnsafe(end - begin)), path);
+    const damaged = nonEvents.filter((line) => line.kind === 'corrupt').map(({ offset }) => offset);
+    let next = 0;
+    for (const entry of entries) {
+      const { offset, length } = entry;
+      for (; next < damaged.length && (damaged[next] as number) < offset; next++) this.#isGap = true;
+      const line = bytes.subarray(offset - begin, offset - begin + length);
+      this.#addEvent(path.toString(), entry, line.at(-1) === newline ? line.subarray(0, -1) : line);
+    }
+    if (next < damaged.length) this.#isGap = true;
+  }
+
+  #addEvent(path: string, { event, offset, next }: Entry<JsonObject>, line: Buffer): void {
+    const link = linkInBytes(line);
+    const eventId = idOf(event, this.#settings.idKey);
+    const isFirst = this.#events++ === 0;
+    const before = this.#last ?? noLink;
+    const isGap = this.#isGap;
+    this.#isGap = false;
+    if (link === undefined) {
+      this.#break({ path, offset, eventId, reason: 'unlinked' });
+      return; // the next one goes on after the one before, if it was only put in
+    }
+    this.#last = link;
+    this.#head = { position: next, link };
+    if (linkAfter(before, line) !== link) {
+      if (this.#isRestart(event, line, link)) {
+        this.#restarts.push({ path, offset, after: restartedAfter(event) });
+        this.#breaksSinceRestart = 0;
+        this.#found = undefined;
+      } else if (isFirst && this.#mayBeginLate && !isGap) {
+        this.#beginsLate = true;
+      } else {
+        this.#break({ path, offset, eventId, reason: isGap ? 'damage' : 'link' });
+      }
+    }
+    if (link === this.#expect) this.#found = { path, offset };
+  }
+
+  #isRestart(event: JsonObject, line: Buffer, link: string): boolean {
+    return Object.hasOwn(event, restartKey) && linkAfter(noLink, line) === link;
+  }
+
+  #break(found: ChainBreak): void {
+    this.#breaks.count++;
+    this.#breaksSinceRestart++;
+    if (this.#breaks.first.length < maxListed) this.#breaks.first.push(found);
+  }
+
+  report(): ChainReport {
+    const holds = this.#breaksSinceRestart === 0;
+    return {
+      intact: holds && (this.#expect === undefined || this.#found !== undefined),
+      events: this.#events,
+      complete: !this.#beginsLate,
+      head: this.#head,
+      breaks: this.#breaks,
+      restarts: this.#restarts,
+      ...(this.#expect !== undefined && { expected: this.#found ?? 'missing' }),
+    };
+  }
+}
+
+/** The head of the chain that a restart ended, as it says. */
+function restartedAfter(event: JsonObject): string | undefined {
+  const restart = event[restartKey];
+  return isObject(restart) && isLink(restart.after) ? restart.after : undefined;
+}
