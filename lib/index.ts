@@ -12,6 +12,7 @@ export type { FilePath } from './base/arguments.js';
 export type { Durability } from './base/durability.js';
 export {
   type AnyHoldfastError,
+  type ChainError,
   type ClosedError,
   type ConflictError,
   HoldfastError,

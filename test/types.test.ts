@@ -283,6 +283,7 @@ describe('an option that is undefined is as one that is not there', () => {
     computeId: undefined,
     dedupe: undefined,
     rotate: undefined,
+    chain: undefined,
   };
 
   it('when it runs: locks', async () => {

@@ -132,7 +132,13 @@ export class HoldfastError extends Error {
  *     return error.message;
  *   }
  */
-export type AnyHoldfastError = LockTimeoutError | ValidationError | IoError | ConflictError | ClosedError;
+export type AnyHoldfastError =
+  | LockTimeoutError
+  | ValidationError
+  | IoError
+  | ConflictError
+  | ClosedError
+  | ChainError;
 
 /** The lock was not free in time. Nothing was written. */
 export interface LockTimeoutError extends HoldfastError {
@@ -174,6 +180,14 @@ export interface ConflictError extends HoldfastError {
 export interface ClosedError extends HoldfastError {
   /** What went wrong. */
   readonly code: 'ECLOSED';
+}
+
+/** The last link of a chained file is not that of its last event. Nothing was written. */
+export interface ChainError extends HoldfastError {
+  /** What went wrong. */
+  readonly code: 'ECHAIN';
+  /** The file that the call was about. */
+  readonly path: string;
 }
 
 /** The argument or option `field` is wrong. */
