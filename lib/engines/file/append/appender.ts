@@ -5,15 +5,7 @@
  * can say whether two ids are the same, so that question comes here.
  */
 import { atExit, isExiting } from '../../../base/at-exit.js';
-import {
-  deadlock,
-  HoldfastError,
-  ioError,
-  lockTimeout,
-  outcomeUnknown,
-  poisoned,
-  systemError,
-} from '../../../base/errors.js';
+import { HoldfastError, lockTimeout, poisoned } from '../../../base/errors.js';
 import type { LockHolder } from '../../../base/lock-holder.js';
 import type { NativePath } from '../../../base/paths.js';
 import type { Settings } from '../../../chronicle/options.js';
@@ -37,9 +29,9 @@ import {
   type Writer,
   writerStatus,
 } from '../../../native/protocol.js';
+import { failureOf } from './failure.js';
 import { LineBuffer, roomFor } from './line-buffer.js';
 import { type Batch, type Call, PendingCalls } from './pending-calls.js';
-import { refusedByChain } from './refused-by-chain.js';
 
 /** What fits into the milliseconds of the native code, and never ends. */
 const maxTime = 2 ** 40;
@@ -342,17 +334,15 @@ export class Appender {
   }
 
   #errorOf(reply: FailureReply): HoldfastError {
-    if (reply.status === writerStatus.refused) {
-      return refusedByChain(reply.refusal, this.#name, this.#settings.idKey);
+    const error = failureOf(reply, this.#name, this.#settings.idKey);
+    if (reply.status === writerStatus.poisoned) {
+      this.#broken ??= error;
+      return this.#broken;
     }
-    const cause = systemError(reply.error, this.#name);
-    if (reply.status === writerStatus.failed) {
-      return cause.code === 'EDEADLK' ? deadlock(this.#name) : ioError(cause, this.#name);
+    if (reply.status === writerStatus.unknown) {
+      this.#broken ??= poisoned(error.cause as Error, this.#name);
+      this.#log.recordPoison(error);
     }
-    this.#broken ??= poisoned(cause, this.#name);
-    if (reply.status === writerStatus.poisoned) return this.#broken;
-    const error = outcomeUnknown(cause, this.#name);
-    this.#log.recordPoison(error);
     return error;
   }
 }

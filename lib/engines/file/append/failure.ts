@@ -1,10 +1,26 @@
 /**
- * Why the writer does not go on with a file: what its caller reads, and can do about it.
+ * What a caller reads of a commit that failed, and can do about it.
  */
-import { HoldfastError, invalid } from '../../../base/errors.js';
-import { type Refusal, refusal } from '../../../native/protocol.js';
+import {
+  HoldfastError,
+  invalid,
+  ioError,
+  outcomeUnknown,
+  poisoned,
+  systemError,
+} from '../../../base/errors.js';
+import { type FailureReply, type Refusal, refusal, writerStatus } from '../../../native/protocol.js';
 
-export function refusedByChain(why: Refusal, path: string, idKey: string): HoldfastError {
+export function failureOf(reply: FailureReply, path: string, idKey: string): HoldfastError {
+  if (reply.status === writerStatus.refused) return refusedByChain(reply.refusal, path, idKey);
+  const cause = systemError(reply.error, path);
+  if (reply.status === writerStatus.failed) {
+    return cause.code === 'EDEADLK' ? deadlock(path) : ioError(cause, path);
+  }
+  return reply.status === writerStatus.poisoned ? poisoned(cause, path) : outcomeUnknown(cause, path);
+}
+
+function refusedByChain(why: Refusal, path: string, idKey: string): HoldfastError {
   switch (why) {
     case refusal.isChained:
       return invalid(
