@@ -21,7 +21,6 @@ import {
   type ChainMode,
   type Condition,
   chainMode,
-  durabilityLevel,
   type FailureReply,
   type Question,
   type RawReply,
@@ -32,11 +31,7 @@ import {
 import { failureOf } from './failure.js';
 import { LineBuffer, roomFor } from './line-buffer.js';
 import { type Batch, type Call, PendingCalls } from './pending-calls.js';
-
-/** What fits into the milliseconds of the native code, and never ends. */
-const maxTime = 2 ** 40;
-
-const noRotation = { maxBytes: 0, maxAge: 0, keep: Number.POSITIVE_INFINITY };
+import { writerOptions } from './writer-options.js';
 
 /** A batch of this many bytes is sent at once, and takes no other call that would make it larger. */
 const maxBatchBytes = 1024 * 1024;
@@ -93,23 +88,11 @@ export class Appender {
     this.#log = new CommitLog(this.#name);
     this.#pending = new PendingCalls(this.#name);
     atExit('write pending appends', finishBusy);
-    const { lockTimeout, durability, idKey, window, maxLineBytes, rotation } = settings;
-    const { maxBytes, maxAge, keep } = rotation ?? noRotation;
+    const options = writerOptions(settings, chain);
+    const { maxBytes } = options.rotation;
     // With rotation, what crosses together must fit into one file.
     this.#maxBatchBytes = maxBytes > 0 ? Math.min(maxBatchBytes, maxBytes) : maxBatchBytes;
-    this.#writer = new native.Writer(
-      path,
-      {
-        lockTimeout: Math.min(lockTimeout, maxTime),
-        durability: durabilityLevel[durability],
-        idKey,
-        window,
-        maxLineBytes,
-        rotation: { maxBytes, maxAge: Math.min(maxAge, maxTime), keep },
-        chain,
-      },
-      (reply) => this.#settle(reply),
-    );
+    this.#writer = new native.Writer(path, options, (reply) => this.#settle(reply));
   }
 
   /** Creates the file, and the directories above it. */

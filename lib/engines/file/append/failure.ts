@@ -2,6 +2,7 @@
  * What a caller reads of a commit that failed, and can do about it.
  */
 import {
+  deadlock,
   HoldfastError,
   invalid,
   ioError,
