@@ -203,6 +203,13 @@ BatchWriter::Step BatchWriter::RotateIfDue(Transaction* transaction) {
       !options_.rotation.IsDue(file_.get(), transaction->size, verdict.written_bytes)) {
     return Step::kNext;
   }
+  if (chain_.is_on()) {
+    // The next file goes on from the last event of this one, which a power loss must not take alone.
+    const uint64_t size = transaction->size;
+    if (os::Error error = durable_end_.MakeDurable(file_.get(), size, size, {}, &transaction->reply.synced)) {
+      return Fail(transaction, error, Status::kUnknown);
+    }
+  }
   known_.Save(file_.get());
   const os::Error error = files::Rotate(options_.path);
   file_.Unlock();

@@ -6,7 +6,13 @@
 import { hash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ChronicleOptions, type JsonObject, openChronicle, readChronicle } from 'holdfast';
+import {
+  type ChronicleOptions,
+  type JsonObject,
+  openChronicle,
+  readChronicle,
+  verifyChronicle,
+} from 'holdfast';
 import { describe, expect } from 'vitest';
 import { ChronicleProcess } from '../../support/chronicle-process.js';
 import { memory, temporaryDirectory } from '../../support/files.js';
@@ -36,6 +42,8 @@ const rotating: How = {
   options: { onCorrupt: 'skip', dedupe: 'all', rotate: { maxBytes: 6000 } },
   moves: true,
 };
+const chained: How = { options: { onCorrupt: 'skip', chain: true }, moves: false };
+const chainedRotating: How = { ...rotating, options: { ...rotating.options, chain: true } };
 
 interface Recording {
   readonly how: How;
@@ -138,9 +146,22 @@ async function findingsIn(root: string, recording: Recording, end: number): Prom
     if (countIn(afterwards, id) !== 1)
       findings.push(`C4: ${id} is there ${countIn(afterwards, id)} times afterwards`);
   }
+  if (how.options.chain) findings.push(...(await chainFindings(file, promises)));
   if (!how.moves && !readFileSync(file).subarray(0, before.length).equals(before))
     findings.push('C3: what stood there was changed');
   return findings;
+}
+
+/**
+ * A hole in what was not acknowledged may hide the event that a link goes on from. Nothing else is found, and
+ * nothing in front of an event that was acknowledged.
+ */
+async function chainFindings(file: string, promises: readonly Operation[]): Promise<string[]> {
+  const { chain } = await verifyChronicle(file, { chain: true });
+  const last = Math.max(-1, ...promises.map((promise) => (promise as { offset?: number }).offset ?? -1));
+  return (chain?.breaks.first ?? [])
+    .filter(({ path, offset, reason }) => reason !== 'damage' || (path === file && offset <= last))
+    .map(({ path, offset, reason }) => `the chain does not hold at ${offset} of ${path}: ${reason}`);
 }
 
 /** Tries states of crashes in every place of a recording. */
@@ -172,7 +193,12 @@ async function tryCrashes(
 }
 
 describe.skipIf(unwatchable)('power loss', () => {
-  for (const [what, how] of Object.entries({ 'appended to': plain, "rotated, dedupe 'all'": rotating })) {
+  for (const [what, how] of Object.entries({
+    'appended to': plain,
+    "rotated, dedupe 'all'": rotating,
+    'with a chain': chained,
+    'with a chain, rotated': chainedRotating,
+  })) {
     prove(
       'power loss',
       `every promise is kept in every state that a crash may leave of a chronicle ${what}`,
