@@ -25,6 +25,7 @@ const order = [
   'lib/engines/file/follow',
   'lib/engines/file/upkeep',
   'lib/engines/file',
+  'lib/compat/sage-chronicle',
   'lib/compat',
   'lib',
   'lib/cli/selftest',

@@ -56,5 +56,10 @@ export function withoutLink(event: JsonObject): JsonObject {
   return appended;
 }
 
+/** As {@link withoutLink}, for its JSON. */
+export function textWithoutLink(json: string): string {
+  return linkIn(json) === undefined ? json : `${json.slice(0, -suffixLength)}}`;
+}
+
 /** The property of the first event of a chain that was begun anew. */
 export const restartKey = 'chainRestart';

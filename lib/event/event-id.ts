@@ -33,13 +33,16 @@ export function computedId(event: JsonObject, idKey: string): string | undefined
 
 /** The lowercase hex SHA-256 of the canonical form of an event's JSON. */
 export function idOfJson(text: string, field: string): string {
-  let canonical: string;
+  return hash('sha256', canonicalOf(text, field));
+}
+
+/** The canonical form of an event's JSON. */
+export function canonicalOf(text: string, field: string): string {
   try {
-    canonical = canonicalJson(text);
+    return canonicalJson(text);
   } catch (error) {
     throw invalid(field, `has no canonical JSON: ${firstLine(error)}`, error);
   }
-  return hash('sha256', canonical);
 }
 
 /** Of the message of an error, of any realm. */

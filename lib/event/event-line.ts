@@ -96,14 +96,17 @@ function withoutSpace(json: string): string {
   return /\s/.test(json) ? json.replace(/("[^"\\]*(?:\\.[^"\\]*)*")|[ \t]+/g, '$1') : json;
 }
 
+/** In JSON.stringify: what is written in place of a property's value. */
+type Replacer = (this: unknown, key: string, value: unknown) => unknown;
+
 /** The JSON of an event, as it will be written. */
-export function toJson(event: unknown, field: string): string {
+export function toJson(event: unknown, field: string, replacer?: Replacer): string {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
     throw invalid(field, `expected an object, got ${describe(event)}`);
   }
   let text: string | undefined;
   try {
-    text = JSON.stringify(event);
+    text = JSON.stringify(event, replacer);
   } catch (error) {
     throw invalid(field, `cannot be written as JSON: ${firstLine(error)}`, error);
   }
@@ -111,6 +114,26 @@ export function toJson(event: unknown, field: string): string {
   // Only JSON.rawJSON can do that; written as UTF-8 it would become another text.
   if (!text.isWellFormed()) throw invalid(field, 'its JSON holds a lone surrogate');
   return text;
+}
+
+/**
+ * The JSON of an event without its own property `name`, and the value of that. Nothing is parsed for it (see
+ * canonical-json.ts), and every getter and `toJSON` is called once.
+ */
+export function toJsonWithout(
+  event: unknown,
+  field: string,
+  name: string,
+): { readonly text: string; readonly value: unknown } {
+  let root: { readonly written: unknown } | undefined;
+  let taken: unknown;
+  const text = toJson(event, field, function (key, value) {
+    root ??= { written: value };
+    if (key !== name || this !== root.written) return value;
+    taken = value;
+    return undefined;
+  });
+  return { text, value: taken };
 }
 
 function carriedId(event: JsonObject, field: string, idKey: string): string | undefined {

@@ -28,6 +28,34 @@ const methods = {
     };
     await Promise.all(Array.from({ length: callers }, (_, caller) => run(caller)));
   },
+  // As many callers, each with a causal link. Some events come from plain appends, which the links count too.
+  async chainAll(path, name, callers, count, plainCallers) {
+    const event = (fields) => ({
+      type: 'BUILD',
+      timestamp: new Date().toISOString(),
+      actor: { agent: 'test', id: name },
+      ...fields,
+    });
+    const chain = async (caller) => {
+      for (let number = 0; number < count; number++) {
+        const given = event({ caller, number });
+        const { eventId, prevEventId } = await chronicle.appendWithCausalChain(path, given, {
+          lockTimeoutMs: 60_000,
+        });
+        process.send({ acknowledged: { eventId, prevEventId } });
+      }
+    };
+    let chaining = true;
+    const append = async (caller) => {
+      for (let number = 0; chaining; number++) {
+        await chronicle.appendEvent(path, event({ plain: caller, number }), 60_000);
+      }
+    };
+    const plain = Array.from({ length: plainCallers }, (_, caller) => append(caller));
+    await Promise.all(Array.from({ length: callers }, (_, caller) => chain(caller)));
+    chaining = false;
+    await Promise.all(plain);
+  },
   // Writes an event twice and has duplicates removed, again and again. Tells how many were.
   async repeatAndRemove(path, times) {
     const doubling = await openChronicle(path, { dedupe: false, lockTimeout: 60_000 });

@@ -24,9 +24,7 @@ export class FirstOffsets {
    * undefined.
    */
   add(id: string, isDigest: boolean, offset: number): number | undefined {
-    const digest = isDigest ? id : hash('sha256', id);
-    const word = (index: number) => Number.parseInt(digest.slice(8 * index, 8 * index + 8), 16);
-    const [a, b, c] = [word(0), word(1), word(2)];
+    const [a, b, c] = wordsOf(isDigest ? id : hash('sha256', id));
     const slot = this.#find(a, b, c);
     const stored = this.#offsets[slot];
     if (stored) return stored - 1;
@@ -34,6 +32,12 @@ export class FirstOffsets {
     // At most three quarters are in use.
     if (++this.#count * 4 > this.#slots * 3) this.#grow();
     return undefined;
+  }
+
+  /** The offset where this id was first seen. */
+  get(id: string, isDigest: boolean): number | undefined {
+    const stored = this.#offsets[this.#find(...wordsOf(isDigest ? id : hash('sha256', id)))];
+    return stored ? stored - 1 : undefined;
   }
 
   /** The slot that holds these words, or else the free slot for them. */
@@ -73,4 +77,10 @@ export class FirstOffsets {
       this.#put(this.#find(a, b, c), a, b, c, stored);
     }
   }
+}
+
+/** The first 96 bits of a digest in hexadecimal. */
+function wordsOf(digest: string): [number, number, number] {
+  const word = (index: number) => Number.parseInt(digest.slice(8 * index, 8 * index + 8), 16);
+  return [word(0), word(1), word(2)];
 }
