@@ -5,12 +5,12 @@
  * Everybody runs in fresh processes on a fresh file, takes turns within each round, and each round gives its own
  * ratios, so that whatever else the machine does meets all alike.
  */
-import { execFile, fork } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { loadContenders } from './appends/contenders.js';
+import { rateOfCrowd, span } from './appends/crowd.js';
 import { numbersFromCommandLine } from './support/arguments.js';
 import { compile } from './support/compile.js';
 import { missingPeers, printMissingPeers } from './support/peer.js';
@@ -28,7 +28,6 @@ const options = numbersFromCommandLine({
   // Only those of events of this size, which are not among the others: 100 to 100,000 bytes.
   size: undefined,
 });
-const warmUpSeconds = 0.7;
 
 const ofC = 'C, early release';
 const ofCBatches = 'C, early release, in batches';
@@ -48,51 +47,21 @@ const scenarios = [
 
 const directory = temporaryDirectory();
 const program = compile('append', directory);
-const contenders = await loadContenders();
-const worker = join(import.meta.dirname, 'appends', 'worker.js');
+const contenders = (await loadContenders()).filter(({ apart }) => !apart);
 let runs = 0;
 
-/** When the measurement begins and ends, if everybody starts to warm up now. */
-function span() {
-  const begin = process.hrtime.bigint() + BigInt(warmUpSeconds * 1e9);
-  return { begin: `${begin}`, end: `${begin + BigInt(Math.round(options.seconds * 1e9))}` };
-}
-
-function rateOf(acknowledged) {
-  return acknowledged.reduce((total, count) => total + count, 0) / options.seconds;
-}
-
 async function runC(path, { processes, callers, bytes = options.bytes }) {
-  const { begin, end } = span();
+  const { begin, end } = span(options.seconds);
   const run = async () => {
     const { stdout } = await promisify(execFile)(program, [path, bytes, callers, begin, end].map(String));
     return Number(stdout);
   };
-  return rateOf(await Promise.all(Array.from({ length: processes }, run)));
+  const acknowledged = await Promise.all(Array.from({ length: processes }, run));
+  return acknowledged.reduce((total, count) => total + count, 0) / options.seconds;
 }
 
-async function runNode(name, path, { processes, callers, bytes = options.bytes }) {
-  const children = [];
-  for (let process = 0; process < processes; process++) {
-    const child = fork(worker, [name, path, process, callers, bytes].map(String));
-    children.push(child);
-    // One after the other: databases do not like to be created by several at once.
-    await answerOf(child);
-  }
-  const message = span();
-  const answers = children.map(answerOf);
-  for (const child of children) child.send(message);
-  const rate = rateOf(await Promise.all(answers));
-  await Promise.all(children.map((child) => child.exitCode ?? once(child, 'exit')));
-  return rate;
-}
-
-function answerOf(child) {
-  return new Promise((resolve, reject) => {
-    child.once('message', resolve);
-    child.once('exit', (code) => reject(new Error(`a worker ended with exit code ${code}`)));
-  });
-}
+const runNode = (name, path, { processes, callers, bytes = options.bytes }) =>
+  rateOfCrowd(name, path, { processes, callers, bytes, seconds: options.seconds });
 
 /** Appends per second. */
 async function measure(name, scenario) {

@@ -13,6 +13,7 @@ import { groupCommit, oneByOne } from './queues.js';
  * @typedef {object} Contender
  * @property {string} name
  * @property {boolean} [oneProcessOnly] has no lock, or refuses a second process
+ * @property {boolean} [apart] is no peer, and measured by another benchmark
  * @property {boolean} [groups] shares a sync between the callers of one process
  * @property {(path: string, process: number) => Promise<(event: object) => unknown>} open
  */
@@ -40,6 +41,15 @@ const all = [
     groups: true,
     open: async (path) => {
       const chronicle = await openChronicle(path, { lockTimeout: 60_000 });
+      return (event) => chronicle.append(event);
+    },
+  },
+  {
+    name: 'holdfast with a chain',
+    apart: true,
+    groups: true,
+    open: async (path) => {
+      const chronicle = await openChronicle(path, { lockTimeout: 60_000, chain: true });
       return (event) => chronicle.append(event);
     },
   },

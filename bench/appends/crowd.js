@@ -1,0 +1,39 @@
+/**
+ * Several processes that append to one file at the same time, with several callers each.
+ */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+
+const worker = join(import.meta.dirname, 'worker.js');
+const warmUpSeconds = 0.7;
+
+/** When the measurement begins and ends, if everybody starts to warm up now. */
+export function span(seconds) {
+  const begin = process.hrtime.bigint() + BigInt(warmUpSeconds * 1e9);
+  return { begin: `${begin}`, end: `${begin + BigInt(Math.round(seconds * 1e9))}` };
+}
+
+/** Appends per second that were acknowledged to the contender `name`. */
+export async function rateOfCrowd(name, path, { processes, callers, bytes, seconds }) {
+  const children = [];
+  for (let process = 0; process < processes; process++) {
+    const child = fork(worker, [name, path, process, callers, bytes].map(String));
+    children.push(child);
+    // One after the other: databases do not like to be created by several at once.
+    await answerOf(child);
+  }
+  const message = span(seconds);
+  const answers = children.map(answerOf);
+  for (const child of children) child.send(message);
+  const acknowledged = await Promise.all(answers);
+  await Promise.all(children.map((child) => child.exitCode ?? once(child, 'exit')));
+  return acknowledged.reduce((total, count) => total + count, 0) / seconds;
+}
+
+function answerOf(child) {
+  return new Promise((resolve, reject) => {
+    child.once('message', resolve);
+    child.once('exit', (code) => reject(new Error(`a worker ended with exit code ${code}`)));
+  });
+}
