@@ -19,6 +19,7 @@ import {
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { chronicleOf, writeLongAgo } from '../support/chronicle-file.js';
 import { descriptorsOf, temporaryDirectory } from '../support/files.js';
+import { anyCharacter } from '../support/fuzz.js';
 import { toArray } from '../support/iterate.js';
 
 /** What the reader takes from the file at once; lines that cross this border are put together again. */
@@ -399,7 +400,7 @@ describe('bytes of any kind', () => {
     fc.constant('\ufeff'),
     fc.constant('\0\0'),
     fc.json().map((json) => `${json}\n`),
-    fc.string({ unit: 'binary' }),
+    fc.string({ unit: anyCharacter }),
     fc.uint8Array({ maxLength: 20 }),
     fc.integer({ min: 1, max: 60 }).map((count) => 'x'.repeat(count)),
     fc.integer({ min: -3, max: 3 }).map((count) => `{"a":"${'x'.repeat(chunkBytes + count)}"}\n`),

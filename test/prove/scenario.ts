@@ -220,7 +220,7 @@ export interface Scenario {
   readonly moves: boolean;
 }
 
-export const scenarios: Record<string, Scenario> = {
+export const scenarios = {
   'append, dedupe, heal, lock, replace': {
     options: {},
     ids: ['a', 'b', 'c', 'd'],
@@ -261,4 +261,4 @@ export const scenarios: Record<string, Scenario> = {
       close,
     ],
   },
-};
+} satisfies Record<string, Scenario>;

@@ -59,7 +59,6 @@ describe.skipIf(!inFull || missing(['g++', 'make']))('the test suite', () => {
       const directory = temporaryDirectory();
       await build(directory);
       const results = join(directory, 'results.json');
-      const { HOLDFAST_PROVE_RESULTS: _, ...env } = process.env;
       const ended = await run(
         process.execPath,
         [
@@ -72,7 +71,7 @@ describe.skipIf(!inFull || missing(['g++', 'make']))('the test suite', () => {
         {
           cwd: root,
           env: {
-            ...env,
+            ...process.env,
             ...findings,
             LD_PRELOAD: execFileSync('g++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim(),
             HOLDFAST_PREBUILD: directory,

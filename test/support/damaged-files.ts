@@ -4,6 +4,7 @@
  */
 import fc from 'fast-check';
 import type { CorruptReason, JsonObject } from 'holdfast';
+import { anyCharacter } from './fuzz.js';
 
 export interface ExpectedLine {
   readonly offset: number;
@@ -48,9 +49,13 @@ function expectedLine(content: Buffer, isFirst: boolean, complete: boolean, maxL
   return { kind: complete ? ('object' as const) : ('torn' as const) };
 }
 
-const anyObject = fc.dictionary(fc.string({ maxLength: 6, unit: 'binary' }), fc.jsonValue({ maxDepth: 2 }), {
-  maxKeys: 4,
-});
+const anyObject = fc.dictionary(
+  fc.string({ maxLength: 6, unit: anyCharacter }),
+  fc.jsonValue({ maxDepth: 2 }),
+  {
+    maxKeys: 4,
+  },
+);
 
 const validLine = fc
   .tuple(anyObject, fc.constantFrom('\n', '\n', '\n', '\r\n', '\n\n', ' \n'), fc.constantFrom(undefined, 1))
@@ -78,7 +83,7 @@ const anyBytes = fc
         '[]\n',
         ' ',
       ),
-      fc.string({ unit: 'binary', maxLength: 5 }),
+      fc.string({ unit: anyCharacter, maxLength: 5 }),
       fc.uint8Array({ maxLength: 8 }),
       fc.integer({ min: 1, max: 80 }).map((count) => 'x'.repeat(count)),
     ),

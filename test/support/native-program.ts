@@ -3,7 +3,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -21,22 +21,20 @@ export function missing(commands: readonly string[]): string | undefined {
 
 /**
  * Builds these sources of test/native with what they drive; the path of the program. Built once for the same
- * sources.
+ * sources. Without flags, what they drive is not compiled again: the test build of the addon has the objects.
  */
 export async function buildNative(
   name: string,
   own: readonly string[],
-  flags: readonly string[],
+  flags?: readonly string[],
   compiler = 'g++',
 ): Promise<string> {
   const list = execFileSync(process.execPath, [join(directory, 'sources.cjs')], { encoding: 'utf8' });
-  const files = [
-    ...list
-      .trim()
-      .split('\n')
-      .filter((file) => !file.includes('/binding/')),
-    ...own,
-  ];
+  const driven = list
+    .trim()
+    .split('\n')
+    .filter((file) => !file.includes('/binding/'));
+  const files = [...driven, ...own];
   const headers = [sources, directory].flatMap((parent) =>
     readdirSync(parent, { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.h'))
@@ -50,20 +48,28 @@ export async function buildNative(
   mkdirSync(join(directory, 'build'), { recursive: true });
   const objects = mkdtempSync(join(directory, 'build', 'objects-'));
   try {
-    const fixed = ['-std=c++17', '-Wall', '-Wextra', '-O1', '-g', `-I${sources}`, '-pthread', ...flags];
+    const fixed = ['-std=c++17', '-Wall', '-Wextra', `-I${sources}`, '-pthread'];
+    fixed.push(...(flags ? ['-O1', '-g', ...flags] : ['-O0']));
     const compile = async (rest: string[]) => {
       for (let file = rest.shift(); file; file = rest.shift()) {
         const object = join(objects, `${basename(file)}.o`);
         await run(compiler, [...fixed, '-c', '-o', object, file], { cwd: directory });
       }
     };
-    await Promise.all(cpus().map(() => compile(files)));
+    const rest = flags ? files : [...own];
+    await Promise.all(cpus().map(() => compile(rest)));
     const made = join(objects, name);
     const compiled = readdirSync(objects).map((object) => join(objects, object));
+    if (!flags) compiled.push(...driven.map(objectOfTestBuild));
     await run(compiler, [...fixed, '-o', made, ...compiled]);
     renameSync(made, program);
   } finally {
     rmSync(objects, { recursive: true });
   }
   return program;
+}
+
+/** test/support/build-probe.ts has made it, before the tests. */
+function objectOfTestBuild(source: string): string {
+  return join(directory, 'build/Release', relative('../..', source).replace(/cc$/, 'o'));
 }

@@ -28,6 +28,7 @@ export class Program {
     const script = fileURLToPath(new URL(`../programs/${name}.mjs`, import.meta.url));
     this.#child = fork(script, args, {
       env: { ...process.env, ...env },
+      execArgv: [], // not those of the test runner
       ...(prelude && { execPath: 'bash', execArgv: ['-c', `${prelude}; exec "$0" "$@"`, process.execPath] }),
     });
     this.#child.on('message', (message) => {
