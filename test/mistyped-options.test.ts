@@ -104,7 +104,7 @@ it.each(Object.entries(calls))('%s', async (_, [wrongName, near, call]) => {
 
 it('a name that is like no other: all that there are', async () => {
   await expect(lock(newFile(), wrong({ patience: 5 }))).rejects.toThrow(
-    'patience: no such option; there are mode, kind, range, create, timeout, signal',
+    'patience: no such option; there are mode, kind, range, create, permissions, timeout, signal',
   );
 });
 

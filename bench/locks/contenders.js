@@ -7,6 +7,7 @@ import { closeSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import * as holdfast from 'holdfast';
+import lockfile from 'holdfast/proper-lockfile';
 import { loadPeer } from '../support/peer.js';
 
 /**
@@ -69,6 +70,14 @@ export async function loadContenders() {
       asyncCycle: async (path) => (await holdfast.lock(path)).release(),
       syncCycle: (path) => holdfast.lockSync(path).releaseSync(),
       hold: (path, body) => holdfast.withLock(path, body),
+    },
+    {
+      name: 'holdfast/proper-lockfile',
+      hold: async (path, body) => {
+        const release = await lockfile.lock(path, { retries: { retries: 1000, factor: 1 } });
+        body();
+        await release();
+      },
     },
     {
       name: 'holdfast lockSync',

@@ -22,6 +22,7 @@ export interface NativeError {
  * - `ECONFLICT`: the file did not end where `ifEnd` said; {@link HoldfastError.end} is where it ends. Nothing
  *   was written.
  * - `ECLOSED`: the chronicle was closed before the call, or the lock is not held.
+ * - `ELOST`: the reason of a {@link FileLock.lost} that is aborted.
  * - `EDEADLK`: a call that blocks its thread would have waited for a lock that this thread holds itself. Nothing
  *   was written.
  * - `ECHAIN`: the last link of a chained file is not that of its last event, so nothing is appended to it.
@@ -33,7 +34,8 @@ export type HoldfastErrorCode =
   | 'ECONFLICT'
   | 'ECLOSED'
   | 'EDEADLK'
-  | 'ECHAIN';
+  | 'ECHAIN'
+  | 'ELOST';
 
 /** What is known of an error besides its code and its message: see the properties of {@link HoldfastError}. */
 export interface HoldfastErrorDetails {
@@ -308,6 +310,11 @@ export function replacementUnsynced(cause: Error, path: string): HoldfastError {
 export function poisoned(cause: Error, path: string): HoldfastError {
   const message = `not written, '${path}' must be opened again, because the outcome of a write is unknown: ${cause.message}`;
   return new HoldfastError('EIO', message, { cause, path });
+}
+
+/** The path of a lock names another file than the one that is locked, or none. */
+export function lostLock(path: string): HoldfastError {
+  return new HoldfastError('ELOST', `'${path}' does not name the file any more that is locked`, { path });
 }
 
 /** The lock that a call blocks for is held by the very thread that it blocks. */

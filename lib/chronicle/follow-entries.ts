@@ -1,6 +1,7 @@
 /**
  * Following a chronicle as an iterable that can be ended while it waits.
  */
+import { onAbort } from '../base/abort.js';
 import type { JsonObject } from '../event/line.js';
 import { checkFollowOptions, type FollowOptions, type FollowQuery } from './call-options.js';
 import type { Entry } from './results.js';
@@ -43,7 +44,7 @@ async function* entriesUntil<T extends object>(
 ): AsyncGenerator<Entry<T>, void, undefined> {
   const { signal, ...query } = checkFollowOptions(options, names);
   const abort = () => stop.abort();
-  signal?.addEventListener('abort', abort);
+  const forget = signal && onAbort(signal, abort);
   if (signal?.aborted) stop.abort();
   try {
     for await (const entries of follow(query, stop.signal)) {
@@ -53,6 +54,6 @@ async function* entriesUntil<T extends object>(
       }
     }
   } finally {
-    signal?.removeEventListener('abort', abort);
+    forget?.();
   }
 }

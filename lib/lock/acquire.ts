@@ -1,7 +1,7 @@
 /**
  * Acquiring a lock: at once, or with a wait that ends at its deadline or its abort.
  */
-import { throwIfAborted } from '../base/abort.js';
+import { onAbort, throwIfAborted } from '../base/abort.js';
 import { checkOptions, checkSignal, checkTimeout } from '../base/arguments.js';
 import { lockTimeout } from '../base/errors.js';
 import type { LockHolder, LockMode } from '../base/lock-holder.js';
@@ -48,6 +48,7 @@ export async function acquire(target: Target, mode: LockMode, { timeout, signal 
     const offer = makeOffer(target, first);
     await undefined;
     if (receive(offer)) return acquired(target, mode, first, 0);
+    throwIfAborted(signal);
   }
   const began = performance.now();
   if (first !== 'busy' || timeout > 0) {
@@ -108,9 +109,10 @@ function waitFor(
 ): Promise<LockId | 'busy'> {
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
+    let forget: (() => void) | undefined;
     const settle = () => {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
+      forget?.();
     };
     const ticket = target.start(mode, timeout, (error, lock) => {
       settle();
@@ -140,7 +142,7 @@ function waitFor(
       timer = setTimeout(next, Math.min(rest, maxTimerMs));
     };
     if (timeout > 0 && timeout !== unbounded) arm(timeout);
-    signal?.addEventListener('abort', abort);
+    if (signal) forget = onAbort(signal, abort);
   });
 }
 

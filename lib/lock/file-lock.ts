@@ -7,6 +7,7 @@ import type { LockMode } from '../base/lock-holder.js';
 import { type FileAtUnlock, fileAtUnlock, type LockId } from '../native/protocol.js';
 import { acquire, checkWait, tryAcquire, type WaitOptions } from './acquire.js';
 import { channels } from './diagnostics.js';
+import type { LossWatch } from './loss.js';
 import type { Target } from './target.js';
 
 /**
@@ -48,6 +49,8 @@ export class FileLock {
   /** Whether upgrade() has given the lock up for a moment and waits for it. */
   #upgrading = false;
   readonly #since: number | undefined;
+  #lost: AbortSignal | undefined;
+  #lossWatch: LossWatch | undefined;
 
   static {
     newFileLock = (target, lock, mode) => new FileLock(target, lock, mode);
@@ -72,6 +75,23 @@ export class FileLock {
   }
 
   /**
+   * Aborts when the lock is worth nothing any more: the path names another file than the one that is locked, or none,
+   * because somebody removed or replaced it. Whoever comes then locks another file. The reason is an error with the
+   * code `ELOST`. Never after the release, nor for a lock on a descriptor, which has no path.
+   *
+   * Nothing is watched before this is asked for. Then most changes are told at once, and every one within about a
+   * second, unless the event loop is blocked. It keeps no process alive.
+   */
+  get lost(): AbortSignal {
+    if (this.#lost) return this.#lost;
+    if (this.#lock !== undefined || this.#upgrading) {
+      this.#lossWatch = this.#target.watchForLoss(() => this.#lock);
+    }
+    this.#lost = this.#lossWatch?.signal ?? new AbortController().signal;
+    return this.#lost;
+  }
+
+  /**
    * Releases the lock. To do so again has no effect.
    *
    * @throws the system's error if the file could not be removed; the lock is released all the same
@@ -79,6 +99,7 @@ export class FileLock {
   async release(options?: ReleaseOptions): Promise<void> {
     const file = this.#checkRelease(options);
     this.#upgrading = false;
+    this.#lossWatch?.stop();
     const lock = this.#forget();
     if (lock) await this.#target.releaseOnHelper(lock, file);
   }
@@ -87,13 +108,14 @@ export class FileLock {
   releaseSync(options?: ReleaseOptions): void {
     const file = this.#checkRelease(options);
     this.#upgrading = false;
+    this.#lossWatch?.stop();
     const lock = this.#forget();
     if (lock) this.#target.release(lock, file);
   }
 
   /**
    * Makes a shared lock exclusive; waits as `lock` does. Not atomic: others may have held the lock between,
-   * so read again what you rely on. (Atomic only with `'fcntl'`, if nobody else holds it.) If it fails, the
+   * so read again what you rely on. (Atomic only with `'fcntl'` on a descriptor that is open for writing, if nobody else holds it.) If it fails, the
    * shared lock is taken again if it is free; `held` says so.
    *
    * @throws as `lock` does; `ECLOSED` if the lock is not held
@@ -126,6 +148,7 @@ export class FileLock {
     }
     this.#upgrading = false;
     this.#lock = lock === 'busy' ? undefined : lock;
+    if (this.#lock === undefined) this.#lossWatch?.stop();
     if (failure) throw failure;
     if (this.#lock === undefined) throw notHeld(this.#target);
     this.#mode = 'exclusive';

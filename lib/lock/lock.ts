@@ -120,7 +120,7 @@ export async function withLock<T>(
   }
 }
 
-const tryOptionNames = ['mode', 'kind', 'range', 'create'];
+const tryOptionNames = ['mode', 'kind', 'range', 'create', 'permissions'];
 const lockOptionNames = [...tryOptionNames, 'timeout', 'signal'];
 
 function check(

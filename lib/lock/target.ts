@@ -12,7 +12,7 @@ import {
   type FilePath,
   toNativePath,
 } from '../base/arguments.js';
-import { deadlock, invalid, isNativeError, systemError } from '../base/errors.js';
+import { deadlock, invalid, isNativeError, type NativeError, systemError } from '../base/errors.js';
 import type { LockMode } from '../base/lock-holder.js';
 import { native } from '../native/addon.js';
 import {
@@ -27,8 +27,10 @@ import {
   type MightBlock,
   type NativeTarget,
   noLock,
+  permissionBits,
   type Ticket,
 } from '../native/protocol.js';
+import { LossWatch } from './loss.js';
 
 /**
  * A path (string, Buffer, `file:` URL), or an open descriptor or FileHandle, which stays its owner's to
@@ -60,6 +62,11 @@ export interface TargetOptions {
   range?: LockRange | undefined;
   /** Create the file if it is missing. Directories are never created. Default: true. */
   create?: boolean | undefined;
+  /**
+   * The permissions of a file that is made, as for chmod(2), whatever the umask is: `0o666` for a lock that
+   * several users share. Not on Windows. Default: `0o666`, less the umask.
+   */
+  permissions?: number | undefined;
 }
 
 const maxOffset = 2n ** 63n - 1n;
@@ -102,7 +109,7 @@ export class Target {
   readonly #start: number | bigint;
   readonly #length: number | bigint;
 
-  constructor(file: Lockable, { kind, range, create }: TargetOptions) {
+  constructor(file: Lockable, { kind, range, create, permissions }: TargetOptions) {
     const descriptor = toDescriptor(file);
     if (descriptor === undefined) {
       this.#target = toNativePath(file as FilePath, 'file');
@@ -111,7 +118,9 @@ export class Target {
     } else {
       this.#target = descriptor;
       this.name = `descriptor ${descriptor}`;
-      if (create !== undefined) throw invalid('create', 'goes with a path, not with an open descriptor');
+      for (const [name, value] of Object.entries({ create, permissions })) {
+        if (value !== undefined) throw invalid(name, 'goes with a path, not with an open descriptor');
+      }
     }
     this.isFcntl = kind !== undefined && checkOneOf(kind, ['flock', 'fcntl'], 'kind') === 'fcntl';
     if (range !== undefined && !this.isFcntl) throw invalid('range', "goes with kind 'fcntl' only");
@@ -125,7 +134,21 @@ export class Target {
       throw invalid('range', 'ends beyond 2^63 - 1 bytes');
     }
     const creates = create === undefined ? true : checkBoolean(create, 'create');
-    this.#flags = (creates ? lockFlag.create : 0) | (this.isFcntl ? lockFlag.fcntl : 0);
+    this.#flags =
+      (creates ? lockFlag.create : 0) |
+      (this.isFcntl ? lockFlag.fcntl : 0) |
+      (permissions === undefined
+        ? 0
+        : lockFlag.permissions | (checkPermissions(permissions) << permissionBits));
+  }
+
+  /** Tells whether the path still names the file that is locked, if there is a path. */
+  watchForLoss(lock: () => LockId | undefined): LossWatch | undefined {
+    if (typeof this.#target === 'number') return undefined;
+    return new LossWatch(this.#target, () => {
+      const held = lock();
+      return held && native.identityOf(held);
+    });
   }
 
   /** True if asking the system about the path cannot block on a network. */
@@ -170,7 +193,7 @@ export class Target {
     const answered: LockDone = (error, answer) => {
       const lock = this.#taken(answer);
       if (lock === 'busy') this.#disclaim();
-      done(error && systemError(error, this.name), lock);
+      done(error && this.#errorOf(error), lock);
     };
     const flags = this.#flagsFor(mode);
     return timeout > 0
@@ -255,9 +278,17 @@ export class Target {
     try {
       return call();
     } catch (error) {
-      if (!isNativeError(error)) throw error;
-      throw error.errno === constants.errno.EDEADLK ? deadlock(this.name) : systemError(error, this.name);
+      throw isNativeError(error) ? this.#errorOf(error) : error;
     }
+  }
+
+  #errorOf(error: NativeError): Error {
+    if (error.errno === constants.errno.EDEADLK) return deadlock(this.name);
+    if (error.errno === constants.errno.EBADF && error.syscall === 'fcntl' && this.path === undefined) {
+      const problem = `${this.name} is not open for what the lock asks for: writing if it is exclusive, else reading`;
+      return invalid('file', problem);
+    }
+    return systemError(error, this.name);
   }
 }
 
@@ -273,6 +304,11 @@ function toDescriptor(file: Lockable): number | undefined {
     return file.fd;
   }
   return undefined;
+}
+
+function checkPermissions(value: unknown): number {
+  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0o777) return value as number;
+  throw invalid('permissions', `expected a whole number from 0 to 0o777, got ${describe(value)}`);
 }
 
 function checkOffset(value: unknown, field: string): number | bigint {

@@ -9,6 +9,7 @@ import type {
   Busy,
   Done,
   FileAtUnlock,
+  FileIdentity,
   FoundHolders,
   LockDone,
   LockId,
@@ -54,6 +55,8 @@ interface Native {
   isFcntl(lock: LockId): boolean;
   /** The descriptor that has the lock, which is the caller's to close from now on. -1 on Windows. */
   giveAway(lock: LockId): number;
+  /** The file that is locked; undefined if the lock is not held. */
+  identityOf(lock: LockId): FileIdentity | undefined;
   isKnownLocal(path: NativePath): boolean;
   /** What {@link findHolders} knows the file by. */
   identifyForHolders(path: NativePath, done: (file: string | NativeError) => void): void;

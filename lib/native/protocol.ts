@@ -24,6 +24,12 @@ export type Ticket = number & { readonly Ticket: unique symbol };
 /** What is to be locked: a path, or an open descriptor. */
 export type NativeTarget = NativePath | number;
 
+/** What tells one file from another, whatever their paths. */
+export interface FileIdentity {
+  readonly device: bigint;
+  readonly inode: bigint;
+}
+
 /** An offset in a file, in bytes. */
 export type Offset = number | bigint;
 
@@ -48,7 +54,11 @@ export const lockFlag = {
   barge: 8,
   /** This thread blocks for it, and so takes what its own waits were granted and have not received. */
   blocks: 16,
+  /** The bits from {@link permissionBits} on are the permissions of a file that is made. */
+  permissions: 32,
 } as const;
+
+export const permissionBits = 6;
 
 export const lockMode = { shared: 0, exclusive: 1 } as const satisfies Record<LockMode, number>;
 

@@ -38,6 +38,7 @@ lock::Request RequestFrom(const Napi::CallbackInfo& info) {
     request.spec.length = OffsetFrom(info[3]);
   }
   request.create = (flags & protocol::kCreate) != 0;
+  if ((flags & protocol::kPermissions) != 0) request.permissions = flags >> protocol::kPermissionBits;
   request.blocks = (flags & protocol::kBlocks) != 0;
   request.owner = Environment::Of(info.Env()).owner();
   return request;
@@ -192,6 +193,17 @@ Napi::Value IsFcntl(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), held != nullptr && held->kind() == lock::Kind::kFcntl);
 }
 
+// identityOf(lock): { device, inode } of the file; undefined if the lock is not held.
+Napi::Value IdentityOf(const Napi::CallbackInfo& info) {
+  const lock::HeldLock* held = Environment::Of(info.Env()).FindLock(LockIdFrom(info[0]));
+  if (held == nullptr) return info.Env().Undefined();
+  const os::FileId file = held->locked().id;
+  Napi::Object identity = Napi::Object::New(info.Env());
+  identity["device"] = Napi::BigInt::New(info.Env(), file.device);
+  identity["inode"] = Napi::BigInt::New(info.Env(), file.inode);
+  return identity;
+}
+
 // isKnownLocal(path): true if calls for this path cannot block on a network.
 Napi::Value IsKnownLocal(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), lock::IsKnownLocal(PathFrom(info[0])));
@@ -253,6 +265,7 @@ void DefineLocks(Napi::Env env, Napi::Object exports) {
   Define<Cancel>(env, exports, "cancel");
   Define<Convert>(env, exports, "convert");
   Define<IsFcntl>(env, exports, "isFcntl");
+  Define<IdentityOf>(env, exports, "identityOf");
   Define<IsKnownLocal>(env, exports, "isKnownLocal");
   Define<GiveAway>(env, exports, "giveAway");
   Define<Unlock>(env, exports, "unlock");

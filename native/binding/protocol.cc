@@ -36,7 +36,9 @@ void DefineProtocol(Napi::Env env, Napi::Object exports) {
                                    {"create", kCreate},
                                    {"fcntl", kFcntl},
                                    {"barge", kBarge},
-                                   {"blocks", kBlocks}});
+                                   {"blocks", kBlocks},
+                                   {"permissions", kPermissions}});
+  tables["permissionBits"] = kPermissionBits;
   tables["lockMode"] = Table(env, {{"shared", lock::Mode::kShared}, {"exclusive", lock::Mode::kExclusive}});
   tables["fileAtUnlock"] = Table(env, {{"keep", FileAtUnlock::kKeep}, {"remove", FileAtUnlock::kRemove}});
   tables["durabilityLevel"] = Table(

@@ -19,7 +19,15 @@ using Ticket = uint32_t;
 enum class NoLock { kBusy = 0, kMightBlock = -1 };
 
 // A request for a lock.
-enum LockFlag : uint32_t { kExclusive = 1, kCreate = 2, kFcntl = 4, kBarge = 8, kBlocks = 16 };
+enum LockFlag : uint32_t {
+  kExclusive = 1,
+  kCreate = 2,
+  kFcntl = 4,
+  kBarge = 8,
+  kBlocks = 16,
+  kPermissions = 32,  // the bits from kPermissionBits on are those of a file that is made
+};
+constexpr uint32_t kPermissionBits = 6;
 
 // What becomes of a file when its lock is released.
 enum class FileAtUnlock { kKeep, kRemove };

@@ -15,21 +15,31 @@
 // wait for its other end):
 //
 //   for               flags on Linux and macOS      because
-//   a lock            O_RDWR                        an exclusive fcntl lock asks for write access, and NFS
-//                                                   does for an exclusive flock too (flock(2))
-//                     O_RDONLY, if that is          flock asks for no access on a local file, nor does a
-//                     EACCES, EROFS or ETXTBSY      shared fcntl lock; an exclusive one fails instead
-//                     O_CREAT, if asked for         a lock file need not be there before
+//   flock; fcntl,     O_RDONLY                      no more is asked for (flock(2), fcntl(2)). An open for
+//   shared                                          writing fails on what is executed, immutable or a
+//                                                   directory, keeps an executable from being run, copies
+//                                                   the lower file of an overlay, and tells those who watch
+//                                                   the file that it was written
+//   flock, exclusive, O_RDWR, O_APPEND              NFS takes it for an fcntl lock (flock(2)); local files
+//   after EBADF                                     never answer EBADF
+//   fcntl, exclusive  O_RDWR, O_APPEND              it asks for write access (EISDIR for a directory); and
+//                                                   for read access when it is downgraded
+//   any lock, after   O_WRONLY, O_APPEND            a file that may be written, but not read
+//   EACCES
+//   any lock          O_APPEND, if for writing      an append-only file is not opened otherwise
+//                     O_CREAT, if asked for and     a lock file need not be there before; but with O_CREAT
+//                     the file is missing           a file of another user in a sticky directory is EACCES
 //                     O_NOFOLLOW, on the caller's   a link may lead to a file system whose calls hang; it
 //                     own thread                    is followed on a helper thread
-//   appending         O_RDWR, O_APPEND, O_CREAT     the tail is read back before it is written after;
-//                                                   missing directories are made
+//   appending         O_RDWR, O_APPEND; O_CREAT,    the tail is read back before it is written after;
+//                     if the file is missing        missing directories are made
 //   a file kept open  as for a lock                 see idle_files.h
 //   by the caller     F_DUPFD_CLOEXEC               the descriptor stays the caller's; it has no path, so
 //                                                   nothing is compared
 //
-// On Windows O_RDWR is GENERIC_READ and GENERIC_WRITE, O_CREAT is OPEN_ALWAYS, O_NOFOLLOW is
-// FILE_FLAG_OPEN_REPARSE_POINT, and others may read, write, rename and remove the file meanwhile.
+// On Windows a lock is on GENERIC_READ and GENERIC_WRITE, or GENERIC_READ if that is refused; O_CREAT is
+// OPEN_ALWAYS, O_NOFOLLOW is FILE_FLAG_OPEN_REPARSE_POINT, a directory is EISDIR, and others may read, write,
+// rename and remove the file meanwhile.
 #ifndef HOLDFAST_LOCK_NAMED_FILE_H_
 #define HOLDFAST_LOCK_NAMED_FILE_H_
 

@@ -181,7 +181,11 @@ class WaitQueue {
     os::File file;
     os::FileId id;
     Spec spec = request.spec;
-    const bool must_write = spec.kind == Kind::kFcntl && spec.mode == Mode::kExclusive;
+    os::LockAccess access;
+    access.create = request.create;
+    access.follow = !on_this_thread;
+    access.write = spec.kind == Kind::kFcntl && spec.mode == Mode::kExclusive;
+    access.permissions = request.permissions;
     bool local = on_this_thread;
     const bool reused =
         spec.kind == Kind::kFlock && !request.has_descriptor() && TakeIdleFile(request.path, &file, &id);
@@ -192,7 +196,7 @@ class WaitQueue {
         out->error = os::File::Duplicate(request.descriptor, &file);
         if (!out->error) out->error = file.Id(&id);
       } else {
-        out->error = OpenForLock(request.path, {request.create, !on_this_thread, must_write}, &file, &id);
+        out->error = OpenForLock(request.path, access, &file, &id);
       }
       if (out->error) return Attempt::kFailed;
       local = local || file.IsLocal();
@@ -209,6 +213,12 @@ class WaitQueue {
     }
     LateGrants late_grants;
     Attempt attempt = MechanismOf(spec.kind).try_lock(file, spec, &out->error);
+    if (out->error.number == EBADF && !request.has_descriptor() && !access.write) {
+      access.write = true;
+      out->error = OpenForLock(request.path, access, &file, &id);
+      if (out->error) return Attempt::kFailed;
+      attempt = MechanismOf(spec.kind).try_lock(file, spec, &out->error);
+    }
     if (out->error.number == EINVAL && spec.kind == Kind::kFcntl && spec.start == 0 && spec.length == 0) {
       // A kernel without open file description locks (comapeo-core#995). The whole file can be locked by
       // flock as well.

@@ -31,6 +31,7 @@ struct Request {
   os::File::Handle descriptor = os::File::kNone;
   Spec spec;
   bool create = true;
+  std::optional<unsigned> permissions;  // of a file that is made
   // Whose it is; see owner.h.
   std::shared_ptr<Owner> owner;
   // The owner's thread blocks until it is answered.

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -40,9 +41,11 @@ enum class Durability { kNone, kData, kFull };
 
 // How a file is opened for locking.
 struct LockAccess {
-  bool create = true;       // an empty file, if there is none
-  bool follow = true;       // false: a path whose last part is a symbolic link fails with ELOOP
-  bool must_write = false;  // the mechanism asks for it
+  bool create = true;  // an empty file, if there is none
+  bool follow = true;  // false: a path whose last part is a symbolic link fails with ELOOP
+  bool write = false;  // the mechanism asks for it
+  // Of a file that is made, whatever the umask is; not on Windows.
+  std::optional<unsigned> permissions;
 };
 
 // An open file, closed on destruction. No child process inherits it.
@@ -68,8 +71,7 @@ class File {
   }
   ~File() { Close(); }
 
-  // For locking: read and write, or only read if writing is not allowed and need not be. See
-  // lock/named_file.h.
+  // For locking, with no more access than that takes. See lock/named_file.h.
   static Error OpenForLock(const std::string& path, LockAccess access, File* out);
 
   // What Node knows as descriptor `number`.

@@ -39,6 +39,27 @@ Error Open(const std::string& path, int flags, File* out, mode_t mode) {
   return {};
 }
 
+// Opens what is there, and makes it only if there is nothing: asked with O_CREAT, Linux refuses a file of
+// another user in a sticky directory (fs.protected_regular in proc_sys_fs(5)).
+Error OpenOrMake(const std::string& path, int flags, File* out, mode_t mode = 0666) {
+  const Error error = Open(path, flags, out);
+  if (error.number != ENOENT) return error;
+  const Error made = Open(path, flags | O_CREAT, out, mode);
+  // It may be that another user has made it meanwhile.
+  return made.number == EACCES && !Open(path, flags, out) ? Error{} : made;
+}
+
+// As OpenOrMake; a file that is made has these permissions, in spite of the umask. For a moment it has less.
+Error OpenOrMakeFor(const std::string& path, int flags, mode_t permissions, File* out) {
+  Error error = Open(path, flags, out);
+  if (error.number != ENOENT) return error;
+  error = Open(path, flags | O_CREAT | O_EXCL, out, permissions);
+  // Somebody was faster, or it is a link that leads nowhere.
+  if (error.number == EEXIST) return OpenOrMake(path, flags, out, permissions);
+  if (error || system_calls.fchmod(out->handle(), permissions) == 0) return error;
+  return Failed("fchmod");
+}
+
 bool IsLocalFileSystem(const struct statfs& status) {
 #ifdef __linux__
   switch (static_cast<uint32_t>(status.f_type)) {
@@ -68,10 +89,15 @@ void File::CloseHandle(Handle handle) {
 Error File::OpenForLock(const std::string& path, LockAccess access, File* out) {
   // O_NONBLOCK: opening a FIFO or a terminal must not wait for the other end.
   const int flags = O_NONBLOCK | (access.follow ? 0 : O_NOFOLLOW);
-  Error error = Open(path, flags | O_RDWR | (access.create ? O_CREAT : 0), out);
-  if (error.number == EACCES || error.number == EROFS || error.number == ETXTBSY) {
-    if (!access.must_write && !Open(path, flags | O_RDONLY, out)) return {};
-  }
+  const auto open = [&](int with) {
+    if (!access.create) return Open(path, flags | with, out);
+    if (access.permissions) return OpenOrMakeFor(path, flags | with, *access.permissions, out);
+    return OpenOrMake(path, flags | with, out);
+  };
+  // O_APPEND: or an append-only file could not be opened for writing. Nothing is ever written.
+  const Error error = open(access.write ? O_RDWR | O_APPEND : O_RDONLY);
+  // Not to be read by us.
+  if (error.number == EACCES && !Open(path, flags | O_WRONLY | O_APPEND, out)) return {};
   return error;
 }
 
@@ -91,11 +117,11 @@ Error File::Duplicate(Handle handle, File* out) {
 }
 
 Error File::OpenForAppend(const std::string& path, File* out) {
-  constexpr int kFlags = O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK;
-  Error error = Open(path, kFlags, out);
+  constexpr int kFlags = O_RDWR | O_APPEND | O_NONBLOCK;
+  Error error = OpenOrMake(path, kFlags, out);
   if (error.number == ENOENT) {
     if (Error failed = MakeDirectories(DirectoryOf(path))) return failed;
-    error = Open(path, kFlags, out);
+    error = OpenOrMake(path, kFlags, out);
   }
   if (error) return error;
   struct stat status;
@@ -120,7 +146,7 @@ Error File::OpenBeside(const std::string& path, const File& owner, bool create, 
   if (system_calls.fstat(owner.handle(), &beside) != 0) return Failed("fstat");
   constexpr int kFlags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK;
   const mode_t mode = beside.st_mode & 0666;
-  if (Error error = Open(path, kFlags | (create ? O_CREAT : 0), out, mode)) return error;
+  if (Error error = create ? OpenOrMake(path, kFlags, out, mode) : Open(path, kFlags, out)) return error;
   struct stat status;
   if (system_calls.fstat(out->handle(), &status) != 0) return Failed("fstat");
   const bool ours = status.st_uid == beside.st_uid || status.st_uid == system_calls.geteuid();

@@ -167,7 +167,7 @@ Error File::OpenForLock(const std::string& path, LockAccess access, File* out) {
   const DWORD flags = access.follow ? 0 : FILE_FLAG_OPEN_REPARSE_POINT;
   Error error = Open(path, GENERIC_READ | GENERIC_WRITE, disposition, flags, out);
   if (error.number == EPERM || error.number == EROFS) {
-    if (access.must_write || Open(path, GENERIC_READ, OPEN_EXISTING, flags, out)) return error;
+    if (access.write || Open(path, GENERIC_READ, OPEN_EXISTING, flags, out)) return error;
     error = {};
   }
   if (error || access.follow) return error;

@@ -18,6 +18,7 @@ namespace system {
 
 using ::close;
 using ::closedir;
+using ::fchmod;
 using ::flock;
 using ::fstatfs;
 using ::fsync;

@@ -42,6 +42,7 @@ struct SystemCall<Result(Arguments...)> {
   ENTRY(dup, int(int descriptor))                                                                     \
   ENTRY(fstat, int(int descriptor, struct stat* out))                                                 \
   ENTRY(stat, int(const char* path, struct stat* out))                                                \
+  ENTRY(fchmod, int(int descriptor, mode_t mode))                                                     \
   ENTRY(fstatfs, int(int descriptor, struct statfs* out))                                             \
   ENTRY(statfs, int(const char* path, struct statfs* out))                                            \
   ENTRY(pread, ssize_t(int descriptor, void* buffer, size_t length, off_t offset))                    \

@@ -1,9 +1,10 @@
 /** L3 to L5: how a wait ends, what it costs, and what it keeps alive. */
+import { getEventListeners } from 'node:events';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FileLock, lock, lockSync, tryLock, tryLockSync } from 'holdfast';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { someoneWaitsFor, stateOf } from '../support/blocking.js';
 import { temporaryDirectory } from '../support/files.js';
 import { holderOf, locker } from '../support/holder.js';
@@ -142,6 +143,44 @@ describe('L4: a wait costs no libuv thread, and its turn comes in order', () => 
     held.releaseSync();
     await Promise.all(calls);
     expect(order).toEqual(Array.from({ length: 10_000 }, (_, index) => index));
+  });
+
+  it('lets ten thousand waits share one AbortSignal, at the cost of one listener', async () => {
+    const { file, holder } = await heldElsewhere();
+    const warnings: Error[] = [];
+    const warned = (warning: Error) => warnings.push(warning);
+    process.on('warning', warned);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const add = vi.spyOn(signal, 'addEventListener');
+    const calls = Array.from({ length: 10_000 }, () => lock(file, { signal }));
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    await someoneWaitsFor(file);
+    const reason = new Error('on purpose');
+    controller.abort(reason);
+    const results = await Promise.allSettled(calls);
+    expect(results.every((result) => result.status === 'rejected' && result.reason === reason)).toBe(true);
+    expect(add).toHaveBeenCalledTimes(1);
+    expect(warnings).toEqual([]);
+    process.off('warning', warned);
+    await holder.ask({ command: 'release', file });
+    (await lock(file)).releaseSync();
+  });
+
+  it('leaves no listener on a signal that lives on, and serves it again', async () => {
+    const { file, holder } = await heldElsewhere();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const aborted = () => getEventListeners(signal, 'abort').length;
+    await expect(lock(file, { signal, timeout: 1 })).rejects.toMatchObject({ code: 'ELOCK_TIMEOUT' });
+    expect(aborted()).toBe(0);
+    const first = lock(file, { signal, timeout: 1 });
+    const second = lock(file, { signal });
+    await expect(first).rejects.toMatchObject({ code: 'ELOCK_TIMEOUT' });
+    expect(aborted()).toBe(1);
+    controller.abort();
+    await expect(second).rejects.toMatchObject({ name: 'AbortError' });
+    await holder.ask({ command: 'release', file });
   });
 
   it('waits for a thousand files at once with a bounded number of threads', async () => {

@@ -211,6 +211,11 @@ int stat(const char* path, struct stat* out) {
   return Watch(real.stat.name, 0, path, [&](Answer) { return real.stat(path, out); });
 }
 
+int fchmod(int descriptor, mode_t mode) {
+  return Watch(real.fchmod.name, mode, PathOf(descriptor),
+               [&](Answer) { return real.fchmod(descriptor, mode); });
+}
+
 int fstatfs(int descriptor, struct statfs* out) {
   return Watch(real.fstatfs.name, 0, PathOf(descriptor),
                [&](Answer) { return real.fstatfs(descriptor, out); });

@@ -13,6 +13,12 @@ const commands = {
     locks.set(file, await lock(file, options));
     return { held: true };
   },
+  // Takes the lock and watches it.
+  async watched({ file }) {
+    const held = await lock(file);
+    locks.set(file, held);
+    return { held: !held.lost.aborted };
+  },
   lockSync({ file, options }) {
     locks.set(file, lockSync(file, options));
     return { held: true };

@@ -1,5 +1,7 @@
 /** File systems of their own, for tests that fill one. */
 import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { temporaryDirectory } from './files.js';
 
@@ -29,4 +31,26 @@ export function mountReadOnly(directory: string): string {
   onTestFinished(() => void execFileSync('umount', ['--lazy', mounted]));
   execFileSync('mount', ['-o', 'remount,bind,ro', mounted]);
   return mounted;
+}
+
+/** An empty overlay over empty directories, unmounted when the test ends. */
+export function mountOverlay(): { lower: string; upper: string; merged: string } {
+  // Not in the temporary directory itself, which may be an overlay, and an upper directory must not be in one.
+  const parent = mountTmpfs(1 << 20);
+  const [lower, upper, work] = ['lower', 'upper', 'work'].map((name) => {
+    const directory = join(parent, name);
+    mkdirSync(directory);
+    return directory;
+  }) as [string, string, string];
+  const merged = temporaryDirectory();
+  execFileSync('mount', [
+    '-t',
+    'overlay',
+    '-o',
+    `lowerdir=${lower},upperdir=${upper},workdir=${work}`,
+    'holdfast-test',
+    merged,
+  ]);
+  onTestFinished(() => void execFileSync('umount', ['--lazy', merged]));
+  return { lower, upper, merged };
 }
