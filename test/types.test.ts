@@ -270,6 +270,8 @@ describe('an option that is undefined is as one that is not there', () => {
     expectTypeOf<Undefined<lockfile.LockOptions>>().toExtend<lockfile.LockOptions>();
     expectTypeOf<Undefined<lockfile.RetryOptions>>().toExtend<lockfile.RetryOptions>();
     expectTypeOf<Undefined<sage.AppendOptions>>().toExtend<sage.AppendOptions>();
+    expectTypeOf<Undefined<sage.ChainedAppendOptions>>().toExtend<sage.ChainedAppendOptions>();
+    expectTypeOf<Undefined<sage.ChronicleRepairOptions>>().toExtend<sage.ChronicleRepairOptions>();
     expectTypeOf<Undefined<sage.DuplicateCheckOptions>>().toExtend<sage.DuplicateCheckOptions>();
   });
 

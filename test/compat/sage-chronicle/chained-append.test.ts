@@ -40,6 +40,41 @@ describe('appendWithCausalChain()', () => {
     expectChain(file);
   });
 
+  it('rejects only those of many that cannot be written, and links the others', async () => {
+    const file = sageFile({ eventId: 'a' });
+    const odd = (n: number) =>
+      n % 10 === 3 ? { text: 'x'.repeat(9 * 1024 * 1024) } : n % 10 === 7 ? { eventId: `${n}` } : {};
+    const calls = Array.from({ length: 30 }, (_, n) => appendWithCausalChain(file, event({ n, ...odd(n) })));
+    const settled = await Promise.allSettled(calls);
+    expect(settled.flatMap(({ status }, n) => (status === 'rejected' ? [n] : []))).toEqual([3, 13, 23]);
+    expect(settled[3]).toMatchObject({ reason: { code: 'EVALIDATION', field: 'event' } });
+    expect(await readChronicle(file)).toHaveLength(28);
+    expectChain(file);
+  });
+
+  it('links nothing to a copy that is not written', async () => {
+    const file = sageFile({ eventId: 'a' }, { eventId: 'b' });
+    const calls = [{ n: 1 }, { eventId: 'a' }, { n: 2 }, { n: 3 }].map((fields) =>
+      appendWithCausalChain(file, event(fields)),
+    );
+    const [one, copy, two, three] = await Promise.all(calls);
+    expect(copy).toEqual({ eventId: 'a' });
+    expect([one, two, three].map((linked) => linked?.prevEventId)).toEqual(['b', one?.eventId, two?.eventId]);
+    expect(await readChronicle(file)).toHaveLength(5);
+  });
+
+  it('gives each of those that wait its own time', async () => {
+    const file = sageFile({ eventId: 'a' });
+    const held = await acquireLock(file);
+    const early = appendWithCausalChain(file, event({ n: 1 }), { lockTimeoutMs: 1000 });
+    const timedOut = expect(early).rejects.toMatchObject({ code: 'ELOCK_TIMEOUT' });
+    await someoneWaitsFor(file);
+    const late = appendWithCausalChain(file, event({ n: 2 }), { lockTimeoutMs: 60_000 });
+    await timedOut;
+    await held.release();
+    expect(await late).toMatchObject({ prevEventId: 'a' });
+  });
+
   it('keeps a link that the event has, unless another one is forced', async () => {
     const file = sageFile({ eventId: 'a' }, { eventId: 'b' });
     expect(await appendWithCausalChain(file, event({ prevEventId: 'a' }))).toMatchObject({
