@@ -20,6 +20,7 @@ interface Options {
   idKey: string;
   id: boolean;
   dedupe?: Dedupe;
+  chain?: boolean;
   durability: Durability;
   timeout: number;
   json?: boolean;
@@ -45,6 +46,7 @@ export function appendCommand(): Command {
       'leave out events whose id one of the last <number> events has, or any (all), the last one (consecutive), or none (off) (default: 10000)',
       dedupe,
     )
+    .option('--chain', 'link every event to the one before it; needed for a FILE that has a chain')
     .addOption(durabilityOption())
     .addOption(timeoutOption())
     .addOption(
@@ -76,6 +78,7 @@ async function run(file: string, options: Options): Promise<void> {
   const chronicle = await openChronicle(file, {
     idKey: options.idKey,
     computeId: options.id,
+    ...(options.chain && { chain: true }),
     durability: options.durability,
     lockTimeout: options.timeout,
     maxLineBytes,

@@ -469,6 +469,13 @@ describe('chain', () => {
       position: readFileSync(file).length,
       link,
     });
+    expect(await run(['append', file], '{"n":3}\n')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('chain'),
+    });
+    expect(await run(['append', '--chain', file], '{"n":0,"text":"é\\u001f\\"\\\\"}\n')).toMatchObject({
+      code: 0,
+    });
     expect((await run(['verify', '--chain', file])).code).toBe(0);
     expect((await run(['verify', '--expect', link, file])).out).toContain('intact');
     writeFileSync(file, Buffer.concat(lines.slice(0, 2)));
