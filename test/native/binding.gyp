@@ -4,7 +4,7 @@
   "targets": [
     {
       "target_name": "holdfast",
-      "sources": ["<!@(node sources.cjs)", "probe.cc"],
+      "sources": ["<!@(node rooms.cjs)", "probe.cc"],
       "include_dirs": ["<!@(node -p \"require('node-addon-api').include\")", "../../native"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_CPP_EXCEPTIONS_ALL", "NODE_ADDON_API_DISABLE_DEPRECATED", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS", "HOLDFAST_SOURCES=\"test\"",
                   # Strings allocate in here, not in libstdc++, so that their allocations fail as well.

@@ -3,7 +3,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { basename, join, relative } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -35,6 +35,7 @@ export async function buildNative(
     .split('\n')
     .filter((file) => !file.includes('/binding/'));
   const files = [...driven, ...own];
+  const rooms = [...new Set(driven.map((file) => basename(dirname(file))))];
   const headers = [sources, directory].flatMap((parent) =>
     readdirSync(parent, { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.h'))
@@ -56,11 +57,11 @@ export async function buildNative(
         await run(compiler, [...fixed, '-c', '-o', object, file], { cwd: directory });
       }
     };
-    const rest = flags ? files : [...own];
+    const rest = [...(flags ? rooms.map(sourceOfRoom) : []), ...own];
     await Promise.all(cpus().map(() => compile(rest)));
     const made = join(objects, name);
     const compiled = readdirSync(objects).map((object) => join(objects, object));
-    if (!flags) compiled.push(...driven.map(objectOfTestBuild));
+    if (!flags) compiled.push(...rooms.map(objectOfRoom));
     await run(compiler, [...fixed, '-o', made, ...compiled]);
     renameSync(made, program);
   } finally {
@@ -69,7 +70,11 @@ export async function buildNative(
   return program;
 }
 
-/** test/support/build-probe.ts has made it, before the tests. */
-function objectOfTestBuild(source: string): string {
-  return join(directory, 'build/Release', relative('../..', source).replace(/cc$/, 'o'));
+/** What test/native/rooms.cjs has written, and the test build has compiled, before the tests. */
+function sourceOfRoom(room: string): string {
+  return `build/rooms/${room}.cc`;
+}
+
+function objectOfRoom(room: string): string {
+  return join(directory, 'build/Release/obj.target/holdfast/build/rooms', `${room}.o`);
 }
