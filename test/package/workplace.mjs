@@ -22,8 +22,8 @@ const run = promisify(execFile);
 
 export const workplace = realpathSync(mkdtempSync(join(tmpdir(), 'holdfast-package-')));
 
-/** Milliseconds; a package manager may have to fetch. */
-const timeout = 300_000;
+/** Milliseconds; a package manager may have to fetch, and the addon to be compiled. */
+const timeout = 900_000;
 
 /** What package managers see of this machine: nothing of its user's settings but the cache. */
 const env = {
