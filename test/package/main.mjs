@@ -6,6 +6,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import Table from 'cli-table3';
 import { inParallel } from '../../scripts/native-build.mjs';
+import { requireFreshBinaries } from '../platforms/prebuilds.mjs';
 import { place } from '../platforms/runtimes.mjs';
 import { bundlings } from './bundlers.mjs';
 import { packageManagers } from './package-managers.mjs';
@@ -32,6 +33,7 @@ const rows = Object.entries(groups)
   );
 const secondsSince = (time) => ((performance.now() - time) / 1000).toFixed(0);
 
+requireFreshBinaries('linux-x64');
 const began = performance.now();
 mkdirSync(place, { recursive: true });
 const registry = await publish();

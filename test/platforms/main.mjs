@@ -14,7 +14,6 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -23,6 +22,7 @@ import { join } from 'node:path';
 import Table from 'cli-table3';
 import { compileForMacos } from './macos.mjs';
 import { bunOnMusl, stressOnMusl } from './musl.mjs';
+import { requireFreshBinaries } from './prebuilds.mjs';
 import { armNode, bun, deno, linuxNode, lowest, Missing, place, root, wineNode } from './runtimes.mjs';
 import { withoutOnWine } from './wine.mjs';
 
@@ -120,19 +120,6 @@ async function runInTurn(names) {
     console.log(`${name}: ${passed} passed, ${failures.length} failed, ${seconds} s`);
     for (const failure of failures) console.log(`  FAILED ${failure}`);
   }
-}
-
-/** What runs here are the binaries in prebuilds/: older ones than the sources would prove nothing. */
-function requireFreshBinaries() {
-  const hash = execFileSync(process.execPath, ['scripts/native-hash.cjs'], { cwd: root }).toString();
-  const folder = join(root, 'prebuilds');
-  const binaries = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.node'));
-  const old = binaries.filter(
-    (name) => !readFileSync(join(folder, name)).includes(`holdfast sources ${hash}`),
-  );
-  if (old.length === 0) return;
-  console.error(`older than the native sources: ${old.join(', ')}. Run: npm run prebuild`);
-  process.exit(2);
 }
 
 /** An empty project with the package in it, as npm installs it without scripts, and the portable core. */
