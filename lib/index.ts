@@ -41,6 +41,7 @@ export type {
   Damage,
   DuplicateId,
   Entry,
+  EventPlace,
   Findings,
   Head,
   Identified,

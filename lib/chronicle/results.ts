@@ -121,6 +121,7 @@ export interface ChainBreak {
   readonly path: string;
   /** Where its line begins in that file, in bytes. */
   readonly offset: number;
+  /** Its id, if it has one. */
   readonly eventId: string | undefined;
   /**
    * - `'link'`: the link is not that of this event after the one before. The event was changed, put in or
@@ -141,6 +142,7 @@ export interface ChainRestart {
   readonly after: string | undefined;
 }
 
+/** Whether the links of a chronicle's events hold. */
 export interface ChainReport {
   /**
    * True if every event is linked to the one before it, from the last restart on, and the expected link, if
@@ -158,9 +160,18 @@ export interface ChainReport {
   readonly head: Head | undefined;
   /** Where it does not hold, before a restart too. */
   readonly breaks: Findings<ChainBreak>;
+  /** Where a repair began a new chain. */
   readonly restarts: readonly ChainRestart[];
   /** Only if a link was expected: which event has it. */
-  readonly expected?: { readonly path: string; readonly offset: number } | 'missing';
+  readonly expected?: EventPlace | 'missing';
+}
+
+/** Where an event is. */
+export interface EventPlace {
+  /** The file that it is in. */
+  readonly path: string;
+  /** Where its line begins in that file, in bytes. */
+  readonly offset: number;
 }
 
 /**

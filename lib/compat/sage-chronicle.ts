@@ -65,6 +65,8 @@ export {
   verifyEventId,
 } from './sage-chronicle/ids.js';
 export {
+  type EventOf,
+  type EventType,
   filterEventsByType,
   getEventType,
   hasEventFields,

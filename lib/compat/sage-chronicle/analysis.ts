@@ -33,7 +33,12 @@ export interface ChronicleAnalysis {
   /** For each type the number of events. */
   eventTypes: Record<string, number>;
   /** The least and the greatest timestamp, compared as text; null if there is none. */
-  timeRange: { start: string; end: string } | null;
+  timeRange: {
+    /** The least. */
+    start: string;
+    /** The greatest. */
+    end: string;
+  } | null;
   /** By `agent:id`. */
   actors: Record<string, ActorAnalysis>;
   /** Lines that are no event. */
@@ -44,8 +49,15 @@ export interface ChronicleAnalysis {
   causalChainIntegrity: ChainValidationResult;
   /** Of an event's JSON, in bytes. */
   avgEventSize: number;
-  /** In bytes. `index` is the number of the event in the file, from 0 on; -1 if there is none. */
-  largestEvent: { index: number; size: number; type: string };
+  /** The event with the longest JSON. */
+  largestEvent: {
+    /** The number of the event in the file, from 0 on; -1 if there is none. */
+    index: number;
+    /** Of its JSON, in bytes. */
+    size: number;
+    /** Its type. */
+    type: string;
+  };
   /** For each hour (`2026-01-31T12`) the number of events. */
   eventsByHour: Record<string, number>;
   /** What may be wrong, in words. */

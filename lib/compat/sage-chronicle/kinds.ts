@@ -28,8 +28,17 @@ import type {
   RogueEditDetectedEvent,
 } from './events.js';
 
-type EventType = ChronicleEvent['type'];
-type EventOf<Type extends EventType> = Extract<ChronicleEvent, { type: Type }>;
+/** The types that events of @sage/chronicle have. */
+export type EventType = ChronicleEvent['type'];
+
+/** The event of a type. */
+export type EventOf<Type extends EventType> = Extract<
+  ChronicleEvent,
+  {
+    /** Its type. */
+    type: Type;
+  }
+>;
 
 /** The fields that an event of each kind must have, besides the envelope. */
 const fieldsOf: { readonly [Type in EventType]: readonly (keyof EventOf<Type>)[] } = {
