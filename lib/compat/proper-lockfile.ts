@@ -12,8 +12,7 @@ import { checkOptions, type FilePath, toNativePath } from '../base/arguments.js'
 import { atExit } from '../base/at-exit.js';
 import { HoldfastError, invalid, isMissing } from '../base/errors.js';
 import type { FileLock } from '../lock/file-lock.js';
-import { lock as acquire, tryLock, tryLockSync } from '../lock/lock.js';
-import { removeStale, staleAfter, stateOf } from './old-style-lock.js';
+import { acquire, removeStale, staleAfter, stateOf, tryLock, tryLockSync } from './old-style-lock.js';
 import { type RetryBudgetOptions, retryBudget } from './retry-budget.js';
 
 /**
