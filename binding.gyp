@@ -39,6 +39,7 @@
         "native/lock/named_file.cc",
         "native/lock/owner.cc",
         "native/lock/wait_queue.cc",
+        "native/lock/waiting_mark.cc",
         "native/os/thread_pool.cc",
         "native/read/line_array.cc"
       ],

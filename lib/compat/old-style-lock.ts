@@ -3,9 +3,6 @@
  * rolling upgrade it must exclude us as long as it is fresh.
  */
 import { rmdirSync, type Stats, statSync } from 'node:fs';
-import { irregular } from '../base/errors.js';
-import type { FileLock } from '../lock/file-lock.js';
-import * as locks from '../lock/lock.js';
 
 /** proper-lockfile's own bounds and default for `stale`, in milliseconds. */
 const defaultStale = 10_000;
@@ -37,27 +34,4 @@ export function removeStale(path: string): void {
   } catch (error) {
     if (!['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
-}
-
-// Our own lock, at a path where a directory is a lock of the original, and is `EISDIR`.
-
-export async function acquire(path: string, options: locks.LockOptions): Promise<FileLock> {
-  return ofNoDirectory(await locks.lock(path, options), path);
-}
-
-export async function tryLock(path: string): Promise<FileLock | null> {
-  const held = await locks.tryLock(path);
-  return held && ofNoDirectory(held, path);
-}
-
-export function tryLockSync(path: string, options?: locks.TryLockOptions): FileLock | null {
-  const held = locks.tryLockSync(path, options);
-  return held && ofNoDirectory(held, path);
-}
-
-function ofNoDirectory(held: FileLock, path: string): FileLock {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (!found?.isDirectory()) return held;
-  held.releaseSync();
-  throw irregular(found, path);
 }

@@ -8,11 +8,13 @@ import fs from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkOptions, type FilePath, toNativePath } from '../base/arguments.js';
+import { checkOptions, describe, type FilePath, toNativePath } from '../base/arguments.js';
 import { atExit } from '../base/at-exit.js';
 import { HoldfastError, invalid, isMissing } from '../base/errors.js';
-import type { FileLock } from '../lock/file-lock.js';
-import { acquire, removeStale, staleAfter, stateOf, tryLock, tryLockSync } from './old-style-lock.js';
+import { isLockFileTaken, type LockFile, takeLockFile, takeLockFileSync } from '../lock/lock-file.js';
+import { updateInterval, watch } from './compromised.js';
+import { checkFs, checkFsSync } from './given-fs.js';
+import { removeStale, staleAfter, stateOf } from './old-style-lock.js';
 import { type RetryBudgetOptions, retryBudget } from './retry-budget.js';
 
 /**
@@ -22,7 +24,9 @@ const pollMilliseconds = 20;
 
 interface Lock {
   readonly target: string;
-  readonly held: FileLock;
+  readonly file: LockFile;
+  /** Ends the watch over its file. */
+  readonly stopWatching: () => void;
   released: boolean;
 }
 
@@ -31,9 +35,9 @@ const locks = new Map<string, Lock>();
 
 /** The kernel frees the locks at the exit; their files are removed here. */
 function removeLockFiles(): void {
-  for (const { held } of locks.values()) {
+  for (const { file } of locks.values()) {
     try {
-      held.releaseSync({ remove: true });
+      file.lock.releaseSync({ remove: true });
     } catch {
       // The process ends all the same.
     }
@@ -41,19 +45,20 @@ function removeLockFiles(): void {
 }
 
 async function lock(file: FilePath, options?: lockfile.LockOptions): Promise<() => Promise<void>> {
-  const { stale, retries } = checkLockOptions(options);
+  const checked = checkLockOptions(options);
+  const { stale, retries } = checked;
   const deadline = performance.now() + retryBudget(retries);
   const target = await canonical(file, options);
   const path = lockfileOf(target, options);
   for (;;) {
     const left = Math.max(deadline - performance.now(), 0);
     try {
-      const held = left > 0 ? await acquire(path, { timeout: left }) : await tryLock(path);
-      if (held) return releaser(remember(target, held));
+      const taken = await takeLockFile(path, left);
+      if (taken) return releaser(remember(target, taken, checked));
       throw locked(target);
     } catch (error) {
-      if (!isOldStyleLock(error)) throw timedOut(error) ? locked(target, error) : error;
-      const state = stateOf(path, staleAfter(stale));
+      const state = stateOfOther(error, path, stale);
+      if (state === undefined) throw timedOut(error) ? locked(target, error) : error;
       if (state === 'stale') removeStale(path);
       if (state !== 'fresh') continue;
       if (left === 0) throw locked(target);
@@ -63,7 +68,8 @@ async function lock(file: FilePath, options?: lockfile.LockOptions): Promise<() 
 }
 
 function lockSync(file: FilePath, options?: lockfile.LockOptions): () => void {
-  const { stale, retries } = checkLockOptions(options);
+  const checked = checkLockOptions(options);
+  const { stale, retries } = checked;
   if ((typeof retries === 'object' ? (retries?.retries ?? 0) : (retries ?? 0)) > 0) {
     throw failure('Cannot use retries with the sync api', { code: 'ESYNC' });
   }
@@ -71,13 +77,13 @@ function lockSync(file: FilePath, options?: lockfile.LockOptions): () => void {
   const path = lockfileOf(target, options);
   for (;;) {
     try {
-      const held = tryLockSync(path);
-      if (!held) throw locked(target);
-      const lock = remember(target, held);
+      const taken = takeLockFileSync(path);
+      if (!taken) throw locked(target);
+      const lock = remember(target, taken, checked);
       return () => release(lock);
     } catch (error) {
-      if (!isOldStyleLock(error)) throw error;
-      const state = stateOf(path, staleAfter(stale));
+      const state = stateOfOther(error, path, stale);
+      if (state === undefined) throw error;
       if (state === 'fresh') throw locked(target);
       if (state === 'stale') removeStale(path);
     }
@@ -106,19 +112,22 @@ function checkSync(file: FilePath, options?: lockfile.CheckOptions): boolean {
 
 function checkLockOptions(options: lockfile.LockOptions | undefined): lockfile.LockOptions {
   const checked: lockfile.LockOptions = checkOptions(options);
-  if (checked.fs !== undefined && checked.fs !== fs) {
-    throw invalid('fs', 'the kernel takes locks in its own file systems only, not in a custom fs');
+  const { onCompromised } = checked;
+  if (onCompromised !== undefined && typeof onCompromised !== 'function') {
+    throw invalid('onCompromised', `expected a function, got ${describe(onCompromised)}`);
   }
   return checked;
 }
 
 async function canonical(file: FilePath, options: lockfile.UnlockOptions | undefined): Promise<string> {
   const path = toNativePath(file, 'file').toString();
+  await checkFs(options?.fs, path);
   return options?.realpath === false ? path : realpath(path);
 }
 
 function canonicalSync(file: FilePath, options: lockfile.UnlockOptions | undefined): string {
   const path = toNativePath(file, 'file').toString();
+  checkFsSync(options?.fs, path);
   return options?.realpath === false ? path : fs.realpathSync.native(path);
 }
 
@@ -128,21 +137,44 @@ function lockfileOf(target: string, options: lockfile.UnlockOptions | undefined)
 
 function isLocked(path: string, stale: number | undefined): boolean {
   try {
-    const held = tryLockSync(path, { mode: 'shared', create: false });
-    held?.releaseSync();
-    return held === null;
+    return isLockFileTaken(path);
   } catch (error) {
     if (isMissing(error)) return false;
-    if (isOldStyleLock(error)) return stateOf(path, staleAfter(stale)) === 'fresh';
-    throw error;
+    const state = stateOfOther(error, path, stale);
+    if (state === undefined) throw error;
+    return state === 'fresh' && fs.existsSync(path);
   }
 }
 
-function remember(target: string, held: FileLock): Lock {
-  const lock: Lock = { target, held, released: false };
+/**
+ * What stands at the path, if it is no lock file of ours: a directory of the original, or something else that
+ * keeps mkdir from making one, such as a link, wherever it leads. Undefined for another error.
+ */
+function stateOfOther(
+  error: unknown,
+  path: string,
+  stale: number | undefined,
+): 'fresh' | 'stale' | 'gone' | undefined {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ELOOP' || code === 'EEXIST') return 'fresh';
+  return code === 'EISDIR' ? stateOf(path, staleAfter(stale)) : undefined;
+}
+
+function remember(target: string, file: LockFile, options: lockfile.LockOptions): Lock {
+  const { update, stale, onCompromised = throwIt } = options;
+  const stopWatching = watch(file, updateInterval(update, stale), (error) => {
+    forget(lock);
+    file.lock.releaseSync(); // the path names a file of somebody else, or none
+    onCompromised(error);
+  });
+  const lock: Lock = { target, file, stopWatching, released: false };
   locks.set(target, lock);
   atExit('remove lock files', removeLockFiles);
   return lock;
+}
+
+function throwIt(error: Error): never {
+  throw error;
 }
 
 function lockOf(target: string): Lock {
@@ -157,13 +189,20 @@ function releaser(lock: Lock): () => Promise<void> {
 
 function release(lock: Lock): void {
   if (lock.released) throw failure('Lock is already released', { code: 'ERELEASED' });
-  lock.released = true;
-  if (locks.get(lock.target) === lock) locks.delete(lock.target);
-  lock.held.releaseSync({ remove: true });
+  forget(lock);
+  try {
+    lock.file.lock.releaseSync({ remove: true });
+  } catch (error) {
+    // It is released. What may not be removed, as another user's file in a sticky directory, locks nobody.
+    if (!['EPERM', 'EACCES', 'EROFS', 'EBUSY'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      throw error;
+  }
 }
 
-function isOldStyleLock(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'EISDIR';
+function forget(lock: Lock): void {
+  lock.released = true;
+  lock.stopWatching();
+  if (locks.get(lock.target) === lock) locks.delete(lock.target);
 }
 
 function timedOut(error: unknown): boolean {
@@ -224,7 +263,10 @@ declare namespace lockfile {
   export interface UnlockOptions {
     /** Resolve symbolic links in `file`, which must then exist. Default: true. */
     realpath?: boolean | undefined;
-    /** Only node:fs itself: a kernel lock cannot be taken in another file system. Default: that. */
+    /**
+     * node:fs, or a wrapper of it, such as graceful-fs: a kernel lock cannot be taken in another file system.
+     * Default: node:fs.
+     */
     fs?: unknown;
     /** Where the lock is. Default: `file` with `.lock` appended. */
     lockfilePath?: string | undefined;
@@ -246,14 +288,21 @@ declare namespace lockfile {
    *   await lockfile.lock('state.json', { retries: { retries: 5, maxTimeout: 500 } });
    */
   export interface LockOptions extends CheckOptions {
-    /** In milliseconds. Accepted; there is no heartbeat. */
+    /**
+     * How often it is looked whether somebody has removed or replaced the lock file, in milliseconds, from
+     * 1000 to half of `stale`. Default: half of `stale`.
+     */
     update?: number | undefined;
     /**
      * The longest wait is the time that this many attempts would take; the kernel wakes us earlier. Default:
      * 0.
      */
     retries?: number | RetryOptions | undefined;
-    /** Accepted; a kernel lock cannot be compromised, and nothing calls this. */
+    /**
+     * Called with an error of code `ECOMPROMISED` where somebody has removed or replaced the lock file, so
+     * that others may have the lock too; by nothing else. The lock is released by then. Default: throws the
+     * error, which ends the process.
+     */
     onCompromised?: ((error: Error) => unknown) | undefined;
   }
 

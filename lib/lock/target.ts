@@ -109,7 +109,8 @@ export class Target {
   readonly #start: number | bigint;
   readonly #length: number | bigint;
 
-  constructor(file: Lockable, { kind, range, create, permissions }: TargetOptions) {
+  /** @param use What the file is for: see lock-file.ts. */
+  constructor(file: Lockable, { kind, range, create, permissions }: TargetOptions, use?: 'lockFile') {
     const descriptor = toDescriptor(file);
     if (descriptor === undefined) {
       this.#target = toNativePath(file as FilePath, 'file');
@@ -137,6 +138,7 @@ export class Target {
     this.#flags =
       (creates ? lockFlag.create : 0) |
       (this.isFcntl ? lockFlag.fcntl : 0) |
+      (use === 'lockFile' ? lockFlag.lockFile : 0) |
       (permissions === undefined
         ? 0
         : lockFlag.permissions | (checkPermissions(permissions) << permissionBits));

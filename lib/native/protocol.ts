@@ -56,9 +56,11 @@ export const lockFlag = {
   blocks: 16,
   /** The bits from {@link permissionBits} on are the permissions of a file that is made. */
   permissions: 32,
+  /** The file is there for its lock alone, and removed with it: no directory, and nothing behind a link. */
+  lockFile: 64,
 } as const;
 
-export const permissionBits = 6;
+export const permissionBits = 7;
 
 export const lockMode = { shared: 0, exclusive: 1 } as const satisfies Record<LockMode, number>;
 

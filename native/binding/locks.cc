@@ -41,6 +41,7 @@ lock::Request RequestFrom(const Napi::CallbackInfo& info) {
   if ((flags & protocol::kPermissions) != 0) request.permissions = flags >> protocol::kPermissionBits;
   request.blocks = (flags & protocol::kBlocks) != 0;
   request.owner = Environment::Of(info.Env()).owner();
+  request.lock_file = (flags & protocol::kLockFile) != 0;
   return request;
 }
 

@@ -37,7 +37,8 @@ void DefineProtocol(Napi::Env env, Napi::Object exports) {
                                    {"fcntl", kFcntl},
                                    {"barge", kBarge},
                                    {"blocks", kBlocks},
-                                   {"permissions", kPermissions}});
+                                   {"permissions", kPermissions},
+                                   {"lockFile", kLockFile}});
   tables["permissionBits"] = kPermissionBits;
   tables["lockMode"] = Table(env, {{"shared", lock::Mode::kShared}, {"exclusive", lock::Mode::kExclusive}});
   tables["fileAtUnlock"] = Table(env, {{"keep", FileAtUnlock::kKeep}, {"remove", FileAtUnlock::kRemove}});

@@ -26,8 +26,9 @@ enum LockFlag : uint32_t {
   kBarge = 8,
   kBlocks = 16,
   kPermissions = 32,  // the bits from kPermissionBits on are those of a file that is made
+  kLockFile = 64
 };
-constexpr uint32_t kPermissionBits = 6;
+constexpr uint32_t kPermissionBits = 7;
 
 // What becomes of a file when its lock is released.
 enum class FileAtUnlock { kKeep, kRemove };

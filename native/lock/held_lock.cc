@@ -5,6 +5,7 @@
 
 #include "lock/idle_files.h"
 #include "lock/named_file.h"
+#include "lock/waiting_mark.h"
 
 namespace holdfast::lock {
 
@@ -43,7 +44,7 @@ os::Error HeldLock::RemoveAndRelease() {
   if (HoldAlone()) {
     bool still = false;
     error = StillNames(path_, id_, &still);
-    if (!error && still) error = os::Remove(path_);
+    if (!error && still && !SomebodyWaits(file_)) error = os::Remove(path_);
   }
   Release();
   return error;

@@ -34,7 +34,8 @@ class HeldLock {
   // Keeps the file open for a moment, for whoever locks the same path next.
   void ReleaseForReuse();
 
-  // Removes the file if its path still names it, and then releases. Nobody can have locked the file that
+  // Removes the file if its path still names it, and then releases; not if somebody is seen to wait for it,
+  // who will remove it (waiting_mark.h). Nobody can have locked the file that
   // vanishes: whoever waits for it finds that the path does not name it any more. If others share the lock or
   // hold another range of the file, it stays: whoever made it anew would not know of them.
   os::Error RemoveAndRelease();

@@ -21,6 +21,7 @@
 #include "lock/owner.h"
 #include "lock/queue_mutex.h"
 #include "lock/waiter.h"
+#include "lock/waiting_mark.h"
 #include "os/clock.h"
 #include "os/directory.h"
 #include "os/mutex.h"
@@ -183,7 +184,7 @@ class WaitQueue {
     Spec spec = request.spec;
     os::LockAccess access;
     access.create = request.create;
-    access.follow = !on_this_thread;
+    access.follow = !on_this_thread && !request.lock_file;
     access.write = spec.kind == Kind::kFcntl && spec.mode == Mode::kExclusive;
     access.permissions = request.permissions;
     bool local = on_this_thread;
@@ -197,6 +198,7 @@ class WaitQueue {
         if (!out->error) out->error = file.Id(&id);
       } else {
         out->error = OpenForLock(request.path, access, &file, &id);
+        if (!out->error && request.lock_file) out->error = file.CheckRegular();
       }
       if (out->error) return Attempt::kFailed;
       local = local || file.IsLocal();
@@ -239,7 +241,9 @@ class WaitQueue {
     if (attempt == Attempt::kBusy && queue != nullptr) FoundBusy(queue, id);
     if (attempt == Attempt::kBusy && interrupt != nullptr) {
       const Opened opened = request.has_descriptor() ? Opened::kByCaller : Opened::kForLock;
+      if (request.lock_file) MarkWaiting(file);
       attempt = interrupt->Wait(&file, opened, spec, &out->error);
+      if (request.lock_file) UnmarkWaiting(file);
     }
     if (attempt == Attempt::kBusy) out->busy = true;
     if (attempt == Attempt::kGranted && !request.has_descriptor()) {

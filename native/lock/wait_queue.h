@@ -38,6 +38,10 @@ struct Request {
   bool blocks = false;
   // A grant that comes later is nobody's. When the wait ends is the caller's to say, by Cancel.
   os::Clock::time_point deadline = os::kNever;
+  // The file is there for this lock alone: its holders make it, and remove it when they release it. So it
+  // must be a regular file, at the path itself and not where a link leads; and whoever waits for it shows
+  // that to the holder, see waiting_mark.h.
+  bool lock_file = false;
 
   bool has_descriptor() const { return descriptor != os::File::kNone; }
 };

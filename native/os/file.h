@@ -104,6 +104,8 @@ class File {
   }
 
   Error Id(FileId* out) const;
+  // Refuses a directory with EISDIR, and everything else that is no regular file with EEXIST, as mkdir would.
+  Error CheckRegular() const;
   Error Size(uint64_t* out) const;
   // When it was made, since 1970; if the file system does not know, when it was last written.
   Error Born(std::chrono::milliseconds* out) const;

@@ -162,6 +162,13 @@ Error File::Id(FileId* out) const {
   return {};
 }
 
+Error File::CheckRegular() const {
+  struct stat status;
+  if (system_calls.fstat(handle_, &status) != 0) return Failed("fstat");
+  if (S_ISDIR(status.st_mode)) return {EISDIR, "open"};
+  return S_ISREG(status.st_mode) ? Error{} : Error{EEXIST, "open"};
+}
+
 Error File::Size(uint64_t* out) const {
   struct stat status;
   if (system_calls.fstat(handle_, &status) != 0) return Failed("fstat");

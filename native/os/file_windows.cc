@@ -239,6 +239,11 @@ Error File::Id(FileId* out) const {
   return {};
 }
 
+Error File::CheckRegular() const {
+  // A directory is not opened at all.
+  return ::GetFileType(handle_) == FILE_TYPE_DISK ? Error{} : Error{EEXIST, "open"};
+}
+
 Error File::Size(uint64_t* out) const {
   LARGE_INTEGER size;
   if (::GetFileSizeEx(handle_, &size) == 0) return Failed("fstat");

@@ -4,22 +4,26 @@
  */
 import { execFileSync } from 'node:child_process';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readFileSync,
   realpathSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tryLock } from 'holdfast';
 import lockfile, { check, checkSync, lock, lockSync, unlock, unlockSync } from 'holdfast/proper-lockfile';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { updateInterval } from '../../dist/lib/compat/compromised.js';
 import { retryBudget } from '../../dist/lib/compat/retry-budget.js';
-import { someoneWaitsFor } from '../support/blocking.js';
+import { someoneWaitsFor, stateOf, waitersFor } from '../support/blocking.js';
 import { temporaryDirectory } from '../support/files.js';
 import { Program } from '../support/processes.js';
 
@@ -105,12 +109,89 @@ describe('lock()', () => {
     expect(compromised).toEqual([]);
   });
 
-  it('refuses a custom fs, and takes node:fs itself', async () => {
+  it('refuses an fs of other files, and takes what stands before node:fs', async () => {
     const { file } = target();
-    await expect(lock(file, { fs: {} })).rejects.toMatchObject({ code: 'EVALIDATION', field: 'fs' });
+    const nodeFs = createRequire(import.meta.url)('node:fs') as typeof import('node:fs');
+    const elsewhere = { dev: 1, ino: 1 };
+    const custom = {
+      ...nodeFs,
+      stat: (_: string, done: (error: null, stats: object) => void) => done(null, elsewhere),
+      statSync: () => elsewhere,
+    };
+    const none = { ...nodeFs, stat: (_: string, done: (error: Error) => void) => done(new Error('no file')) };
+    for (const fs of [{}, null, custom, none, nodeFs.promises, 'fs']) {
+      await expect(lock(file, { fs })).rejects.toMatchObject({ code: 'EVALIDATION', field: 'fs' });
+    }
     expect(() => checkSync(file, { fs: {} })).toThrow(expect.objectContaining({ field: 'fs' }));
-    await (await lock(file, { fs: (await import('node:fs')).default }))();
+    expect(() => lockSync(file, { fs: custom })).toThrow(expect.objectContaining({ field: 'fs' }));
+    const gracefulFs = createRequire(import.meta.resolve('proper-lockfile'))('graceful-fs');
+    const counting = { ...nodeFs, stat: vi.fn(nodeFs.stat) };
+    for (const fs of [nodeFs, gracefulFs, counting, Object.create(nodeFs)]) {
+      const release = await lock(file, { fs });
+      expect(await check(file, { fs })).toBe(true);
+      expect(checkSync(file, { fs })).toBe(true);
+      await release();
+      lockSync(file, { fs });
+      unlockSync(file, { fs });
+    }
+    expect(counting.stat).toHaveBeenCalled();
   });
+
+  it.each(['proper-lockfile', 'holdfast/proper-lockfile'] as const)(
+    'is refused by what is no lock of %s, and makes no file where a link leads',
+    async (library) => {
+      const { file, lockPath } = target();
+      const one = await program(library);
+      const elsewhere = join(temporaryDirectory(), 'elsewhere');
+      symlinkSync(elsewhere, lockPath);
+      expect(await one.ask({ command: 'lock', file })).toMatchObject({ error: 'ELOCKED' });
+      expect(await one.ask({ command: 'check', file })).toEqual({ locked: false });
+      expect(existsSync(elsewhere)).toBe(false);
+      writeFileSync(elsewhere, 'content');
+      expect(await one.ask({ command: 'lock', file })).toMatchObject({ error: 'ELOCKED' });
+      expect(await one.ask({ command: 'check', file })).toEqual({ locked: true });
+      expect(readFileSync(elsewhere, 'utf8')).toBe('content');
+      rmSync(lockPath);
+      if (process.platform !== 'win32') {
+        execFileSync('mkfifo', [lockPath]);
+        expect(await one.ask({ command: 'lock', file })).toMatchObject({ error: 'ELOCKED' });
+        rmSync(lockPath);
+      }
+      expect(await one.ask({ command: 'lock', file })).toEqual({ locked: true });
+    },
+  );
+
+  it('waits where the retries allow it, also for a link to be gone', async () => {
+    const { file, lockPath } = target();
+    symlinkSync(join(dirname(file), 'nowhere'), lockPath);
+    expect(() => lockSync(file)).toThrow(expect.objectContaining({ code: 'ELOCKED', file }));
+    const waiting = lock(file, { retries: { forever: true } });
+    expect(await stateOf(waiting)).toBe('pending');
+    rmSync(lockPath);
+    await (await waiting)();
+  });
+
+  it.runIf(process.getuid?.() === 0)(
+    'is released although the file that another user has left may not be removed',
+    async () => {
+      const directory = realpathSync(temporaryDirectory());
+      const [file, lockPath] = [join(directory, 'file'), join(directory, 'file.lock')];
+      writeFileSync(file, '');
+      writeFileSync(lockPath, ''); // root's
+      chmodSync(lockPath, 0o666);
+      chmodSync(directory, 0o1777);
+      const other = await program('holdfast/proper-lockfile');
+      await other.ask({ command: 'setuid', user: 3456 });
+      for (const round of [1, 2]) {
+        expect(await other.ask({ command: 'lock', file }), `round ${round}`).toEqual({ locked: true });
+        await expect(lock(file)).rejects.toMatchObject({ code: 'ELOCKED' });
+        expect(await other.ask({ command: 'release', file })).toEqual({ locked: false });
+      }
+      expect(existsSync(lockPath)).toBe(true);
+      await (await lock(file))();
+      expect(existsSync(lockPath)).toBe(false);
+    },
+  );
 
   it('never removes a lock file that somebody else has put in its place (L7)', async () => {
     const { file, lockPath } = target();
@@ -121,6 +202,89 @@ describe('lock()', () => {
     await release();
     expect(existsSync(lockPath)).toBe(true);
     expect(await check(file)).toBe(true);
+  });
+});
+
+describe.each(['proper-lockfile', 'holdfast/proper-lockfile'] as const)(
+  'a lock of %s that is compromised',
+  (library) => {
+    const options = { stale: 2000, update: 1000 };
+
+    it('because its file was removed: it says so once, and is not held any more', async () => {
+      const { file, lockPath } = target();
+      const one = await program(library);
+      expect(await one.ask({ command: 'lock', file, options })).toEqual({ locked: true });
+      rmSync(lockPath, { recursive: true });
+      expect(await one.next()).toEqual({
+        compromised: 'ECOMPROMISED',
+        message: `ENOENT: no such file or directory, stat '${lockPath}'`,
+      });
+      expect(await one.ask({ command: 'release', file })).toMatchObject({ error: 'ERELEASED' });
+      expect(await one.ask({ command: 'unlock', file })).toMatchObject({ error: 'ENOTACQUIRED' });
+      expect(await one.ask({ command: 'check', file })).toEqual({ locked: false });
+      expect(await one.ask({ command: 'lock', file, options })).toEqual({ locked: true });
+      expect(await one.ask({ command: 'release', file })).toEqual({ locked: false });
+      expect(one.taken()).toEqual([]);
+    });
+
+    it('because its file was replaced: by that of another holder, which stays', async () => {
+      const { file, lockPath } = target();
+      const options = { stale: 6000, update: 3000 };
+      const [one, other] = [await program(library), await program(library)];
+      await one.ask({ command: 'lock', file, options });
+      rmSync(lockPath, { recursive: true });
+      // Another second: by that of its modification, which it sets, proper-lockfile tells its own directory.
+      await new Promise((resolve) => setTimeout(resolve, 1100));
+      expect(await other.ask({ command: 'lock', file, options })).toEqual({ locked: true });
+      expect(await one.next()).toEqual({
+        compromised: 'ECOMPROMISED',
+        message: 'Unable to update lock within the stale threshold',
+      });
+      expect(await one.ask({ command: 'release', file })).toMatchObject({ error: 'ERELEASED' });
+      expect(await other.ask({ command: 'check', file })).toEqual({ locked: true });
+      expect(await other.ask({ command: 'release', file })).toEqual({ locked: false });
+      expect(existsSync(lockPath)).toBe(false);
+    });
+
+    it('throws where nobody listens', async () => {
+      const { file, lockPath } = target();
+      const one = await program(library);
+      await one.ask({ command: 'lock', file, options, silent: true });
+      rmSync(lockPath, { recursive: true });
+      expect(await one.exited).toBe(1);
+    });
+  },
+);
+
+describe('the watch over the lock file', () => {
+  it('keeps no process alive, and ends with the lock', async () => {
+    const { file, lockPath } = target();
+    const one = await program('holdfast/proper-lockfile');
+    await one.ask({ command: 'lock', file, options: { update: 1000 } });
+    await one.ask({ command: 'release', file });
+    await one.ask({ command: 'lock', file, options: { update: 1000 } });
+    expect(existsSync(lockPath)).toBe(true);
+    one.send({ command: 'leave' });
+    expect(await one.exited).toBe(0);
+    expect(one.taken()).toEqual([]);
+    expect(existsSync(lockPath)).toBe(false);
+  });
+
+  it('looks as often as proper-lockfile renews its lock', () => {
+    expect(updateInterval(undefined, undefined)).toBe(5000);
+    expect(updateInterval(undefined, 3000)).toBe(1500);
+    expect(updateInterval(1, undefined)).toBe(1000);
+    expect(updateInterval(60_000, 8000)).toBe(4000);
+    expect(updateInterval(1200, 100)).toBe(1000);
+  });
+
+  it('needs a function to tell it to', async () => {
+    const { file } = target();
+    const onCompromised = 'log' as never;
+    await expect(lock(file, { onCompromised })).rejects.toMatchObject({
+      code: 'EVALIDATION',
+      field: 'onCompromised',
+    });
   });
 });
 
@@ -279,6 +443,52 @@ describe('during a rolling upgrade', () => {
       }),
     );
     expect(most).toBe(1);
+  });
+});
+
+describe.runIf(process.platform === 'linux')('the lock file, where somebody waits for it', () => {
+  it('stays for those who wait, and is removed by the last of them', async () => {
+    const { file, lockPath } = target();
+    const release = await lock(file);
+    const { ino } = statSync(lockPath);
+    const others = [await program('holdfast/proper-lockfile'), await program('holdfast/proper-lockfile')];
+    const waiting = others.map((one) => one.ask({ command: 'lock', file, options: { retries: 9 } }));
+    await waitersFor(lockPath, 2);
+    await release();
+    const first = await Promise.race(waiting.map(async (lock, index) => lock.then(() => index)));
+    expect(statSync(lockPath).ino).toBe(ino);
+    await others[first]?.ask({ command: 'release', file });
+    await Promise.all(waiting);
+    expect(statSync(lockPath).ino).toBe(ino);
+    await others[1 - first]?.ask({ command: 'release', file });
+    expect(existsSync(lockPath)).toBe(false);
+  });
+
+  it('goes from one to the other, and seldom back to the same', async () => {
+    const { file } = target();
+    const programs = await Promise.all(Array.from({ length: 8 }, () => program('holdfast/proper-lockfile')));
+    const order: number[] = [];
+    const options = { retries: { forever: true } };
+    await Promise.all(
+      programs.map(async (one, index) => {
+        for (let round = 0; round < 20; round++) {
+          await one.ask({ command: 'lock', file, options });
+          order.push(index);
+          await one.ask({ command: 'release', file });
+        }
+      }),
+    );
+    const same = order.filter((index, position) => index === order[position - 1]).length;
+    expect(same / order.length).toBeLessThan(0.5);
+  });
+
+  it('is removed after a waiter that gave up', async () => {
+    const { file, lockPath } = target();
+    const release = await lock(file);
+    const retries = { retries: 1, minTimeout: 50 };
+    await expect(lock(file, { retries })).rejects.toMatchObject({ code: 'ELOCKED' });
+    await release();
+    expect(existsSync(lockPath)).toBe(false);
   });
 });
 

@@ -3,11 +3,22 @@
 const { default: lockfile } = await import(process.argv[2]);
 const releases = new Map();
 
-process.on('message', async ({ command, file, options }) => {
+// Told as it comes; `silent` leaves the default, which throws.
+const onCompromised = ({ code, message }) => process.send({ compromised: code, message });
+
+process.on('message', async ({ command, file, options, user, silent }) => {
   try {
     if (command === 'lock') {
-      releases.set(file, await lockfile.lock(file, options));
+      releases.set(file, await lockfile.lock(file, silent ? options : { onCompromised, ...options }));
       process.send({ locked: true });
+    } else if (command === 'unlock') {
+      await lockfile.unlock(file, options);
+      process.send({ locked: false });
+    } else if (command === 'setuid') {
+      process.setuid(user);
+      process.send({ user });
+    } else if (command === 'leave') {
+      process.disconnect();
     } else if (command === 'release') {
       await releases.get(file)();
       process.send({ locked: false });

@@ -12,13 +12,18 @@ const patience = 50_000;
  * expected to wait does wait. Polls, because the kernel announces waiters nowhere. Other systems list none:
  * there the test goes on after a while, and if nobody waits by then, it proves less.
  */
-export async function someoneWaitsFor(file: string): Promise<void> {
+export function someoneWaitsFor(file: string): Promise<void> {
+  return waitersFor(file, 1);
+}
+
+/** As {@link someoneWaitsFor}, for so many of them. */
+export async function waitersFor(file: string, count: number): Promise<void> {
   if (process.platform !== 'linux') return new Promise((resolve) => setTimeout(resolve, 200));
   const { ino } = statSync(file);
-  const waiter = new RegExp(`-> .*:${ino} `);
+  const waiter = new RegExp(`-> .*:${ino} `, 'g');
   const end = performance.now() + patience;
-  while (!waiter.test(readFileSync('/proc/locks', 'utf8'))) {
-    if (performance.now() > end) throw new Error(`waited ${patience} ms in vain: someone waits for ${file}`);
+  while ((readFileSync('/proc/locks', 'utf8').match(waiter)?.length ?? 0) < count) {
+    if (performance.now() > end) throw new Error(`waited ${patience} ms in vain: ${count} wait for ${file}`);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
