@@ -44,7 +44,8 @@ os::Error HeldLock::RemoveAndRelease() {
   if (HoldAlone()) {
     bool still = false;
     error = StillNames(path_, id_, &still);
-    if (!error && still && !SomebodyWaits(file_)) error = os::Remove(path_);
+    const bool waited_for = spec_.kind == Kind::kFlock && SomebodyWaits(file_);
+    if (!error && still && !waited_for) error = os::Remove(path_);
   }
   Release();
   return error;
