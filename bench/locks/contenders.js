@@ -7,7 +7,7 @@ import { closeSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import * as holdfast from 'holdfast';
-import lockfile from 'holdfast/proper-lockfile';
+import dropIn from 'holdfast/proper-lockfile';
 import { loadPeer } from '../support/peer.js';
 
 /**
@@ -74,7 +74,7 @@ export async function loadContenders() {
     {
       name: 'holdfast/proper-lockfile',
       hold: async (path, body) => {
-        const release = await lockfile.lock(path, { retries: { retries: 1000, factor: 1 } });
+        const release = await dropIn.lock(path, { retries: { retries: 1000, factor: 1 } });
         body();
         await release();
       },
