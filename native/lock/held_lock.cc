@@ -54,9 +54,22 @@ os::Error HeldLock::RemoveAndRelease() {
 bool HeldLock::HoldAlone() {
   if (spec_.kind == Kind::kFlock && spec_.mode == Mode::kExclusive) return true;
   if (!kLocksAgain) MechanismOf(spec_.kind).unlock(file_, spec_);
-  os::Error ignored;
+  os::Error error;
   spec_ = {spec_.kind, Mode::kExclusive, 0, 0};
-  return MechanismOf(spec_.kind).try_lock(file_, spec_, &ignored) == Attempt::kGranted;
+  Attempt attempt = MechanismOf(spec_.kind).try_lock(file_, spec_, &error);
+  if (attempt == Attempt::kFailed && error.number == EBADF) {
+    // A shared fcntl lock is on a file that was opened for reading.
+    os::LockAccess access;
+    access.create = false;
+    access.write = true;
+    os::File writable;
+    os::FileId id;
+    if (OpenForLock(path_, access, &writable, &id) || id != id_) return false;
+    MechanismOf(spec_.kind).unlock(file_, spec_);
+    file_ = std::move(writable);
+    attempt = MechanismOf(spec_.kind).try_lock(file_, spec_, &error);
+  }
+  return attempt == Attempt::kGranted;
 }
 
 Attempt HeldLock::Convert(Mode mode, os::Error* error) {
