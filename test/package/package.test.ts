@@ -41,7 +41,7 @@ beforeAll(async () => {
   packed = JSON.parse(stdout)[0];
   tarball = join(workplace, packed.filename);
   return () => rmSync(workplace, { recursive: true });
-}, slow);
+}, verySlow);
 
 describe('the tarball', () => {
   it('holds what was built, the binaries, and what building from source needs; nothing else', () => {
