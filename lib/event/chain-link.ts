@@ -23,6 +23,12 @@ export function isLink(value: unknown): value is string {
   return typeof value === 'string' && link.test(value);
 }
 
+/** The link of an event that was read: it is the last property. */
+export function linkOfEvent(event: JsonObject): string | undefined {
+  const link = event[linkKey];
+  return isLink(link) && Object.keys(event).at(-1) === linkKey ? link : undefined;
+}
+
 /** The link that a line carries, without its newline. */
 export function linkIn(line: string): string | undefined {
   // Nearly every line has another byte here.
@@ -51,7 +57,7 @@ export function linkAfter(before: string, line: Buffer): string {
 
 /** An event of a file without its link, as it was appended. */
 export function withoutLink(event: JsonObject): JsonObject {
-  if (Object.keys(event).at(-1) !== linkKey || !isLink(event[linkKey])) return event;
+  if (linkOfEvent(event) === undefined) return event;
   const { [linkKey]: _, ...appended } = event;
   return appended;
 }

@@ -164,7 +164,10 @@ function checkedLine(json: string, id: string | undefined, field: string, settin
 }
 
 function hasLinkKey(json: string): boolean {
-  return json.includes(linkKey) && Object.hasOwn(JSON.parse(json) as JsonObject, linkKey);
+  // The name may be written with escapes.
+  return (
+    (json.includes(linkKey) || json.includes('\\u')) && Object.hasOwn(JSON.parse(json) as JsonObject, linkKey)
+  );
 }
 
 /** The last that was asked for; it is nearly always the same. */

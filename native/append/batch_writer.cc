@@ -69,6 +69,8 @@ Reply BatchWriter::Open() {
     if (!reply.error && !file_.get().Size(&size)) {
       chain_.CatchUp(file_.get(), file_.id(), size, &reply.refusal);
       chain_.Forget();
+      // While others rotate, only the lock makes sure that one event is not seen in two files.
+      if (reply.refusal == chain::Refusal::kIsBroken) reply.refusal = chain::Refusal::kNone;
     }
   } catch (const std::bad_alloc&) {
     reply.error = {ENOMEM, "open"};
@@ -103,8 +105,8 @@ const BatchWriter::Stage BatchWriter::kStages[] = {
     &BatchWriter::Lock,           // 2
     &BatchWriter::CatchUp,        // 3
     &BatchWriter::JudgeLocked,    // 4
-    &BatchWriter::RotateIfDue,    // 5
-    &BatchWriter::FollowChain,    // 6
+    &BatchWriter::FollowChain,    // 5
+    &BatchWriter::RotateIfDue,    // 6
     &BatchWriter::Write,          // 7
     &BatchWriter::Sync,           // 8
 };
@@ -196,6 +198,16 @@ BatchWriter::Step BatchWriter::JudgeLocked(Transaction* transaction) {
   return JudgeGroup(transaction);
 }
 
+BatchWriter::Step BatchWriter::FollowChain(Transaction* transaction) {
+  assert(file_.is_locked());
+  if (transaction->verdict.written == 0) return Step::kNext;
+  Reply& reply = transaction->reply;
+  if (os::Error error = chain_.CatchUp(file_.get(), file_.id(), transaction->size, &reply.refusal)) {
+    return Fail(transaction, error);
+  }
+  return reply.refusal == chain::Refusal::kNone ? Step::kNext : Fail(transaction, {}, Status::kRefused);
+}
+
 BatchWriter::Step BatchWriter::RotateIfDue(Transaction* transaction) {
   assert(file_.is_locked());
   const Verdict& verdict = transaction->verdict;
@@ -219,16 +231,6 @@ BatchWriter::Step BatchWriter::RotateIfDue(Transaction* transaction) {
   files::RemoveOldFiles(options_.path, options_.rotation.keep);
   transaction->reply.rotated = true;
   return Step::kRestart;
-}
-
-BatchWriter::Step BatchWriter::FollowChain(Transaction* transaction) {
-  assert(file_.is_locked());
-  if (transaction->verdict.written == 0) return Step::kNext;
-  Reply& reply = transaction->reply;
-  if (os::Error error = chain_.CatchUp(file_.get(), file_.id(), transaction->size, &reply.refusal)) {
-    return Fail(transaction, error);
-  }
-  return reply.refusal == chain::Refusal::kNone ? Step::kNext : Fail(transaction, {}, Status::kRefused);
 }
 
 BatchWriter::Step BatchWriter::Write(Transaction* transaction) {

@@ -15,8 +15,10 @@
 //   3. Read what others wrote since. If that is much, let go of the lock meanwhile, and go back to 1.
 //   4. Judge the group again, if anything was written since. If JavaScript has to be asked, keep the lock
 //      meanwhile, but not for long; then go back to 1, or to 3 if the lock was kept.
-//   5. If the file has to be rotated first, rotate it and go back to 1.
-//   6. See whether the file has a chain, and what its last link is.
+//   5. See whether the file has a chain, and what its last link is. Nothing is done to a file whose chain
+//   this
+//      writer would break.
+//   6. If the file has to be rotated first, rotate it and go back to 1.
 //   7. Write: close a torn tail, append, and cut the file back if that fails.
 //   8. Let go of the lock, and then sync. So processes write while others sync, and sync side by side
 //      (promise C10; "early lock release" in Aether, VLDB 2010): the order of lines is fixed by the write,

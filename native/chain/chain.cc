@@ -19,6 +19,11 @@ namespace {
 // With how many of the last lines the search for the last events begins.
 constexpr uint64_t kFirstLines = 4;
 
+// What a writer without a chain reads of the end of a file: the last line, if it knows the file; else more,
+// so that torn lines do not hide a chain.
+constexpr size_t kEndBytes = kSuffixBytes + 4;
+constexpr size_t kWindowBytes = size_t{256} << 10;
+
 // The line of an event with which a new chain begins after one that did not hold.
 constexpr std::string_view kRestart = R"({"chainRestart":)";
 
@@ -26,7 +31,9 @@ constexpr std::string_view kRestart = R"({"chainRestart":)";
 // was cut off at its end is one.
 bool IsClosed(std::string_view line) {
   line = read::Trim(line);
-  if (line.empty() || line.front() != '{') return false;
+  if (line.size() < 2 || line.front() != '{') return false;
+  const size_t first = line.find_first_not_of(" \t\r", 1);
+  if (first == std::string_view::npos || (line[first] != '"' && line[first] != '}')) return false;
   size_t depth = 0;
   bool in_string = false;
   for (size_t i = 0; i < line.size(); i++) {
@@ -50,8 +57,10 @@ bool IsClosed(std::string_view line) {
 
 // The last event of a chronicle, and the link of the one before it.
 struct Chain::LastEvents {
-  size_t found = 0;    // how many of the two
-  std::string text;    // of the last event
+  size_t found = 0;  // how many of the two
+  // Of the last event; of one that is longer than lines may be, the end only.
+  std::string text;
+  bool is_long = false;
   std::string before;  // the link of the other; empty if that has none
   // Whether lines between the two are damaged: then an event may be lost that had its link from the one and
   // gave it to the other.
@@ -68,19 +77,20 @@ Chain::Chain(std::string path, const dedupe::IdFinder& id_finder, Options option
 
 os::Error Chain::CatchUp(const os::File& file, const os::FileId& id, uint64_t size, Refusal* refusal) {
   *refusal = Refusal::kNone;
-  if (restarts_) {
-    link_ = kNoLink;
-    return {};
-  }
   if (IsKnown(file, id, size)) return {};
   Forget();
+  if (!is_on()) {
+    if (os::Error error = LookForChain(file, id, size, refusal)) return error;
+    if (*refusal == Refusal::kNone) Know(id, size);
+    return {};
+  }
   LastEvents last;
   if (os::Error error = FindLast(file, size, &last)) return error;
   if (last.found > 0) *refusal = Judge(last);
   if (*refusal != Refusal::kNone) return {};
   link_ = kNoLink;
-  if (is_on() && last.found > 0) link_ = LinkIn(last.text);
-  SetEnd(id, size);
+  if (last.found > 0 && !restarts_) link_ = LinkIn(last.text);
+  if (!restarts_) Know(id, size);
   return {};
 }
 
@@ -94,37 +104,72 @@ bool Chain::IsKnown(const os::File& file, const os::FileId& id, uint64_t size) c
          std::string_view(digits.data(), kDigits) == link_;
 }
 
+// For a writer without a chain: whether the last event has a link. A file that was plain once is plain,
+// unless its last line says otherwise; only for another one is more read than the end of that.
+os::Error Chain::LookForChain(const os::File& file, const os::FileId& id, uint64_t size, Refusal* refusal) {
+  bool has_event = false;
+  bool is_chained = false;
+  const bool was_plain = id == plain_id_;
+  if (os::Error error =
+          LookAtEnd(file, size, was_plain ? kEndBytes : kWindowBytes, &has_event, &is_chained)) {
+    return error;
+  }
+  if (has_event && !is_chained) plain_id_ = id;
+  if (!has_event && !was_plain && options_.with_rotated) {
+    std::vector<std::string> paths;
+    if (os::Error error = files::RotatedFiles(path_, &paths)) return error;
+    for (auto path = paths.rbegin(); path != paths.rend() && !has_event; ++path) {
+      os::File rotated;
+      uint64_t rotated_size = 0;
+      // One that cannot be read must not stop a writer that has nothing to do with it.
+      if (os::File::OpenForReading(*path, &rotated) || rotated.Size(&rotated_size)) continue;
+      LookAtEnd(rotated, rotated_size, kWindowBytes, &has_event, &is_chained);
+    }
+  }
+  if (is_chained) *refusal = Refusal::kIsChained;
+  return {};
+}
+
+os::Error Chain::LookAtEnd(const os::File& file, uint64_t size, size_t window, bool* has_event,
+                           bool* is_chained) {
+  std::string bytes(static_cast<size_t>(std::min<uint64_t>(size, window)), '\0');
+  if (os::Error error = file.ReadAt(size - bytes.size(), bytes.data(), bytes.size())) return error;
+  std::string_view rest = bytes;
+  if (!rest.empty() && rest.back() == '\n') rest.remove_suffix(1);
+  while (!rest.empty()) {
+    const size_t newline = rest.rfind('\n');
+    const size_t begin = newline == std::string_view::npos ? 0 : newline + 1;
+    const std::string_view line = read::Trim(rest.substr(begin));
+    // Of a line that begins before the window, the end has to do.
+    const bool is_part = begin == 0 && bytes.size() < size;
+    if (is_part || IsClosed(line)) {
+      *has_event = true;
+      *is_chained = !LinkIn(line).empty();
+      return {};
+    }
+    rest = rest.substr(0, begin == 0 ? 0 : begin - 1);
+  }
+  return {};
+}
+
 Refusal Chain::Judge(const LastEvents& last) const {
   const std::string_view link = LinkIn(last.text);
-  if (!is_on()) return link.empty() ? Refusal::kNone : Refusal::kIsChained;
-  if (link.empty()) return Refusal::kIsNotChained;
-  if (id_finder_.Find(last.text).empty()) return Refusal::kOtherIdKey;
-  if (!last.before.empty() && LinkAfter(last.before, last.text) == link) return Refusal::kNone;
   const bool is_restart = last.text.compare(0, kRestart.size(), kRestart) == 0;
+  const bool has_other_key = !last.is_long && !is_restart && id_finder_.Find(last.text).empty();
+  if (restarts_) return !link.empty() && has_other_key ? Refusal::kOtherIdKey : Refusal::kNone;
+  if (link.empty()) return Refusal::kIsNotChained;
+  if (has_other_key) return Refusal::kOtherIdKey;
+  // The event before it may have been removed as too old; `verify` tells what it can.
+  if (last.found == 1 || last.is_long) return Refusal::kNone;
+  if (!last.before.empty() && LinkAfter(last.before, last.text) == link) return Refusal::kNone;
   if (is_restart && LinkAfter(kNoLink, last.text) == link) return Refusal::kNone;
   // What is damaged, readers and `verify` report; it must not end the writing.
   return last.is_gap ? Refusal::kNone : Refusal::kIsBroken;
 }
 
 os::Error Chain::FindLast(const os::File& file, uint64_t size, LastEvents* last) {
-  if (!is_on() && size > kSuffixBytes) {
-    // Nearly always the last bytes tell.
-    std::array<char, kSuffixBytes + 2> bytes;
-    const size_t length = std::min<uint64_t>(size, bytes.size());
-    if (os::Error error = file.ReadAt(size - length, bytes.data(), length)) return error;
-    const std::string_view end(bytes.data(), length);
-    if (end.substr(length - 2) == "}\n") {
-      last->found = 1;
-      last->text = end.substr(0, length - 1);
-      return {};
-    }
-  }
   if (os::Error error = AddLastOf(file, size, last)) return error;
-  if (!last->IsComplete() && (is_on() || options_.with_rotated)) {
-    if (os::Error error = AddLastOfRotated(last)) return error;
-  }
-  if (last->found == 1) last->before = kNoLink;
-  return {};
+  return last->IsComplete() ? os::Error{} : AddLastOfRotated(last);
 }
 
 // Goes back over what a crash may have left, however many lines it is.
@@ -132,9 +177,33 @@ os::Error Chain::AddLastOf(const os::File& file, uint64_t size, LastEvents* last
   struct Found {
     size_t events = 0;
     std::string text, before;
+    bool is_long = false;
     bool is_gap_before = false;  // damage before the last event
     bool is_gap_after = false;
+
+    void Add(std::string_view event, bool long_event) {
+      before = LinkIn(text);
+      text = event;
+      is_long = long_event;
+      is_gap_before = std::exchange(is_gap_after, false);
+      events++;
+    }
   } found;
+  // A line that is too long for us may be an event of a writer that takes longer ones.
+  const auto pass_long_line = [&](uint64_t end) -> os::Error {
+    std::string suffix(kSuffixBytes + 1, '\0');
+    if (end < suffix.size()) {
+      found.is_gap_after = true;
+      return {};
+    }
+    if (os::Error error = file.ReadAt(end - suffix.size(), suffix.data(), suffix.size())) return error;
+    if (LinkIn(suffix).empty()) {
+      found.is_gap_after = true;
+    } else {
+      found.Add(suffix, true);
+    }
+    return {};
+  };
   dedupe::LastLines lines;
   for (uint64_t max = kFirstLines; size > 0 && found.events < 2; max *= 4) {
     if (os::Error error = dedupe::FindLastLines(file, size, max, &lines)) return error;
@@ -144,24 +213,29 @@ os::Error Chain::AddLastOf(const os::File& file, uint64_t size, LastEvents* last
                               dedupe::Tail::kIncludeUnfinished, &buffer_);
     while (walker.Next()) {
       const dedupe::Line& line = walker.line();
-      if (line.offset != end) found.is_gap_after = true;  // a line that is too long
+      if (line.offset != end) {
+        if (os::Error error = pass_long_line(line.offset - 1)) return error;
+      }
       end = walker.end();
       if (IsClosed(line.text)) {
-        found.before = LinkIn(found.text);
-        found.text = line.text;
-        found.is_gap_before = std::exchange(found.is_gap_after, false);
-        found.events++;
+        found.Add(line.text, false);
       } else if (!read::IsBlank(line.text)) {
         found.is_gap_after = true;
       }
     }
     if (walker.error()) return walker.error();
+    if (end < size) {
+      char last_byte = 0;
+      if (os::Error error = file.ReadAt(size - 1, &last_byte, 1)) return error;
+      if (os::Error error = pass_long_line(last_byte == '\n' ? size - 1 : size)) return error;
+    }
     if (lines.count < max) break;
   }
   if (found.events == 0) {
     last->is_gap |= found.is_gap_after;
   } else if (last->found == 0) {
-    *last = {found.events, std::move(found.text), std::move(found.before), found.is_gap_before};
+    *last = {found.events, std::move(found.text), found.is_long, std::move(found.before),
+             found.is_gap_before};
   } else {
     last->found += found.events;
     last->before = LinkIn(found.text);
@@ -177,9 +251,10 @@ os::Error Chain::AddLastOfRotated(LastEvents* last) {
     os::File file;
     uint64_t size = 0;
     os::Error error = os::File::OpenForReading(*path, &file);
-    if (error.number == ENOENT) continue;  // removed meanwhile, as too old
     if (!error) error = file.Size(&size);
     if (!error) error = AddLastOf(file, size, last);
+    // Removed meanwhile, as too old; or no file, and so not ours.
+    if (error.number == ENOENT || error.number == EISDIR || error.number == EINVAL) continue;
     if (error) return error;
   }
   return {};

@@ -53,8 +53,7 @@ class Chain {
 
   // What was linked is in the file, which ends here now.
   void SetEnd(const os::FileId& id, uint64_t end) {
-    file_id_ = id;
-    end_ = end;
+    Know(id, end);
     restarts_ = false;
   }
   // The next CatchUp looks at the file again.
@@ -63,7 +62,14 @@ class Chain {
  private:
   struct LastEvents;
 
+  void Know(const os::FileId& id, uint64_t end) {
+    file_id_ = id;
+    end_ = end;
+  }
   bool IsKnown(const os::File& file, const os::FileId& id, uint64_t size) const;
+  os::Error LookForChain(const os::File& file, const os::FileId& id, uint64_t size, Refusal* refusal);
+  static os::Error LookAtEnd(const os::File& file, uint64_t size, size_t window, bool* has_event,
+                             bool* is_chained);
   os::Error FindLast(const os::File& file, uint64_t size, LastEvents* last);
   os::Error AddLastOf(const os::File& file, uint64_t size, LastEvents* last);
   os::Error AddLastOfRotated(LastEvents* last);
@@ -77,7 +83,8 @@ class Chain {
   os::FileId file_id_;
   uint64_t end_ = 0;
   std::string link_;
-  std::string buffer_;  // for LineWalker
+  os::FileId plain_id_;  // of a file that has events without links
+  std::string buffer_;   // for LineWalker
 };
 
 }  // namespace holdfast::chain

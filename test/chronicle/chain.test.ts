@@ -2,7 +2,16 @@
  * The chain (`chain: true`): a reader sees which event was changed, taken out, put in or moved, and with a head
  * that was kept elsewhere, also that the end is missing.
  */
-import { appendFileSync, readdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import {
@@ -309,6 +318,52 @@ describe('chain', () => {
     });
   });
 
+  describe('goes on', () => {
+    it('where each file has one event, and the one before it was removed as too old', async () => {
+      const file = newFile();
+      const rotate = { maxBytes: 300, keep: 1 };
+      for (let n = 0; n < 5; n++) {
+        await withChronicle(file, (chronicle) => chronicle.append({ n, fill: 'x'.repeat(100) }), { rotate });
+      }
+      expect((await verifyChronicle(file, { chain: true })).chain).toMatchObject({ intact: true, events: 2 });
+    });
+
+    it('through a link to the file, beside what was rotated there', async () => {
+      const { file, link } = await chainOf(2);
+      const name = newFile();
+      symlinkSync(file, name);
+      renameSync(file, `${file}.20200101T000000.000Z`);
+      await withChronicle(name, (chronicle) => chronicle.append({ n: 'next' }));
+      expect((await verifyChronicle(file, { expect: link })).chain).toMatchObject({
+        intact: true,
+        events: 3,
+      });
+    });
+
+    it('after a line that is longer than this writer would take', async () => {
+      const file = newFile();
+      await withChronicle(file, (chronicle) => chronicle.append({ fill: 'x'.repeat(5000) }));
+      await withChronicle(file, (chronicle) => chronicle.append({ n: 1 }), { maxLineBytes: 1000 });
+      await withChronicle(file, (chronicle) => chronicle.append({ n: 2 }));
+      expect((await verifyChronicle(file, { chain: true })).chain).toMatchObject({ intact: true, events: 3 });
+    });
+
+    it('after damage that looks like an event', async () => {
+      const { file } = await chainOf(2);
+      appendFileSync(file, '{oops}\n');
+      await withChronicle(file, (chronicle) => chronicle.append({ n: 'next' }));
+      expect((await verifyChronicle(file, { chain: true })).chain).toMatchObject({ intact: true, events: 3 });
+    });
+
+    it('beside directories with the names of rotated files', async () => {
+      const { file } = await chainOf(2);
+      mkdirSync(`${file}.20990101T000000.000Z`);
+      truncateSync(file, 0);
+      await withChronicle(file, (chronicle) => chronicle.append({ n: 'next' }));
+      expect((await verifyChronicle(file, { chain: true })).chain).toMatchObject({ events: 1 });
+    });
+  });
+
   it('finds a rotated file that was taken out of the middle', async () => {
     const file = newFile();
     await withChronicle(
@@ -358,6 +413,25 @@ describe('chain', () => {
       await refused(file, { rotate: { maxBytes: 1000 } }, { code: 'EVALIDATION', field: 'chain' });
     });
 
+    it('a writer without the option that would rotate a chained file, before it does', async () => {
+      const file = newFile();
+      await using early = await openChronicle(file, { rotate: { maxBytes: 300, keep: 1 } });
+      await chainOf(4, file);
+      const before = readFileSync(file);
+      await expect(early.append({ n: 'plain' })).rejects.toMatchObject({ field: 'chain' });
+      expect(readFileSync(file)).toEqual(before);
+      expect(readdirSync(dirname(file))).toEqual(['chronicle']);
+    });
+
+    it('the same after other line ends and lines that only look whole', async () => {
+      const { file, lines } = await chainOf(2);
+      const [first, second] = lines as [Buffer, Buffer];
+      for (const end of ['\r\n', ' \n', '\nx}\n', '\n{"a":{"b":1}\n']) {
+        writeFileSync(file, Buffer.concat([first, second.subarray(0, -1), Buffer.from(end)]));
+        await refused(file, {}, { code: 'EVALIDATION', field: 'chain' });
+      }
+    });
+
     it('a chain on a file that has none', async () => {
       const file = fileWith('{"eventId":"a"}\n');
       await refused(file, chained, {
@@ -376,17 +450,17 @@ describe('chain', () => {
       await refused(file, { ...chained, rotate }, { code: 'EVALIDATION', field: 'rotate.keep' });
     });
 
-    it('a file whose last link is not that of its last event', async () => {
+    it('to append to a file whose last link is not that of its last event', async () => {
       const { file, lines } = await chainOf(3);
+      const error = { code: 'ECHAIN', path: file, message: expect.stringContaining('verify') };
       const changed = Buffer.from((lines[2] as Buffer).toString().replace('"n":2', '"n":7'));
-      writeFileSync(file, Buffer.concat(lines.with(2, changed)));
-      await refused(file, chained, {
-        code: 'ECHAIN',
-        path: file,
-        message: expect.stringContaining('verify'),
-      });
-      writeFileSync(file, Buffer.concat([...lines, lines[1] as Buffer]));
-      await refused(file, chained, { code: 'ECHAIN' });
+      for (const tampered of [lines.with(2, changed), [...lines, lines[1] as Buffer]]) {
+        writeFileSync(file, Buffer.concat(tampered));
+        await withChronicle(file, (chronicle) =>
+          expect(chronicle.append({ n: 8 })).rejects.toMatchObject(error),
+        );
+        expect(readFileSync(file)).toEqual(Buffer.concat(tampered));
+      }
     });
 
     it('an event that brings a link, with or without a chain', async () => {
@@ -394,6 +468,11 @@ describe('chain', () => {
       const event = JSON.parse(String(lines[0]));
       const error = { code: 'EVALIDATION', field: 'event.chainLink' };
       await withChronicle(file, (chronicle) => expect(chronicle.append(event)).rejects.toMatchObject(error));
+      await withChronicle(newFile(), (chronicle) =>
+        expect(chronicle.appendJson('{"chain\\u004cink":"x","a":1}')).rejects.toMatchObject({
+          field: 'json.chainLink',
+        }),
+      );
       const plain = { chain: false };
       await withChronicle(
         newFile(),
@@ -457,8 +536,30 @@ describe('chain', () => {
       const before = readFileSync(file);
       expect(await repairChronicle(file)).not.toHaveProperty('chainRestart');
       expect(readFileSync(file)).toEqual(before);
-      const plain = fileWith('{"eventId":"a"}\n');
-      expect(await repairChronicle(plain)).not.toHaveProperty('chainRestart');
+      for (const event of ['{"eventId":"a"}', `{"chainLink":"${noLink}","eventId":"a"}`]) {
+        expect(await repairChronicle(fileWith(`${event}\n`))).not.toHaveProperty('chainRestart');
+      }
+    });
+
+    it('refuses another idKey than the chain has', async () => {
+      const file = newFile();
+      const own = { idKey: 'id' };
+      await withChronicle(file, (chronicle) => chronicle.appendMany([{ id: '1' }, { id: '2' }]), own);
+      writeFileSync(file, readFileSync(file, 'utf8').replace('"id":"1"', '"id":"9"'));
+      await expect(repairChronicle(file)).rejects.toMatchObject({ code: 'EVALIDATION', field: 'idKey' });
+      await repairChronicle(file, own);
+      await withChronicle(file, (chronicle) => chronicle.append({ id: '3' }), own);
+    });
+
+    it('finds the old head before many events without a link, and in a rotated file', async () => {
+      const { file, link } = await chainOf(2);
+      appendFileSync(file, '{"eventId":"foreign"}\n'.repeat(300));
+      expect((await repairChronicle(file)).chainRestart).toMatchObject({ after: link });
+      const other = await chainOf(3);
+      writeFileSync(`${other.file}.20200101T000000.000Z`, Buffer.concat(other.lines.toSpliced(1, 1)));
+      truncateSync(other.file, 0);
+      expect((await repairChronicle(other.file)).chainRestart).toMatchObject({ after: other.link });
+      await withChronicle(other.file, (chronicle) => chronicle.append({ n: 'next' }));
     });
   });
 

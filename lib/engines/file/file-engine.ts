@@ -25,8 +25,9 @@ export class FileEngine implements Engine {
 
   /** Creates the file, and the directories above it. */
   static async open(path: NativePath, settings: Settings): Promise<FileEngine> {
-    // Rotation renames the file, not a link to it, and puts the rotated files beside the file.
-    const target = settings.rotation ? await withIoErrors(followLinks(path), path) : path;
+    // Rotation renames the file, not a link to it, and puts the rotated files beside the file. A chain goes on
+    // after them.
+    const target = settings.rotation || settings.chain ? await withIoErrors(followLinks(path), path) : path;
     const engine = new FileEngine(target, settings);
     await engine.#appender.open();
     return engine;

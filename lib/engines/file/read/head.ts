@@ -6,7 +6,7 @@ import type { NativePath } from '../../../base/paths.js';
 import { checkTail } from '../../../chronicle/call-options.js';
 import type { ReadSettings } from '../../../chronicle/options.js';
 import type { Entry, Head } from '../../../chronicle/results.js';
-import { isLink, linkKey } from '../../../event/chain-link.js';
+import { linkOfEvent } from '../../../event/chain-link.js';
 import type { JsonObject } from '../../../event/line.js';
 import { rotatedFiles } from '../lines/rotated-files.js';
 import { readBatches } from './read.js';
@@ -26,8 +26,8 @@ export async function headOf(path: NativePath, settings: ReadSettings): Promise<
 }
 
 function headAt({ event }: Entry<JsonObject>, position: number): Head | undefined {
-  const link = event[linkKey];
-  return isLink(link) ? { position, link } : undefined;
+  const link = linkOfEvent(event);
+  return link === undefined ? undefined : { position, link };
 }
 
 async function lastEvent(path: NativePath, settings: ReadSettings): Promise<Entry<JsonObject> | undefined> {

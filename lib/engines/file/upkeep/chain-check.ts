@@ -2,16 +2,17 @@
  * Checking a chain: every event's link against the line before it, through the rotated files and the one that
  * is written.
  */
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { throwIfAborted } from '../../../base/abort.js';
-import { eachWithIoErrors, ioError, isMissing, withIoErrors } from '../../../base/errors.js';
+import { eachWithIoErrors, HoldfastError, isMissing, withIoErrors } from '../../../base/errors.js';
 import type { NativePath } from '../../../base/paths.js';
 import type { ChainBreak, ChainReport, ChainRestart, Entry, Head } from '../../../chronicle/results.js';
 import { isLink, linkAfter, linkInBytes, noLink, restartKey } from '../../../event/chain-link.js';
 import { idOf } from '../../../event/event-id.js';
 import { isObject, type JsonObject } from '../../../event/line.js';
+import { stillNames } from '../../../lock/named-file.js';
 import type { LineBatch } from '../lines/line-batch.js';
-import { readAt } from '../lines/open-file.js';
+import { openForReading, readAt } from '../lines/open-file.js';
 import { rotatedFiles } from '../lines/rotated-files.js';
 import { scanForwards } from '../lines/scanner.js';
 import { maxListed } from './damage.js';
@@ -46,23 +47,27 @@ export class ChainCheck {
     this.#expect = expect;
   }
 
-  /** Goes through the rotated files of a chronicle, whose file is open here. */
-  async addRotated(path: NativePath, current: FileHandle): Promise<void> {
+  /**
+   * Goes through the rotated files of a chronicle, whose file is open here. False if files were rotated and
+   * removed meanwhile, so that some are missing in between: then a new check has to begin anew.
+   */
+  async addRotated(path: NativePath, current: FileHandle): Promise<boolean> {
     const { ino, dev } = await withIoErrors(current.stat({ bigint: true }), path);
     const rotated = await rotatedFiles(path);
     this.#mayBeginLate = rotated.length > 0;
     for (const each of rotated) {
       let file: FileHandle;
       try {
-        file = await open(each);
+        file = await openForReading(each);
       } catch (error) {
-        if (isMissing(error) && this.#events === 0) continue; // removed meanwhile, as too old
-        throw ioError(error, each);
+        if (isMissing(error) && this.#events > 0) return false;
+        if (isMissing(error) || isIrregular(error)) continue; // removed as too old, or not ours
+        throw error;
       }
       try {
         const stats = await withIoErrors(file.stat({ bigint: true }), each);
         // It was rotated after it was opened; what comes after it did not exist then.
-        if (stats.ino === ino && stats.dev === dev) return;
+        if (stats.ino === ino && stats.dev === dev) return true;
         const range = { from: 0, to: Number(stats.size), maxLineBytes: this.#settings.maxLineBytes };
         for await (const batch of eachWithIoErrors(scanForwards(file, range), each)) {
           throwIfAborted(this.#settings.signal);
@@ -72,6 +77,7 @@ export class ChainCheck {
         await file.close();
       }
     }
+    return await withIoErrors(stillNames(path, current), path);
   }
 
   /** Goes through the next lines of a file. */
@@ -149,4 +155,11 @@ export class ChainCheck {
 function restartedAfter(event: JsonObject): string | undefined {
   const restart = event[restartKey];
   return isObject(restart) && isLink(restart.after) ? restart.after : undefined;
+}
+
+/** Of a directory, a FIFO or a device. */
+function isIrregular(error: unknown): boolean {
+  const cause =
+    error instanceof HoldfastError ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
+  return cause?.code === 'EISDIR' || cause?.code === 'EINVAL';
 }

@@ -49,23 +49,25 @@ export async function verify(
   { ids, chain, expect, onProgress, signal }: VerifyQuery,
 ): Promise<Verification> {
   throwIfAborted(signal);
-  const file = await openForReading(path);
-  try {
-    const total = await sizeUnderLock(file, path, { lockTimeout: settings.lockTimeout, signal });
-    const lines = new Findings(path, ids ? settings.idKey : undefined);
-    const { idKey, maxLineBytes } = settings;
-    const links = chain ? new ChainCheck({ idKey, maxLineBytes, signal }, expect) : undefined;
-    await links?.addRotated(path, file);
-    const range = { from: 0, to: total, maxLineBytes };
-    for await (const batch of eachWithIoErrors(scanForwards(file, range), path)) {
-      throwIfAborted(signal);
-      lines.add(batch);
-      await links?.add(path, file, batch);
-      onProgress?.({ done: Math.min(lines.bytes, total), total });
+  const { idKey, maxLineBytes, lockTimeout } = settings;
+  for (;;) {
+    const file = await openForReading(path);
+    try {
+      const total = await sizeUnderLock(file, path, { lockTimeout, signal });
+      const lines = new Findings(path, ids ? idKey : undefined);
+      const links = chain ? new ChainCheck({ idKey, maxLineBytes, signal }, expect) : undefined;
+      if (links && !(await links.addRotated(path, file))) continue; // others rotate
+      const range = { from: 0, to: total, maxLineBytes };
+      for await (const batch of eachWithIoErrors(scanForwards(file, range), path)) {
+        throwIfAborted(signal);
+        lines.add(batch);
+        await links?.add(path, file, batch);
+        onProgress?.({ done: Math.min(lines.bytes, total), total });
+      }
+      return lines.report(links?.report());
+    } finally {
+      await file.close();
     }
-    return lines.report(links?.report());
-  } finally {
-    await file.close();
   }
 }
 
