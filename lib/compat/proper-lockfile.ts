@@ -50,15 +50,22 @@ async function lock(file: FilePath, options?: lockfile.LockOptions): Promise<() 
   const deadline = performance.now() + retryBudget(retries);
   const target = await canonical(file, options);
   const path = lockfileOf(target, options);
+  let timeout: unknown;
   for (;;) {
-    const left = Math.max(deadline - performance.now(), 0);
+    const left = timeout ? 0 : Math.max(deadline - performance.now(), 0);
     try {
       const taken = await takeLockFile(path, left);
       if (taken) return releaser(remember(target, taken, checked));
-      throw locked(target);
+      throw locked(target, timeout);
     } catch (error) {
       const state = stateOfOther(error, path, stale);
-      if (state === undefined) throw timedOut(error) ? locked(target, error) : error;
+      if (state === undefined) {
+        if (timeout || !timedOut(error)) throw error;
+        // On a busy machine the time may be up before the lock was looked at. The original makes its last
+        // attempt when its time is up.
+        timeout = error;
+        continue;
+      }
       if (state === 'stale') removeStale(path);
       if (state !== 'fresh') continue;
       if (left === 0) throw locked(target);
