@@ -83,10 +83,9 @@ export function lockCommand(): Command {
 Exit code: COMMAND's own; 128 + n if signal n ended it; 126 or 127 if it could not be started;
 75 (see -E) if the lock was not free in time; 1 for any other failure; 2 for wrong usage.
 
-Examples:
-  holdfast lock --timeout 5s /tmp/backup.lock -- rsync -a data/ backup/
-  holdfast lock -n /tmp/report.lock -c 'make-report | mail -s report ops'
-  ( holdfast lock -n 9 || exit 1; make-report ) 9>/tmp/report.lock`,
+Example: holdfast lock --timeout 5s /tmp/backup.lock -- rsync -a data/ backup/
+         holdfast lock -n /tmp/report.lock -c 'make-report | mail -s report ops'
+         ( holdfast lock -n 9 || exit 1; make-report ) 9>/tmp/report.lock`,
     )
     .passThroughOptions()
     .action(run);
