@@ -17,6 +17,7 @@ import {
   withLock,
   writeFileAtomic,
 } from 'holdfast';
+import * as sage from 'holdfast/sage-chronicle';
 import { expect, it } from 'vitest';
 import { temporaryDirectory } from './support/files.js';
 
@@ -24,6 +25,12 @@ import { temporaryDirectory } from './support/files.js';
 function wrong(options: object): never {
   return options as never;
 }
+
+const sageEvent = {
+  type: 'PLAN_APPROVED',
+  timestamp: '2026-01-31T12:00:00Z',
+  actor: { agent: 'guardian', id: 'x' },
+};
 
 function newFile(): string {
   const file = join(temporaryDirectory(), 'file.ndjson');
@@ -56,6 +63,21 @@ const calls: {
     'dedupe.windows',
     'dedupe.window',
     (file) => openChronicle(file, { dedupe: wrong({ window: 5, windows: 5 }) }),
+  ],
+  'appendEvent of sage-chronicle': [
+    'lockTimeoutMS',
+    'lockTimeoutMs',
+    (file, options) => sage.appendEvent(`${file}.sage`, sageEvent, options),
+  ],
+  'appendEventWithId of sage-chronicle': [
+    'computeID',
+    'computeId',
+    (file, options) => sage.appendEventWithId(`${file}.sage`, { ...sageEvent, eventId: 'a' }, options),
+  ],
+  'isDuplicateEvent of sage-chronicle': [
+    'windowsSize',
+    'windowSize',
+    (file, options) => sage.isDuplicateEvent(`${file}.sage`, 'a', options),
   ],
   appendEvent: ['durabilty', 'durability', (file, options) => appendEvent(file, { number: 2 }, options)],
   appendEventWithId: ['idkey', 'idKey', (file, options) => appendEventWithId(file, { number: 2 }, options)],

@@ -23,7 +23,11 @@ export {
   getCompleteChain,
   validateCausalChain,
 } from './sage-chronicle/chain.js';
-export { appendWithCausalChain, type ChainedAppendOptions } from './sage-chronicle/chained-append.js';
+export {
+  appendWithCausalChain,
+  type ChainedAppendOptions,
+  type ChainedEvent,
+} from './sage-chronicle/chained-append.js';
 export {
   batchCheckDuplicates,
   type DuplicateCheckOptions,

@@ -80,9 +80,11 @@ export function serializeEvent(event: object): string {
   return `${toJson(event, 'event')}\n`;
 }
 
+const optionNames = ['lockTimeoutMs', 'computeId'] as const;
+
 /** Checked and filled in, for an engine. */
 export function checkAppend(options: number | AppendOptions | undefined): ChronicleOptions {
-  const given = typeof options === 'number' ? { lockTimeoutMs: options } : checkOptions(options);
+  const given = typeof options === 'number' ? { lockTimeoutMs: options } : checkOptions(options, optionNames);
   const { computeId = true, lockTimeoutMs = defaultLockTimeout } = given;
   return {
     computeId,

@@ -27,6 +27,9 @@ export interface ChainedAppendOptions {
   lockTimeoutMs?: number | undefined;
 }
 
+/** An event as it is in the file. The first one of a file names none before it. */
+export type ChainedEvent<T> = T & { eventId: string; prevEventId?: string };
+
 /** Not those of plain appends: what they append in the same turn would be written first, and move the end. */
 const shared = new SharedChronicles();
 
@@ -48,7 +51,7 @@ export async function appendWithCausalChain<T extends ChronicleEventBase = Chron
   path: ChroniclePath,
   event: T,
   options?: ChainedAppendOptions,
-): Promise<T> {
+): Promise<ChainedEvent<T>> {
   const nativePath = checkChroniclePath(path);
   const { forcePrevEventId, lockTimeoutMs = defaultLockTimeout } = checkOptions(options, [
     'forcePrevEventId',
@@ -70,7 +73,7 @@ export async function appendWithCausalChain<T extends ChronicleEventBase = Chron
   const written =
     (result.duplicate ? await firstCopy(nativePath, result) : undefined) ?? JSON.parse(line.text);
   if (Object.hasOwn(written, previousKey)) Reflect.set(event, previousKey, written[previousKey]);
-  return written as T;
+  return written as ChainedEvent<T>;
 }
 
 /** The JSON of an event with the id of the one before it. */

@@ -60,7 +60,7 @@ export async function batchCheckDuplicates(
   options?: DuplicateCheckOptions,
 ): Promise<Map<string, boolean>> {
   const nativePath = checkChroniclePath(path);
-  const { windowSize = window, useIndex = false } = checkOptions(options);
+  const { windowSize = window, useIndex = false } = checkOptions(options, ['windowSize', 'useIndex']);
   const limit = useIndex ? Number.MAX_SAFE_INTEGER : checkInteger(windowSize, 'windowSize', 0);
   const found = new Map<string, boolean>();
   if (!Array.isArray(eventIds)) throw invalid('eventIds', `expected an array, got ${describe(eventIds)}`);

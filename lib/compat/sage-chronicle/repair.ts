@@ -8,6 +8,7 @@ import { checkBoolean, checkOptions } from '../../base/arguments.js';
 import { isMissing } from '../../base/errors.js';
 import { backUp } from './backup.js';
 import { validateCausalChain } from './chain.js';
+import { refuseChainedFile } from './chained-file.js';
 import { removeEvents } from './duplicates.js';
 import { type ChroniclePath, checkChroniclePath } from './path.js';
 import { SeenIds } from './seen-ids.js';
@@ -64,6 +65,7 @@ export async function repairChronicle(
   for (const name of optionNames) if (given[name] !== undefined) checkBoolean(given[name], name);
   const result: ChronicleRepairResult = { repaired: false, changesApplied: [], warnings: [] };
 
+  if (given.removeDuplicates || given.fixTimestampOrder) await refuseChainedFile(nativePath);
   if (given.createBackup) {
     try {
       result.backupPath = await backUp(nativePath);
@@ -76,10 +78,9 @@ export async function repairChronicle(
     const removed = await removeEvents(path, isRepeated);
     if (removed > 0) result.changesApplied.push(`Removed ${removed} duplicate events`);
   }
-  if (given.fixTimestampOrder && (await sortByTimestamp(nativePath))) {
-    result.changesApplied.push('Reordered events by timestamp');
-  }
-  if (given.repairCausalChain) {
+  const isSorted = given.fixTimestampOrder === true && (await sortByTimestamp(nativePath));
+  if (isSorted) result.changesApplied.push('Reordered events by timestamp');
+  if (given.repairCausalChain || isSorted) {
     const { brokenLinks } = await validateCausalChain(path);
     if (brokenLinks.length > 0)
       result.warnings.push(`${brokenLinks.length} broken causal links stay as they are`);

@@ -200,6 +200,19 @@ it.each([
   const call = options ? repairChronicle(file, options) : deduplicateConsecutiveEvents(file);
   await expect(call).rejects.toMatchObject({ code: 'EVALIDATION', field: 'path' });
   expect(readFileSync(file, 'utf8')).toBe(before);
+  const backedUp = { removeDuplicates: true, createBackup: true };
+  await expect(repairChronicle(file, backedUp)).rejects.toMatchObject({ field: 'path' });
+  expect(readdirSync(dirname(file))).toHaveLength(1);
+});
+
+it('fixTimestampOrder says which causal links it has broken', async () => {
+  const file = sageFile(
+    { eventId: 'a', timestamp: '2024-01-02' },
+    { eventId: 'b', prevEventId: 'a', timestamp: '2024-01-01' },
+  );
+  const { changesApplied, warnings } = await repairChronicle(file, { fixTimestampOrder: true });
+  expect(changesApplied).toEqual(['Reordered events by timestamp']);
+  expect(warnings).toEqual([expect.stringContaining('broken causal links')]);
 });
 
 it('repairCausalChain says what is broken, and changes nothing', async () => {
