@@ -2,13 +2,16 @@
  * `holdfast verify FILE`: checks every line and every id.
  */
 import { Command } from 'commander';
+import { toNativePath } from '../base/arguments.js';
 import type { ChainBreak, ChainReport, Verification } from '../chronicle/results.js';
+import { headOf } from '../engines/file/read/head.js';
 import { verifyChronicle } from '../engines/file/upkeep/verify.js';
 import { details, listed, summary } from './damage-report.js';
 import { exitCodeHelp, exitCodes } from './exit-codes.js';
 import { idKeyOption, jsonOption, timeoutOption } from './options.js';
 import { count, counted, print, printJson, style, table } from './output.js';
 import { ProgressBar } from './progress-bar.js';
+import { rawSettings } from './raw-events.js';
 
 interface Options {
   ids: boolean;
@@ -60,12 +63,21 @@ async function run(file: string, { ids, chain, expect, idKey, timeout, json }: O
   } finally {
     bar.stop();
   }
-  if (json) await printJson(found);
-  else await print(report(file, found, ids));
+  if (json) {
+    await printJson(found);
+  } else {
+    const isUnchecked = !found.chain && (await headOf(toNativePath(file, 'file'), rawSettings)) !== undefined;
+    await print(report(file, found, { ids, isUnchecked }));
+  }
   if (!found.intact) process.exitCode = exitCodes.failed;
 }
 
-function report(file: string, found: Verification, ids: boolean): string {
+/** @param isUnchecked it has a chain, which was not checked */
+function report(
+  file: string,
+  found: Verification,
+  { ids, isUnchecked }: { readonly ids: boolean; readonly isUnchecked: boolean },
+): string {
   const { intact, bytes, lines, events, blank, corrupt, duplicates, wrongIds, chain } = found;
   const rows: [string, string][] = [
     ['size', counted(bytes, 'byte')],
@@ -76,6 +88,7 @@ function report(file: string, found: Verification, ids: boolean): string {
   ];
   if (ids) rows.push(['duplicate ids', count(duplicates.count)], ['wrong ids', count(wrongIds.count)]);
   if (chain) rows.push(['chain', chainSummary(chain)]);
+  if (isUnchecked) rows.push(['chain', 'not checked: --chain checks it']);
   const findings = [
     ...details(corrupt),
     ...(chain ? chainFindings(chain) : []),
@@ -95,10 +108,13 @@ function report(file: string, found: Verification, ids: boolean): string {
 }
 
 function chainSummary({ intact, events, complete, breaks, restarts, expected }: ChainReport): string {
-  const facts = [`${intact ? 'intact' : 'broken'}, ${counted(events, 'event')}`];
+  const holds = intact || (expected === 'missing' && breaks.count === 0);
+  const since = restarts.length > 0 ? ` since it was begun anew (${counted(restarts.length, 'time')})` : '';
+  const facts = [`${holds ? 'holds' : 'broken'}${since}, ${counted(events, 'event')}`];
   if (!complete) facts.push('older events were removed');
-  if (breaks.count > 0) facts.push(`does not hold at ${counted(breaks.count, 'event')}`);
-  if (restarts.length > 0) facts.push(`begun anew ${counted(restarts.length, 'time')}`);
+  if (breaks.count > 0) {
+    facts.push(`${since === '' ? 'does' : 'did'} not hold at ${counted(breaks.count, 'event')}`);
+  }
   if (expected !== undefined)
     facts.push(`the expected link is ${expected === 'missing' ? 'missing' : 'there'}`);
   return facts.join('; ');

@@ -579,6 +579,7 @@ describe('chain', () => {
     });
     expect((await run(['verify', '--chain', file])).code).toBe(0);
     expect((await run(['verify', '--expect', link, file])).out).toContain('intact');
+    expect((await run(['verify', file])).out).toContain('not checked');
     writeFileSync(file, Buffer.concat(lines.slice(0, 2)));
     const cut = await run(['verify', '--expect', link, file]);
     expect(cut).toMatchObject({ code: 1, out: expect.stringContaining('missing') });

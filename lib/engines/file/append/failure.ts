@@ -26,7 +26,7 @@ function refusedByChain(why: Refusal, path: string, idKey: string): HoldfastErro
     case refusal.isChained:
       return invalid(
         'chain',
-        `'${path}' has a chain, which an event without a link would break: open it with { chain: true }`,
+        `'${path}' has a chain, which an event without a link would break: open it with { chain: true } (holdfast append --chain)`,
       );
     case refusal.isNotChained:
       return invalid(
@@ -39,7 +39,7 @@ function refusedByChain(why: Refusal, path: string, idKey: string): HoldfastErro
       return new HoldfastError(
         'ECHAIN',
         `the last link of '${path}' is not that of its last event, which then was changed, put there or moved: ` +
-          'verify({ chain: true }) tells where, and repair() begins a new chain',
+          'verify({ chain: true }) (holdfast verify --chain) tells where, and repair() (holdfast repair) begins a new chain',
         { path },
       );
   }
