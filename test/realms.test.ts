@@ -1,7 +1,8 @@
 /** Values of another realm (`vm`, a test runner's environment, jsdom) are taken where node:fs takes them. */
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { runInNewContext } from 'node:vm';
 import { lock, openChronicle, tryLock, writeFileAtomic } from 'holdfast';
 import { expect, it } from 'vitest';
@@ -66,4 +67,23 @@ it.each(['[]', '({})', 'new Map()', 'new Date(0)', '({ aborted: true })'])('and 
   await expect(lock(value)).rejects.toMatchObject({ code: 'EVALIDATION', field: 'file' });
   const file = join(temporaryDirectory(), 'file');
   await expect(lock(file, { signal: value })).rejects.toMatchObject({ code: 'EVALIDATION', field: 'signal' });
+});
+
+it("timers of the environment, such as jsdom's, which are numbers, are not used", async () => {
+  const code = `
+    const { lock, openChronicle, appendEvent } = require('holdfast');
+    const lockfile = require('holdfast/proper-lockfile');
+    globalThis.setTimeout = globalThis.setInterval = () => 1;
+    (async () => {
+      const held = await lock(process.argv[1]);
+      console.log(held.lost.aborted, (await lock(process.argv[1], { timeout: 20 }).catch((error) => error)).code);
+      await held.release();
+      await (await lockfile.lock(process.argv[1], { realpath: false }))();
+      console.log((await appendEvent(process.argv[1] + '.ndjson', { n: 1 })).duplicate);
+    })();`;
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const file = join(temporaryDirectory(), 'file');
+  const parameters = ['--input-type=commonjs', '-e', code, file];
+  const output = execFileSync(process.execPath, parameters, { cwd: root, encoding: 'utf8' });
+  expect(output).toBe('false ELOCK_TIMEOUT\nfalse\n');
 });

@@ -3,7 +3,9 @@
  * process may have the lock too. Nothing announces that, so it is looked at from time to time, as
  * proper-lockfile itself does.
  */
+
 import { stat } from 'node:fs/promises';
+import { clearTimeout, setTimeout } from 'node:timers';
 import type { LockFile } from '../lock/lock-file.js';
 import { staleAfter } from './old-style-lock.js';
 

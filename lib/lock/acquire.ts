@@ -1,6 +1,7 @@
 /**
  * Acquiring a lock: at once, or with a wait that ends at its deadline or its abort.
  */
+import { clearTimeout, setTimeout } from 'node:timers';
 import { onAbort, throwIfAborted } from '../base/abort.js';
 import { checkOptions, checkSignal, checkTimeout } from '../base/arguments.js';
 import { lockTimeout } from '../base/errors.js';

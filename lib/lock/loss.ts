@@ -3,8 +3,10 @@
  * kernel tells of some changes of a directory at once; for the rest (a network, a link in the path, a directory above)
  * there is a look at intervals.
  */
+
 import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { clearInterval, setInterval } from 'node:timers';
 import { lostLock } from '../base/errors.js';
 import type { NativePath } from '../base/paths.js';
 import type { FileIdentity } from '../native/protocol.js';

@@ -2,6 +2,7 @@
  * Open chronicles that are shared by all who append with the same path and options, and so share their
  * batches. Each is closed when nobody has used it for a while.
  */
+import { clearTimeout, setTimeout } from 'node:timers';
 import type { NativePath } from '../../base/paths.js';
 import type { Settings } from '../../chronicle/options.js';
 import { FileEngine } from './file-engine.js';
