@@ -28,7 +28,12 @@ export interface ChainedAppendOptions {
 }
 
 /** An event as it is in the file. The first one of a file names none before it. */
-export type ChainedEvent<T> = T & { eventId: string; prevEventId?: string };
+export type ChainedEvent<T> = T & {
+  /** The id that it carried, or was given. */
+  eventId: string;
+  /** The id of the event before it. */
+  prevEventId?: string;
+};
 
 /** Not those of plain appends: what they append in the same turn would be written first, and move the end. */
 const shared = new SharedChronicles();
