@@ -12,8 +12,8 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, 'test/prove/**', 'test/package/**'],
     // Loaded by Node itself, as users load it, and not transformed.
     server: { deps: { external: [/\/dist\//] } },
-    // One process runs many files, for to start one takes as long as to run most files. So a file leaves its process
-    // as it found it: what changes a whole process is for those in test/programs.
+    // One process runs many files, because starting one takes as long as running most files. So a file leaves its
+    // process as it found it: what changes a whole process is done in programs of its own (test/programs).
     isolate: false,
     // Most tests wait for other processes and for the disk.
     maxWorkers: 2 * availableParallelism(),

@@ -267,6 +267,13 @@ export function isMissing(error: unknown): boolean {
   return (system as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
 }
 
+/** True for the `EIO` that {@link irregular} caused. */
+export function isIrregular(error: unknown): boolean {
+  const system =
+    error instanceof HoldfastError ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
+  return system?.code === 'EISDIR' || system?.code === 'EINVAL';
+}
+
 /** A path that names no regular file: a directory, a FIFO, a device. */
 export function irregular(stats: { isDirectory(): boolean }, path: string): NodeJS.ErrnoException {
   const { EISDIR, EINVAL } = constants.errno;

@@ -13,7 +13,7 @@ export function headCommand(): Command {
   return new Command('head')
     .summary('print the last link of a chain')
     .description(
-      'Prints the link of the last event of FILE, which has a chain. Kept elsewhere, it shows later whether anything ' +
+      'Prints the last link of FILE, which has a chain. Kept elsewhere, it shows later whether anything ' +
         'up to this event was changed or taken away: holdfast verify --expect LINK FILE.',
     )
     .argument('<file>', 'the chronicle')
@@ -25,7 +25,7 @@ export function headCommand(): Command {
 async function run(file: string, { json }: { json?: boolean }): Promise<void> {
   const head = await headOf(toNativePath(file, 'file'), rawSettings);
   if (!head) {
-    say(`'${file}' has no chain, or its last event has no link`);
+    say(`'${file}' has no chain`);
     process.exitCode = exitCodes.failed;
   } else if (json) await printJson(head);
   else await print(`${head.link}\n`);

@@ -3,7 +3,6 @@
  * process may have the lock too. Nothing announces that, so it is looked at from time to time, as
  * proper-lockfile itself does.
  */
-
 import { stat } from 'node:fs/promises';
 import { clearTimeout, setTimeout } from 'node:timers';
 import type { LockFile } from '../lock/lock-file.js';
@@ -11,8 +10,8 @@ import { staleAfter } from './old-style-lock.js';
 
 /** How often it is looked at, in milliseconds: proper-lockfile's own default and bounds for `update`. */
 export function updateInterval(update: number | undefined, stale: number | undefined): number {
-  const most = staleAfter(stale) / 2;
-  return Math.max(Math.min(update ?? most, most), 1000);
+  const max = staleAfter(stale) / 2;
+  return Math.max(Math.min(update ?? max, max), 1000);
 }
 
 /**

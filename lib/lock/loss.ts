@@ -3,7 +3,6 @@
  * kernel tells of some changes of a directory at once; for the rest (a network, a link in the path, a directory above)
  * there is a look at intervals.
  */
-
 import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { clearInterval, setInterval } from 'node:timers';

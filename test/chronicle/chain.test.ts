@@ -361,6 +361,9 @@ describe('chain', () => {
       truncateSync(file, 0);
       await withChronicle(file, (chronicle) => chronicle.append({ n: 'next' }));
       expect((await verifyChronicle(file, { chain: true })).chain).toMatchObject({ events: 1 });
+      expect(await repairChronicle(fileWith('{"eventId":"a"}\n'))).not.toHaveProperty('chainRestart');
+      truncateSync(file, 0);
+      expect(await repairChronicle(file)).not.toHaveProperty('chainRestart');
     });
   });
 

@@ -2,7 +2,6 @@
  * Waiting for a change of a file: by events of the file system, and by a slow poll for file systems that have
  * none (network, FUSE) and for systems that have no watches left.
  */
-
 import { type FSWatcher, watch } from 'node:fs';
 import { clearTimeout, setTimeout } from 'node:timers';
 import type { NativePath } from '../../../base/paths.js';

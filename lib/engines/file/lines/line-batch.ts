@@ -31,6 +31,8 @@ export interface LineBatch {
   readonly end: number;
   /** At their end: tells later whether the file still has them. */
   readonly mark: Mark;
+  /** The bytes of these lines, until the next batch is asked for; none of a line that is too long. */
+  readonly bytes: Buffer;
 }
 
 const newline = 0x0a;
@@ -53,7 +55,14 @@ export function parseLines(
   filter?: LineFilter,
 ): LineBatch {
   const end = offset + bytes.length;
-  const batch: LineBatch = { entries: [], nonEvents: [], begin: offset, end, mark: markOf(bytes, end) };
+  const batch: LineBatch = {
+    entries: [],
+    nonEvents: [],
+    begin: offset,
+    end,
+    mark: markOf(bytes, end),
+    bytes,
+  };
   for (let begin = 0; begin < bytes.length; ) {
     const end = endOfLinesWithin(bytes, begin, textBytes);
     const text = bytes.subarray(begin, end);
@@ -81,7 +90,8 @@ export function endOfLinesWithin(bytes: Buffer, begin: number, max: number): num
 export function longLine(offset: number, length: number): LineBatch {
   const line: NonEventLine = { kind: 'corrupt', reason: 'long', offset, length };
   const end = offset + length;
-  return { entries: [], nonEvents: [line], begin: offset, end, mark: { end, bytes: Buffer.alloc(0) } };
+  const bytes = Buffer.alloc(0);
+  return { entries: [], nonEvents: [line], begin: offset, end, mark: { end, bytes }, bytes };
 }
 
 /** The same lines, the last one first. */

@@ -4,7 +4,7 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { throwIfAborted } from '../../../base/abort.js';
-import { eachWithIoErrors, HoldfastError, isMissing, withIoErrors } from '../../../base/errors.js';
+import { eachWithIoErrors, isIrregular, isMissing, withIoErrors } from '../../../base/errors.js';
 import type { NativePath } from '../../../base/paths.js';
 import type { ChainBreak, ChainReport, ChainRestart, Entry, Head } from '../../../chronicle/results.js';
 import { isLink, linkAfter, linkInBytes, noLink, restartKey } from '../../../event/chain-link.js';
@@ -12,7 +12,7 @@ import { idOf } from '../../../event/event-id.js';
 import { isObject, type JsonObject } from '../../../event/line.js';
 import { stillNames } from '../../../lock/named-file.js';
 import type { LineBatch } from '../lines/line-batch.js';
-import { openForReading, readAt } from '../lines/open-file.js';
+import { openForReading } from '../lines/open-file.js';
 import { rotatedFiles } from '../lines/rotated-files.js';
 import { scanForwards } from '../lines/scanner.js';
 import { maxListed } from './damage.js';
@@ -71,7 +71,7 @@ export class ChainCheck {
         const range = { from: 0, to: Number(stats.size), maxLineBytes: this.#settings.maxLineBytes };
         for await (const batch of eachWithIoErrors(scanForwards(file, range), each)) {
           throwIfAborted(this.#settings.signal);
-          await this.add(each, file, batch);
+          this.add(each, batch);
         }
       } finally {
         await file.close();
@@ -81,14 +81,7 @@ export class ChainCheck {
   }
 
   /** Goes through the next lines of a file. */
-  async add(path: NativePath, file: FileHandle, batch: LineBatch): Promise<void> {
-    const { entries, nonEvents, begin, end } = batch;
-    // A line that is too long is no event, and is not read.
-    const isLong =
-      entries.length === 0 && nonEvents.every((line) => line.kind === 'corrupt' && line.reason === 'long');
-    const bytes = isLong
-      ? Buffer.alloc(0)
-      : await withIoErrors(readAt(file, begin, Buffer.allocUnsafe(end - begin)), path);
+  add(path: NativePath, { entries, nonEvents, begin, bytes }: LineBatch): void {
     const damaged = nonEvents.filter((line) => line.kind === 'corrupt').map(({ offset }) => offset);
     let next = 0;
     for (const entry of entries) {
@@ -155,11 +148,4 @@ export class ChainCheck {
 function restartedAfter(event: JsonObject): string | undefined {
   const restart = event[restartKey];
   return isObject(restart) && isLink(restart.after) ? restart.after : undefined;
-}
-
-/** Of a directory, a FIFO or a device. */
-function isIrregular(error: unknown): boolean {
-  const cause =
-    error instanceof HoldfastError ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
-  return cause?.code === 'EISDIR' || cause?.code === 'EINVAL';
 }

@@ -13,9 +13,10 @@ import {
 import { channels } from '../../../chronicle/diagnostics.js';
 import { type ChronicleOptions, checkChronicleOptions, type Settings } from '../../../chronicle/options.js';
 import type { Repair } from '../../../chronicle/results.js';
+import { headOf } from '../read/head.js';
 import { DamageCount } from './damage.js';
 import { DamagedFile } from './damaged-file.js';
-import { hasChain, restartChain } from './restart-chain.js';
+import { restartChain } from './restart-chain.js';
 import { rewriteChronicle, type Selection } from './rewrite.js';
 import { verify } from './verify.js';
 
@@ -92,7 +93,7 @@ async function chainHolds(
   settings: Settings,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  if (!(await hasChain(path, settings))) return true;
+  if ((await headOf(path, settings)) === undefined) return true;
   const query = { ids: false, chain: true, expect: undefined, ...(signal && { signal }) };
   return (await verify(path, settings, query)).chain?.intact === true;
 }

@@ -61,7 +61,7 @@ export async function verify(
       for await (const batch of eachWithIoErrors(scanForwards(file, range), path)) {
         throwIfAborted(signal);
         lines.add(batch);
-        await links?.add(path, file, batch);
+        links?.add(path, batch);
         onProgress?.({ done: Math.min(lines.bytes, total), total });
       }
       return lines.report(links?.report());
