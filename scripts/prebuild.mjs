@@ -1,6 +1,6 @@
 /**
  * `npm run prebuild [-- target…] [-- --check]`: builds the binaries in prebuilds/, which npm packs, under the
- * names by which node-gyp-build finds them.
+ * names by which lib/native/load.ts finds them.
  *
  * On Linux all of Linux and Windows is built, by Debian's cross compilers; on another system what runs there,
  * by node-gyp. The same sources and compilers give the same bytes: `--check` builds again and compares.

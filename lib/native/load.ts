@@ -1,30 +1,41 @@
 /**
- * Finds the compiled addon beside this package, and says what to do if it cannot be loaded: the reasons are
- * few, and each has another remedy.
+ * Loads the compiled addon, and says what to do if it cannot be loaded: the reasons are few, and each has
+ * another remedy.
+ *
+ * Code comes from the package alone: the places are fixed, and nothing in the environment, beside the
+ * executable or in the current directory is looked at.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { cLibrary } from '../base/c-library.js';
 
 /** The package's root, from dist/lib/native/load.js; undefined in a bundle of ES modules. */
 const root = typeof __dirname === 'string' ? join(__dirname, '..', '..', '..') : undefined;
 
-/**
- * The addon's exports: those of the binary in prebuilds/ for this machine, or of the one that was built from
- * source.
- */
+/** Where the addon may be, in the package. */
+function places(directory: string): string[] {
+  const file = 'holdfast.node';
+  return [
+    join(directory, 'build', 'Release', file), // of a checkout
+    join(directory, 'prebuilds', `${process.platform}-${process.arch}`, file), // one for every C library
+    join(directory, 'native', 'build', 'Release', file), // what the command of `missing` builds
+  ];
+}
+
+/** The addon's exports: those of the first binary that this machine can load. */
 export function loadAddon(): unknown {
   if (root === undefined || !isOurs(root)) throw new Error(bundled());
-  const find = require('node-gyp-build') as (directory: string) => unknown;
-  try {
-    return find(root);
-  } catch (cause) {
-    if (isForbidden(cause)) throw new Error(forbidden(cause as Error), { cause });
+  let first: unknown;
+  for (const file of places(root)) {
+    if (!existsSync(file)) continue;
     try {
-      return find(join(root, 'native'));
-    } catch {
-      throw new Error(missing(root), { cause });
+      return require(file);
+    } catch (cause) {
+      if (isForbidden(cause)) throw new Error(forbidden(cause as Error), { cause });
+      first ??= cause;
     }
   }
+  throw new Error(missing(root), { cause: first });
 }
 
 /** False where the code was moved away from its package, by a bundler. */
@@ -66,8 +77,9 @@ function missing(directory: string): string {
   // The path is quoted as both POSIX shells and cmd take it.
   const native = join(directory, 'native');
   const command = `npm install --no-save node-addon-api node-gyp && npx node-gyp rebuild -C "${native}"`;
+  const library = cLibrary();
   return (
-    `holdfast has no binary that loads on this machine (${process.platform} ${process.arch}, Node-API of ` +
-    `${process.release?.name ?? 'node'} ${process.version}). With a C++ compiler, make and python3, build it: ${command}`
+    `holdfast has no binary that loads on this machine (${process.platform} ${process.arch}` +
+    `${library ? `, ${library}` : ''}, Node-API of ${process.release?.name ?? 'node'} ${process.version}). With a C++ compiler, make and python3, build it: ${command}`
   );
 }

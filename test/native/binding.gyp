@@ -1,5 +1,5 @@
 # The addon as a test build: the sources of native/, with every entry of the table of system calls wrapped by probe.cc.
-# Nothing of it is shipped. Processes of tests load it by HOLDFAST_PREBUILD (see test/support/system-calls.ts).
+# Nothing of it is shipped. Processes of tests load it in place of the package's (test/support/other-addon.ts).
 {
   "targets": [
     {

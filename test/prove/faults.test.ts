@@ -9,6 +9,7 @@ import { openChronicle } from 'holdfast';
 import { describe, expect } from 'vitest';
 import { ChronicleProcess } from '../support/chronicle-process.js';
 import { memory, temporaryDirectory } from '../support/files.js';
+import { withAddon } from '../support/other-addon.js';
 import { type Answer, type ErrorName, SystemCalls, testBuild, unwatchable } from '../support/system-calls.js';
 import { FaultLoop, failEachCall, findingsAfterwards, persistences, sendAgain } from './fault-loop.js';
 import { inFull, prove, Random } from './prove.js';
@@ -79,7 +80,7 @@ describe.skipIf(unwatchable)('a system call that fails', () => {
           // In full: one after the other, until none fails.
           const number = inFull ? 1 + Math.floor(tally.count / 2) : 1 + random.below(700);
           const plan = `${number}${tally.count % 2 === 0 ? '' : '+'}`;
-          const env = { HOLDFAST_PREBUILD: testBuild, PREBUILDS_ONLY: '', HOLDFAST_PROBE_ALLOCATION: plan };
+          const env = { ...withAddon(testBuild), HOLDFAST_PROBE_ALLOCATION: plan };
           const prelude = 'exec 2>/dev/null'; // what is said by a process that dies
           const process = new ChronicleProcess({ env, prelude });
           const run = new Run(process, join(directory, `${tally.count}`, 'chronicle'), scenario);
@@ -114,7 +115,7 @@ describe.skipIf(unwatchable)('a system call that fails', () => {
         writeFileSync(file, lines.join(''));
         // Once it was the 25th.
         const plan = `${(inFull ? 1 : 20) + tally.count}`;
-        const env = { HOLDFAST_PREBUILD: testBuild, PREBUILDS_ONLY: '', HOLDFAST_PROBE_ALLOCATION: plan };
+        const env = { ...withAddon(testBuild), HOLDFAST_PROBE_ALLOCATION: plan };
         const process = new ChronicleProcess({ env, prelude: 'exec 2>/dev/null' });
         try {
           await process.ask('open', file, { dedupe: 'all' });

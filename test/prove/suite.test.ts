@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { describe, expect } from 'vitest';
 import { temporaryDirectory } from '../support/files.js';
 import { missing } from '../support/native-program.js';
+import { withAddon } from '../support/other-addon.js';
 import { inFull, prove } from './prove.js';
 
 const run = promisify(execFile);
@@ -74,7 +75,7 @@ describe.skipIf(!inFull || missing(['g++', 'make']))('the test suite', () => {
             ...process.env,
             ...findings,
             LD_PRELOAD: execFileSync('g++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim(),
-            HOLDFAST_PREBUILD: directory,
+            ...withAddon(join(directory, 'build/Release/holdfast.node')),
           },
           maxBuffer: 2 ** 28,
         },

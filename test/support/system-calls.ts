@@ -10,13 +10,14 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { temporaryDirectory } from './files.js';
+import { withAddon } from './other-addon.js';
 
 /** Why a test that needs this cannot run here, or undefined where it can. */
 export const unwatchable =
   process.platform === 'linux' ? undefined : 'the test build needs LD_PRELOAD and /proc of Linux';
 
-/** The directory of the test build of the addon; test/support/build-probe.ts builds it before the tests. */
-export const testBuild = fileURLToPath(new URL('../native', import.meta.url));
+/** The test build of the addon; test/support/build-probe.ts builds it before the tests. */
+export const testBuild = fileURLToPath(new URL('../native/build/Release/holdfast.node', import.meta.url));
 
 /** A call that a process is about to make. */
 export interface Call {
@@ -96,10 +97,8 @@ export class SystemCalls {
 
   get env(): NodeJS.ProcessEnv {
     return {
-      HOLDFAST_PREBUILD: testBuild,
-      PREBUILDS_ONLY: '', // `npm run test:platforms` sets it
-      // Preloaded, it watches node:fs as well.
-      LD_PRELOAD: join(testBuild, 'build/Release/holdfast.node'),
+      ...withAddon(testBuild),
+      LD_PRELOAD: testBuild, // so that it watches node:fs as well
       HOLDFAST_PROBE_DIRECTORY: this.#directory,
       HOLDFAST_PROBE_SOCKET: this.#socket,
     };
