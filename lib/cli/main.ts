@@ -4,19 +4,9 @@
  */
 import { Command, CommanderError } from 'commander';
 import { HoldfastError } from '../base/errors.js';
-import { appendCommand } from './append.js';
-import { catCommand } from './cat.js';
 import { exitCodeHelp, exitCodes } from './exit-codes.js';
-import { headCommand } from './head.js';
-import { holdersCommand } from './holders.js';
 import { Interruption } from './interruption.js';
-import { lockCommand } from './lock.js';
 import { say } from './output.js';
-import { repairCommand } from './repair.js';
-import { selftestCommand } from './selftest.js';
-import { statCommand } from './stat.js';
-import { tailCommand } from './tail.js';
-import { verifyCommand } from './verify.js';
 
 const { version } = require('../../../package.json') as { version: string };
 
@@ -29,20 +19,22 @@ const program = new Command('holdfast')
   .enablePositionalOptions()
   .exitOverride()
   .addHelpText('after', `\n${exitCodeHelp}`);
-const commands = [
-  appendCommand(),
-  catCommand(),
-  tailCommand(),
-  verifyCommand(),
-  headCommand(),
-  repairCommand(),
-  statCommand(),
-  lockCommand(),
-  holdersCommand(),
-  selftestCommand(),
-];
-for (const command of commands) {
-  program.addCommand(command.copyInheritedSettings(program));
+/** Each command by its name. Its modules are loaded only where it is run, or where there is help for all. */
+const commands = {
+  append: () => (require('./append.js') as typeof import('./append.js')).appendCommand(),
+  cat: () => (require('./cat.js') as typeof import('./cat.js')).catCommand(),
+  tail: () => (require('./tail.js') as typeof import('./tail.js')).tailCommand(),
+  verify: () => (require('./verify.js') as typeof import('./verify.js')).verifyCommand(),
+  head: () => (require('./head.js') as typeof import('./head.js')).headCommand(),
+  repair: () => (require('./repair.js') as typeof import('./repair.js')).repairCommand(),
+  stat: () => (require('./stat.js') as typeof import('./stat.js')).statCommand(),
+  lock: () => (require('./lock.js') as typeof import('./lock.js')).lockCommand(),
+  holders: () => (require('./holders.js') as typeof import('./holders.js')).holdersCommand(),
+  selftest: () => (require('./selftest.js') as typeof import('./selftest.js')).selftestCommand(),
+};
+const named = Object.entries(commands).filter(([name]) => name === process.argv[2]);
+for (const [, command] of named.length > 0 ? named : Object.entries(commands)) {
+  program.addCommand(command().copyInheritedSettings(program));
 }
 
 program.parseAsync().catch((error: unknown) => {

@@ -9,7 +9,7 @@ import type { LockHolder, LockMode } from '../base/lock-holder.js';
 import { type LockId, unbounded } from '../native/protocol.js';
 import { channels } from './diagnostics.js';
 import { findHolders, findHoldersSync } from './holders.js';
-import { giveBackOffers, makeOffer, receive } from './offers.js';
+import { giveBackOffers, makeOffer, type Offer, receive } from './offers.js';
 import type { Attempt, Target } from './target.js';
 
 /**
@@ -42,15 +42,38 @@ export function checkWait(options: WaitOptions | undefined, names?: readonly str
   };
 }
 
-export async function acquire(target: Target, mode: LockMode, { timeout, signal }: Wait): Promise<LockId> {
+/** Waits for the lock and takes it. */
+export async function acquire(target: Target, mode: LockMode, wait: Wait): Promise<LockId> {
+  const first = offerAtOnce(target, mode, wait);
+  if (typeof first === 'object') {
+    await undefined;
+    if (receive(first)) return acquired(target, mode, first.lock, 0);
+  }
+  return acquireLater(target, mode, wait, first);
+}
+
+/**
+ * The first half of {@link acquire}: the lock, if it is free now. Callers for whom a promise more counts receive the
+ * offer in their next microtask themselves; else they go on with {@link acquireLater}.
+ */
+export function offerAtOnce(
+  target: Target,
+  mode: LockMode,
+  { timeout, signal }: Wait,
+): Offer | 'busy' | 'mightBlock' {
   throwIfAborted(signal);
   const first = target.tryOnThisThread(mode, { order: timeout === 0 ? 'atOnce' : 'inTurn' });
-  if (typeof first === 'number') {
-    const offer = makeOffer(target, first);
-    await undefined;
-    if (receive(offer)) return acquired(target, mode, first, 0);
-    throwIfAborted(signal);
-  }
+  return typeof first === 'number' ? makeOffer(target, first) : first;
+}
+
+/** The second half of {@link acquire}, after this first attempt. */
+export async function acquireLater(
+  target: Target,
+  mode: LockMode,
+  { timeout, signal }: Wait,
+  first: Offer | 'busy' | 'mightBlock',
+): Promise<LockId> {
+  throwIfAborted(signal);
   const began = performance.now();
   if (first !== 'busy' || timeout > 0) {
     if (channels.wait.hasSubscribers) channels.wait.publish({ path: target.path, mode });
@@ -147,7 +170,8 @@ function waitFor(
   });
 }
 
-function acquired(target: Target, mode: LockMode, lock: LockId, waited: number): LockId {
+/** Tells it, and passes it on. */
+export function acquired(target: Target, mode: LockMode, lock: LockId, waited: number): LockId {
   if (channels.acquire.hasSubscribers) channels.acquire.publish({ path: target.path, mode, waited });
   return lock;
 }

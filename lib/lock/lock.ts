@@ -4,8 +4,18 @@
 import { checkOneOf, checkOptions } from '../base/arguments.js';
 import { invalid } from '../base/errors.js';
 import type { LockMode } from '../base/lock-holder.js';
-import { acquire, acquireSync, checkWait, tryAcquire, tryAcquireSync, type WaitOptions } from './acquire.js';
+import {
+  acquired,
+  acquireLater,
+  acquireSync,
+  checkWait,
+  offerAtOnce,
+  tryAcquire,
+  tryAcquireSync,
+  type WaitOptions,
+} from './acquire.js';
 import { type FileLock, newFileLock } from './file-lock.js';
+import { receive } from './offers.js';
 import { type Lockable, Target, type TargetOptions } from './target.js';
 
 /**
@@ -50,7 +60,14 @@ export type LockSyncOptions = Omit<LockOptions, 'signal'>;
  */
 export async function lock(file: Lockable, options?: LockOptions): Promise<FileLock> {
   const { target, mode } = check(file, options, lockOptionNames);
-  return newFileLock(target, await acquire(target, mode, checkWait(options)), mode);
+  const wait = checkWait(options);
+  // As acquire(), without a promise of its own: on a free lock that shows.
+  const first = offerAtOnce(target, mode, wait);
+  if (typeof first === 'object') {
+    await undefined;
+    if (receive(first)) return newFileLock(target, acquired(target, mode, first.lock, 0), mode);
+  }
+  return newFileLock(target, await acquireLater(target, mode, wait, first), mode);
 }
 
 /**

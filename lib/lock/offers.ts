@@ -11,27 +11,38 @@ import type { Target } from './target.js';
 export interface Offer {
   readonly target: Target;
   readonly lock: LockId;
+  /** Where it stands among the offers; nowhere once it was given back. */
+  index: number;
 }
 
-/** One set per thread, on purpose: as the locks. */
-const offers = new Set<Offer>();
+const nowhere = -1;
+
+/** One list per thread, on purpose: as the locks. No Set, which would be made anew every few locks. */
+const offers: Offer[] = [];
 
 export function makeOffer(target: Target, lock: LockId): Offer {
-  const offer = { target, lock };
-  offers.add(offer);
+  const offer = { target, lock, index: offers.length };
+  offers.push(offer);
   return offer;
 }
 
 /** False: the lock was given back meanwhile. */
 export function receive(offer: Offer): boolean {
-  return offers.delete(offer);
+  if (offer.index === nowhere) return false;
+  const last = offers.pop() as Offer;
+  if (last !== offer) {
+    offers[offer.index] = last;
+    last.index = offer.index;
+  }
+  return true;
 }
 
 /** To be called before this thread blocks for a lock. True if there was something to give back. */
 export function giveBackOffers(): boolean {
-  if (offers.size === 0) return false;
-  const taken = [...offers];
-  offers.clear();
-  for (const { target, lock } of taken) target.release(lock);
+  if (offers.length === 0) return false;
+  for (const offer of offers.splice(0)) {
+    offer.index = nowhere;
+    offer.target.release(offer.lock);
+  }
   return true;
 }
