@@ -195,13 +195,16 @@ export function checkChronicleOptions(
   if (chain === true && rotate?.keep === 0) {
     throw invalid('rotate.keep', 'a chain goes on after the last rotated file: keep at least 1');
   }
+  if (!idKey.isWellFormed()) throw invalid('idKey', 'holds half a surrogate pair');
+  const window = checkDedupe(dedupe);
   return {
     ...checkReadOptions(options, more),
     lockTimeout: checkTimeout(lockTimeout, 'lockTimeout'),
     durability: checkOneOf(durability, durabilities, 'durability'),
     idKey,
     computeId: checkBoolean(computeId, 'computeId'),
-    window: checkDedupe(dedupe),
+    dedupes: window > 0,
+    window,
     rotation: checkRotate(rotate),
     chain: checkBoolean(chain, 'chain'),
   };

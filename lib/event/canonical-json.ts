@@ -15,10 +15,11 @@
 /**
  * @param text well-formed, without white space between its tokens. Of a name that is twice in an object the
  *   last one counts, as for `JSON.parse`
+ * @param takesHalfPairs half surrogate pairs stay, as escapes
  * @throws if there is no canonical form: lone surrogates, numbers out of range, a nesting too deep
  */
-export function canonicalJson(text: string): string {
-  return new TextInOrder(text).result;
+export function canonicalJson(text: string, takesHalfPairs = false): string {
+  return new TextInOrder(text, takesHalfPairs).result;
 }
 
 /** Escapes that RFC 8785 writes in another way, and those of surrogates. */
@@ -48,9 +49,11 @@ class TextInOrder {
   readonly #text: string;
   readonly #hasEscapes: boolean;
   readonly #hasOddEscapes: boolean;
+  readonly #takesHalfPairs: boolean;
   #at = 0;
 
-  constructor(text: string) {
+  constructor(text: string, takesHalfPairs: boolean) {
+    this.#takesHalfPairs = takesHalfPairs;
     this.#text = text;
     this.#hasEscapes = text.includes('\\');
     this.#hasOddEscapes = this.#hasEscapes && oddEscape.test(text);
@@ -148,7 +151,7 @@ class TextInOrder {
     if (!this.#hasOddEscapes) return undefined;
     const written = text.slice(start, this.#at);
     const value: string = JSON.parse(written);
-    if (!value.isWellFormed()) throw new Error('a string with a lone surrogate');
+    if (!this.#takesHalfPairs && !value.isWellFormed()) throw new Error('a string with a lone surrogate');
     return JSON.stringify(value);
   }
 

@@ -6,6 +6,7 @@ import { types } from 'node:util';
 import { invalid } from '../base/errors.js';
 import { canonicalJson } from './canonical-json.js';
 import { withoutLink } from './chain-link.js';
+import { halvesEscaped, hasHalfPairs } from './characters.js';
 import type { JsonObject } from './line.js';
 
 /** The id that an event carries. */
@@ -21,25 +22,35 @@ export function looksComputed(id: string): boolean {
   return id.length === 64 && sha256.test(id);
 }
 
-/** The id that an event of a file would have been given; undefined if it has no canonical JSON. */
+/** The computed id that an event of a file should have; undefined if its JSON is not that of any id. */
 export function computedId(event: JsonObject, idKey: string): string | undefined {
   const { [idKey]: _, ...rest } = withoutLink(event);
   try {
-    return idOfJson(JSON.stringify(rest), 'event');
+    return hash('sha256', canonicalJson(JSON.stringify(rest)));
   } catch {
     return undefined;
   }
 }
 
-/** The lowercase hex SHA-256 of the canonical form of an event's JSON. */
+/** In front of the id of an event that holds half a surrogate pair. */
+const halfPairPrefix = 'utf16-';
+
+/**
+ * The lowercase hex SHA-256 of the canonical form of an event's JSON. If that holds half a surrogate pair, in place of
+ * which its line has U+FFFD, a prefix says that the id is not that of the line.
+ */
 export function idOfJson(text: string, field: string): string {
-  return hash('sha256', canonicalOf(text, field));
+  const id = hash('sha256', canonicalOf(text, field));
+  return hasHalfPairs(text) ? halfPairPrefix + id : id;
 }
 
-/** The canonical form of an event's JSON. */
+/**
+ * The canonical form of an event's JSON. RFC 8785 has none for half a surrogate pair; so that such events are told
+ * apart, it stays as an escape.
+ */
 export function canonicalOf(text: string, field: string): string {
   try {
-    return canonicalJson(text);
+    return hasHalfPairs(text) ? canonicalJson(halvesEscaped(text), true) : canonicalJson(text);
   } catch (error) {
     throw invalid(field, `has no canonical JSON: ${firstLine(error)}`, error);
   }

@@ -2,12 +2,14 @@
  * The line that an event becomes, given as an object or as text that is JSON already.
  */
 import { describe } from '../base/arguments.js';
-import { invalid } from '../base/errors.js';
+import { HoldfastError, invalid } from '../base/errors.js';
 import { linkIn, linkKey, withRoomForLink } from './chain-link.js';
+import { hasHalfPairs, lineEndsEscaped, withoutHalfPairs } from './characters.js';
 import { firstLine, idOf, idOfJson } from './event-id.js';
 import { hasExactNumbers } from './exact-numbers.js';
 import { isObject, type JsonObject } from './line.js';
 import { type Schema, validate } from './schema.js';
+import { assertMayBeEvent, assertToldApart } from './told-apart.js';
 
 /** An event as it will be written, without its newline. */
 export interface EventLine {
@@ -24,6 +26,8 @@ export interface LineSettings {
   readonly idKey: string;
   /** Give an id to events that carry none. */
   readonly computeId: boolean;
+  /** An event with a known id is not written: so what JSON cannot tell apart must not get one id. */
+  readonly dedupes: boolean;
   /** In bytes. */
   readonly maxLineBytes: number;
   readonly schema: Schema | undefined;
@@ -49,8 +53,22 @@ export function lineOfEvent(event: unknown, field: string, settings: LineSetting
     if (id !== undefined) return checkedLine(text, id, field, settings);
   }
   if (!computeId) return checkedLine(text, undefined, field, settings);
+  if (settings.dedupes) assertDistinct(event as object, text, field);
   const id = idOfJson(text, field);
   return checkedLine(withId(text, text === '{}', idKey, id), id, field, settings);
+}
+
+/**
+ * Refuses an event of which JSON loses what tells it apart, if its id is to be computed.
+ *
+ * @param text its JSON
+ */
+export function assertDistinct(event: object, text: string, field: string): void {
+  try {
+    assertToldApart(event, text, field);
+  } catch (error) {
+    throw error instanceof HoldfastError ? error : unwritable(error, field);
+  }
 }
 
 /**
@@ -64,8 +82,6 @@ export function lineOfEvent(event: unknown, field: string, settings: LineSetting
 export function lineOfText(json: unknown, field: string, settings: LineSettings): EventLine {
   const { idKey, computeId } = settings;
   if (typeof json !== 'string') throw invalid(field, `expected a string of JSON, got ${describe(json)}`);
-  // Written as UTF-8 it would become another text.
-  if (!json.isWellFormed()) throw invalid(field, 'holds a lone surrogate');
   const event = parse(json, field);
   // In a string a line break would be no JSON, so all of them are between tokens.
   const text = json.trim().replace(/[\r\n]+/g, '');
@@ -101,19 +117,23 @@ type Replacer = (this: unknown, key: string, value: unknown) => unknown;
 
 /** The JSON of an event, as it will be written. */
 export function toJson(event: unknown, field: string, replacer?: Replacer): string {
-  if (typeof event !== 'object' || event === null || Array.isArray(event)) {
+  if (typeof event !== 'object' || event === null) {
     throw invalid(field, `expected an object, got ${describe(event)}`);
   }
   let text: string | undefined;
   try {
+    if (Array.isArray(event)) throw invalid(field, 'expected an object, got an array');
     text = JSON.stringify(event, replacer);
+    assertMayBeEvent(event, text, field);
   } catch (error) {
-    throw invalid(field, `cannot be written as JSON: ${firstLine(error)}`, error);
+    throw error instanceof HoldfastError ? error : unwritable(error, field);
   }
   if (!text?.startsWith('{')) throw invalid(field, 'its JSON is no object');
-  // Only JSON.rawJSON can do that; written as UTF-8 it would become another text.
-  if (!text.isWellFormed()) throw invalid(field, 'its JSON holds a lone surrogate');
   return text;
+}
+
+function unwritable(error: unknown, field: string): HoldfastError {
+  return invalid(field, `cannot be written as JSON: ${firstLine(error)}`, error);
 }
 
 /**
@@ -141,6 +161,8 @@ function carriedId(event: JsonObject, field: string, idKey: string): string | un
   if (id === undefined && Object.hasOwn(event, idKey)) {
     throw invalid(`${field}.${idKey}`, `expected a non-empty string, got ${describe(event[idKey])}`);
   }
+  // As U+FFFD it would be another id.
+  if (id?.isWellFormed() === false) throw invalid(`${field}.${idKey}`, 'holds half a surrogate pair');
   return id;
 }
 
@@ -149,8 +171,14 @@ function withId(text: string, isEmpty: boolean, idKey: string, id: string): stri
   return `${text.slice(0, -1)}${isEmpty ? '' : ','}${nameInText(idKey)}"${id}"}`;
 }
 
-function checkedLine(json: string, id: string | undefined, field: string, settings: LineSettings): EventLine {
+function checkedLine(
+  given: string,
+  id: string | undefined,
+  field: string,
+  settings: LineSettings,
+): EventLine {
   const { maxLineBytes, schema, chain } = settings;
+  const json = writable(given, field);
   if (chain ? hasLinkKey(json) : linkIn(json) !== undefined) {
     throw invalid(`${field}.${linkKey}`, 'is the name of the link that a chained chronicle gives an event');
   }
@@ -161,6 +189,21 @@ function checkedLine(json: string, id: string | undefined, field: string, settin
   }
   const validation = schema && validate(json, field, schema);
   return validation ? { text, id, validation } : { text, id };
+}
+
+/** An event's JSON as it is written. */
+export function writable(json: string, field: string): string {
+  return lineEndsEscaped(hasHalfPairs(json) ? inUnicode(json, field) : json);
+}
+
+/** Half surrogate pairs are written as U+FFFD, which every reader takes; their escapes many refuse. */
+function inUnicode(json: string, field: string): string {
+  const text = withoutHalfPairs(json);
+  const anew = (written: string) => JSON.stringify(JSON.parse(written));
+  if (anew(text) !== withoutHalfPairs(anew(json))) {
+    throw invalid(field, 'has two properties whose names differ only in halves of surrogate pairs');
+  }
+  return text;
 }
 
 function hasLinkKey(json: string): boolean {

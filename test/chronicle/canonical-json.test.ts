@@ -72,6 +72,7 @@ const anyName = fc.oneof(
 const settings = {
   idKey: 'eventId',
   computeId: true,
+  dedupes: false,
   maxLineBytes: 8 * 1024 * 1024,
   schema: undefined,
   chain: false,
@@ -283,7 +284,8 @@ const oddEvents: [string, object][] = [
 describe('The id is that of the line that is written, for an event with', () => {
   it.each(oddEvents)('%s', async (_, event) => {
     const file = join(temporaryDirectory(), 'chronicle');
-    const { eventId } = await appendEventWithId(file, event);
+    // With it, what JSON cannot tell apart is refused: told-apart.test.ts.
+    const { eventId } = await appendEventWithId(file, event, { dedupe: false });
     const line = readFileSync(file, 'utf8');
     expect(eventId).toBe(idOfLine(line));
     expect(JSON.parse(line)).toHaveProperty('eventId', eventId);
@@ -296,26 +298,23 @@ describe('The id is that of the line that is written, for an event with', () => 
     expect(readFileSync(file, 'utf8')).toBe(`{"z":1.0,"b":"\\u0041","a":-0,"eventId":"${eventId}"}\n`);
     expect(eventId).toBe(idOfLine(readFileSync(file, 'utf8')));
     for (const computeId of [true, false]) {
-      expect(() => lineOfEvent({ a: raw('"\ud800"') }, 'event', { ...settings, computeId })).toThrow(
-        'EVALIDATION',
-      );
+      const { text } = lineOfEvent({ a: raw('"\ud800"') }, 'event', { ...settings, computeId });
+      expect(JSON.parse(text)).toMatchObject({ a: '\ufffd' });
     }
   });
 });
 
 describe('An event that has no canonical JSON is EVALIDATION, and nothing is written', () => {
-  it.each<[string, object]>([
-    ['a lone surrogate in a value', { a: { b: ['\ud800'] } }],
-    ['a lone surrogate in a name', { '\udc00x': 1 }],
-    ['a lone surrogate in a name of an object in order', { a: 1, 'b\ud800': { c: 1 } }],
-    ['nesting deeper than the stack', nested(1_000_000)],
-  ])('%s', async (_, event) => {
-    const file = join(temporaryDirectory(), 'chronicle');
-    const chronicle = await openChronicle<object>(file);
-    await expect(chronicle.append(event)).rejects.toMatchObject({ code: 'EVALIDATION', field: 'event' });
-    await chronicle.close();
-    expect(readFileSync(file, 'utf8')).toBe('');
-  });
+  it.each<[string, object]>([['nesting deeper than the stack', nested(1_000_000)]])(
+    '%s',
+    async (_, event) => {
+      const file = join(temporaryDirectory(), 'chronicle');
+      const chronicle = await openChronicle<object>(file);
+      await expect(chronicle.append(event)).rejects.toMatchObject({ code: 'EVALIDATION', field: 'event' });
+      await chronicle.close();
+      expect(readFileSync(file, 'utf8')).toBe('');
+    },
+  );
 
   it.each([100, 1000, 2000, 3000, 4000, 6000, 8000, 12_000])('or has its id, nested %i deep', (depth) => {
     let line: string;

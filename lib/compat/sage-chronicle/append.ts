@@ -5,7 +5,7 @@ import { checkOptions, checkTimeout } from '../../base/arguments.js';
 import type { ChronicleOptions } from '../../chronicle/options.js';
 import type { AppendResult } from '../../chronicle/results.js';
 import * as chronicle from '../../engines/file/functions.js';
-import { toJson } from '../../event/event-line.js';
+import { toJson, writable } from '../../event/event-line.js';
 import { checkEnvelope, checkText } from './envelope.js';
 import { type ChronicleEventBase, idKey } from './events.js';
 import { type ChroniclePath, checkChroniclePath } from './path.js';
@@ -77,7 +77,7 @@ export async function atomicAppendEvent<T extends object>(
  * @throws `EVALIDATION` for what cannot be written as a JSON object
  */
 export function serializeEvent(event: object): string {
-  return `${toJson(event, 'event')}\n`;
+  return `${writable(toJson(event, 'event'), 'event')}\n`;
 }
 
 const optionNames = ['lockTimeoutMs', 'computeId'] as const;

@@ -11,7 +11,7 @@ import { orMissing } from '../../engines/file/functions.js';
 import { readBatches } from '../../engines/file/read/read.js';
 import { SharedChronicles } from '../../engines/file/shared-chronicles.js';
 import { idOf } from '../../event/event-id.js';
-import { lineOfText, toJsonWithout } from '../../event/event-line.js';
+import { assertDistinct, lineOfText, toJsonWithout } from '../../event/event-line.js';
 import type { JsonObject } from '../../event/line.js';
 import { checkAppend, defaultLockTimeout } from './append.js';
 import { appendAtEnd, appendLine } from './end-of-chain.js';
@@ -67,6 +67,7 @@ export async function appendWithCausalChain<T extends ChronicleEventBase = Chron
   const carriesId = idOf(checkEnvelope(event), idKey) !== undefined;
   // Now: what its caller changes later is not written.
   const { text, value: named } = toJsonWithout(event, 'event', previousKey);
+  if (!carriesId) assertDistinct(event, text, 'event');
   const lineAfter = (id: string | undefined) => lineOfText(withLink(text, id), 'event', settings);
   const given = forcePrevEventId ?? (typeof named === 'string' && named !== '' ? named : undefined);
 

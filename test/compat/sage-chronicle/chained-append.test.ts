@@ -155,7 +155,8 @@ describe('appendWithCausalChain()', () => {
     ['no type', event({ type: '' }), 'event.type'],
     ['a link that is no string', event({ prevEventId: 7 }), 'event.prevEventId'],
     ['an id that is none', event({ eventId: '' }), 'event.eventId'],
-    ['a lone surrogate', event({ text: '\ud800' }), 'event'],
+    ['an id with a lone surrogate', event({ eventId: '\ud800' }), 'event.eventId'],
+    ['what JSON cannot tell apart', event({ why: new Error('a') }), 'event.why'],
     ['too many bytes', event({ text: 'x'.repeat(9 * 1024 * 1024) }), 'event'],
   ])('with %s is EVALIDATION', async (_, given, field) => {
     await expect(appendWithCausalChain(sageFile({ eventId: 'a' }), wrong(given))).rejects.toMatchObject({

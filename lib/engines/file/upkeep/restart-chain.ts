@@ -14,7 +14,7 @@ import { lastLink } from '../read/head.js';
 
 export async function restartChain(path: NativePath, settings: Settings): Promise<ChainRestart> {
   const target = await withIoErrors(followLinks(path), path);
-  const alone = { ...settings, chain: true, window: 0, rotation: undefined };
+  const alone = { ...settings, chain: true, window: 0, dedupes: false, rotation: undefined };
   const appender = new Appender(target, alone, chainMode.restart);
   try {
     await appender.open();
