@@ -68,6 +68,7 @@
             "native/os/directory_posix.cc",
             "native/os/file_posix.cc",
             "native/os/library_posix.cc",
+            "native/os/rights_posix.cc",
             "native/os/system_calls.cc",
             "native/os/thread_posix.cc"
           ]
@@ -83,6 +84,7 @@
             "native/os/library_windows.cc",
             "native/os/node_windows.cc",
             "native/os/paths_windows.cc",
+            "native/os/rights_windows.cc",
             "native/os/thread_windows.cc"
           ]
         }],

@@ -3,14 +3,23 @@
  * path sees the old file or the new one, also after a crash at any moment.
  */
 import { randomBytes } from 'node:crypto';
-import { constants, type Stats, unlinkSync } from 'node:fs';
-import { type FileHandle, open, stat, unlink } from 'node:fs/promises';
+import { constants, unlinkSync } from 'node:fs';
+import { type FileHandle, lstat, open, stat, unlink } from 'node:fs/promises';
+import { constants as osConstants } from 'node:os';
 import { throwIfAborted } from '../base/abort.js';
 import { atExit } from '../base/at-exit.js';
 import type { Durability } from '../base/durability.js';
-import { irregular, isMissing, notReplaced, replacementUnsynced, withIoErrors } from '../base/errors.js';
+import {
+  irregular,
+  isMissing,
+  notReplaced,
+  replacementUnsynced,
+  systemError,
+  withIoErrors,
+} from '../base/errors.js';
 import { baseOf, directoryOf, followLinks, type NativePath } from '../base/paths.js';
-import { replaceName, syncDirectory, syncFile } from './sync.js';
+import { namedFileId, stillNames } from '../lock/named-file.js';
+import { copyRights, replaceName, syncFile } from './sync.js';
 
 /** The new file, while it is being written. */
 export interface NewFile {
@@ -25,11 +34,19 @@ export interface Replacement {
   readonly mode: number;
   readonly durability: Durability;
   readonly signal: AbortSignal | undefined;
+  /** The file that is replaced, and no other one: see {@link replacedMeanwhile}. Default: whatever is there. */
+  readonly old?: FileHandle;
 }
+
+/** Thrown, and nothing is replaced, if the path does not name the file any more that was to be replaced. */
+export const replacedMeanwhile = Symbol('the file was replaced meanwhile');
+
+/** How often the rights are taken anew, if others keep replacing the file. */
+const maxRounds = 3;
 
 /**
  * Replaces what `path` names, or names through symbolic links, with a file that `fill` writes. The new file
- * has the mode and the owner of the old one.
+ * has the rights of the old one, as {@link copyRights} gives them.
  *
  * Every failure before the rename leaves the old file as it was and removes the temporary one. What `fill`
  * throws is thrown unchanged, and so is the reason of an abort.
@@ -39,62 +56,109 @@ export interface Replacement {
  */
 export async function replaceFile(
   path: NativePath,
-  { mode, durability, signal }: Replacement,
+  { mode, durability, signal, old: given }: Replacement,
   fill: (file: NewFile) => Promise<void>,
 ): Promise<void> {
   const io = <T>(call: Promise<T>) => withIoErrors(call, path);
-  const target = await io(followLinks(path));
-  const old = await io(statOf(target));
+  const target = await io(followLinks(path, refuseForeignLink));
+  let old = given ?? (await io(openOld(target)));
+  const isNew = old === undefined;
   const temporary = temporaryName(target);
-  throwIfAborted(signal);
-  // Exclusive, and never through a link: in a directory that others can write to, nobody can plant this file.
-  // Until it has its owner, nobody else can open it.
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
-  const file = await io(open(temporary, flags, old ? 0o600 : mode));
-  removeAtExit(temporary);
+  let unsynced: Error | undefined;
   try {
-    try {
-      if (old) await io(keepOwnerAndMode(file, old));
-      const sync = () => io(syncFile(file, durability, path));
-      await fill({ write: (bytes) => io(file.writeFile(bytes)), sync });
-      throwIfAborted(signal);
-      await sync();
-    } finally {
-      await io(file.close());
-    }
     throwIfAborted(signal);
-    await replaceName(temporary, target).catch((error) => {
-      throw notReplaced(error, path.toString());
-    });
-  } catch (error) {
-    await unlink(temporary).catch(() => {});
-    throw error;
+    // Exclusive, and never through a link: in a directory that others can write to, nobody can plant this file.
+    // Until it has its owner, nobody else can open it.
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
+    const file = await io(open(temporary, flags, old ? 0o600 : mode));
+    removeAtExit(temporary);
+    try {
+      try {
+        if (old) await io(copyRights(old, file, path));
+        const sync = () => io(syncFile(file, durability, path));
+        await fill({ write: (bytes) => io(file.writeFile(bytes)), sync });
+        throwIfAborted(signal);
+        await sync();
+        for (let round = 0; !(await io(isNamed(target, old))) && round < maxRounds; round++) {
+          if (given) throw replacedMeanwhile;
+          await old?.close();
+          old = undefined; // if it cannot be opened
+          old = await io(openOld(target));
+          if (old) await io(copyRights(old, file, path));
+          await sync();
+        }
+      } finally {
+        await io(file.close());
+      }
+      throwIfAborted(signal);
+      // Some file systems of Windows replace no file that is open.
+      if (old !== given) await old?.close();
+      // If the file existed, whoever made it has synced the directories above.
+      const entries = durability === 'none' ? undefined : isNew ? 'withAncestors' : 'own';
+      unsynced = await replaceName(temporary, target, entries).catch((error) => {
+        throw notReplaced(error, path.toString());
+      });
+    } catch (error) {
+      await unlink(temporary).catch(() => {});
+      throw error;
+    } finally {
+      temporaries.delete(temporary);
+    }
   } finally {
-    temporaries.delete(temporary);
+    if (old !== given) await old?.close();
   }
-  if (durability === 'none') return;
-  try {
-    // If the file existed, whoever made it has synced the directories above.
-    await syncDirectory(target, old ? 'own' : 'withAncestors');
-  } catch (error) {
-    throw replacementUnsynced(error as Error, path.toString());
-  }
+  if (unsynced) throw replacementUnsynced(unsynced, path.toString());
 }
 
 /**
- * Undefined if there is no file yet. Throws for anything but a regular file, which must not be replaced by
- * one.
+ * Root does not follow the links of others: whoever puts one where root replaces a file would choose which
+ * file of the system that is. (Linux does the same in sticky directories; fs.protected_symlinks in
+ * proc_sys_fs(5).)
  */
-async function statOf(path: NativePath): Promise<Stats | undefined> {
-  let stats: Stats;
+async function refuseForeignLink(link: NativePath): Promise<void> {
+  if (process.geteuid?.() !== 0) return;
+  const { uid } = await lstat(link);
+  if (uid !== 0) throw systemError(foreignLink, link.toString());
+}
+
+const foreignLink = {
+  errno: osConstants.errno.EACCES,
+  syscall: 'open',
+  text: 'a link of another user is not followed by root',
+};
+
+/** Of Linux, and not among node:fs's constants: a descriptor that tells which file it is, and no more. */
+const O_PATH = 0o10000000;
+
+/**
+ * The file whose rights the new one gets, not through a link; undefined if there is none yet. Throws for
+ * anything but a regular file, which must not be replaced by one.
+ */
+async function openOld(path: NativePath): Promise<FileHandle | undefined> {
+  // O_NONBLOCK: opening a FIFO must not wait for its other end.
+  const flags = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+  let file: FileHandle | undefined;
   try {
-    stats = await stat(path);
+    // Before it is opened, because opening a device may do something, and Windows does not open a directory.
+    const stats = await stat(path);
+    if (!stats.isFile()) throw irregular(stats, path.toString());
+    file = await open(path, constants.O_RDONLY | flags).catch((error) => {
+      if (error.code !== 'EACCES' || process.platform !== 'linux') throw error;
+      return open(path, O_PATH | flags);
+    });
+    if ((await file.stat()).isFile()) return file;
+    throw irregular(await file.stat(), path.toString());
   } catch (error) {
+    await file?.close();
     if (isMissing(error)) return undefined;
     throw error;
   }
-  if (stats.isFile()) return stats;
-  throw irregular(stats, path.toString());
+}
+
+/** Whether the path names this file, or none where there is none. */
+async function isNamed(path: NativePath, file: FileHandle | undefined): Promise<boolean> {
+  if (file) return stillNames(path, file, { followLink: false });
+  return (await namedFileId(path, { followLink: false })) === undefined;
 }
 
 /** `.<name>.<random>.tmp` in the directory of `path`; a long name is shortened. */
@@ -110,41 +174,6 @@ function temporaryName(path: NativePath): Buffer {
     name.subarray(0, end),
     Buffer.from(`.${random}.tmp`),
   ]);
-}
-
-/**
- * Gives `file` the owner, group and mode of the old file, as far as this user may: perhaps the group alone,
- * or neither. Nobody gains access by that. If the group could not be kept, the new one gets only the
- * permissions that everybody has (as Vim does it); set-user-ID and set-group-ID are dropped with the owner or
- * group they were meant for.
- */
-export async function keepOwnerAndMode(file: FileHandle, old: Stats): Promise<void> {
-  const now = await file.stat();
-  let mode = old.mode & 0o7777;
-  let { uid, gid } = now;
-  if (uid !== old.uid && (await isChanged(file.chown(old.uid, old.gid)))) ({ uid, gid } = old);
-  if (gid !== old.gid && (await isChanged(file.chown(uid, old.gid)))) gid = old.gid;
-  if (uid !== old.uid) mode &= ~0o4000;
-  if (gid !== old.gid) mode = (mode & ~0o2070) | (mode & ((mode & 0o007) << 3) & 0o070);
-  await file.chmod(mode).catch(async (error) => {
-    // Where a file system has modes that nobody can change (WSL, SMB, some of FUSE), it may be right already.
-    if (!isRefusal(error) || ((await file.stat()).mode & 0o7777) !== mode) throw error;
-  });
-}
-
-/** True if this user may not do it, or the file system has no such thing. */
-function isRefusal(error: unknown): boolean {
-  return ['EPERM', 'EINVAL', 'ENOSYS', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '');
-}
-
-async function isChanged(change: Promise<void>): Promise<boolean> {
-  try {
-    await change;
-    return true;
-  } catch (error) {
-    if (!isRefusal(error)) throw error;
-    return false;
-  }
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * What node:fs cannot do, or not as well, on a helper thread of the native code: syncs as far as the caller
  * asks (node:fs knows no F_FULLFSYNC) that take no thread of libuv's pool for as long as a disk takes; and
- * renaming over an open file.
+ * renaming over an open file; and the rights of a file, all of them.
  */
 import type { FileHandle } from 'node:fs/promises';
 import type { Durability } from '../base/durability.js';
@@ -21,9 +21,38 @@ export function syncDirectory(path: NativePath, entries: keyof typeof syncedEntr
   return run(path, (done) => native.syncDirectory(path, syncedEntries[entries], done));
 }
 
-/** Renames a file, replacing `to`. On Windows, node:fs can do so only if nobody has `to` open. */
-export function replaceName(from: NativePath, to: NativePath): Promise<void> {
-  return run(to, (done) => native.rename(from, to, done));
+/**
+ * Gives `to` the owner, group, permissions and ACL of `from`, as far as this user may. Nobody gains access by
+ * that: what cannot be given leaves the new file with less. set-user-ID, set-group-ID and sticky bits are
+ * never passed on.
+ */
+export function copyRights(from: FileHandle, to: FileHandle, path: NativePath): Promise<void> {
+  return run(path, (done) => native.copyRights(from.fd, to.fd, done));
+}
+
+/**
+ * Renames a file, replacing `to`, and makes directory entries durable, whose directories are opened before.
+ * (On Windows, node:fs can rename only if nobody has `to` open.) Resolves to the error of the sync, if that
+ * fails: the file has its new name then. Rejects if it has not.
+ */
+export async function replaceName(
+  from: NativePath,
+  to: NativePath,
+  entries: keyof typeof syncedEntries | undefined,
+): Promise<Error | undefined> {
+  let replaced = false;
+  try {
+    await run(to, (done) => {
+      native.replace(from, to, entries && syncedEntries[entries], (error) => {
+        replaced = error?.replaced === true;
+        done(error);
+      });
+    });
+    return undefined;
+  } catch (error) {
+    if (replaced) return error as Error;
+    throw error;
+  }
 }
 
 function run(path: NativePath, start: (done: Done) => void): Promise<void> {

@@ -68,9 +68,11 @@ const optionNames = ['mode', 'durability', 'parents', 'signal'];
  * it was, and the temporary file is gone; except with `outcomeUnknown`: then the new content is there, but
  * may not last.
  *
- * The file that is replaced passes its mode and its owner on, as far as this user may set them; not its
- * extended attributes, and its other hard links keep the old content. A symbolic link stays, and the file
- * that it names is replaced. A file that this user may not write to is replaced all the same if its directory
+ * The file that is replaced passes its owner, its group, its permissions and its ACL on, as far as this user
+ * may set them; what cannot be set leaves the new file with less, and nobody gains access. set-user-ID,
+ * set-group-ID and sticky bits and other extended attributes are not passed on, and its other hard links keep
+ * the old content. A symbolic link stays, and the file that it names is replaced; but root does not follow
+ * the link of another user (`EACCES`). A file that this user may not write to is replaced all the same if its directory
  * allows that (rename(2)). Calls of one process for one path are made one after the other, so the last one
  * wins. A process that is killed may leave its temporary file, `.<name>.<random>.tmp`, behind.
  *

@@ -29,8 +29,13 @@ export function withSuffix(path: NativePath, suffix: string): NativePath {
 /**
  * The path that `path` leads to if its last part is a symbolic link, whether a file exists there or not;
  * otherwise `path` itself. Links among its directories stay.
+ *
+ * @param check Called with each link before it is followed; what it throws is thrown.
  */
-export async function followLinks(path: NativePath): Promise<NativePath> {
+export async function followLinks(
+  path: NativePath,
+  check?: (link: NativePath) => Promise<void>,
+): Promise<NativePath> {
   let at = path;
   // As many as Linux follows (path_resolution(7)).
   for (let links = 0; links < 40; links++) {
@@ -40,6 +45,7 @@ export async function followLinks(path: NativePath): Promise<NativePath> {
     } catch {
       return at; // no link, or not readable; then opening it will fail
     }
+    await check?.(at);
     at = isAbsolute(link.toString()) ? link : Buffer.concat([directoryOf(at), link]);
   }
   throw systemError(tooManyLinks, path.toString());

@@ -72,8 +72,16 @@ interface Native {
   /** False if the lock cannot block, and is still held: call `unlock`. */
   unlockOnHelper(lock: LockId, file: FileAtUnlock, done: Done): boolean;
   sync(descriptor: number, durability: number, done: Done): void;
+  /** Owner, group, permissions and ACL of one open file for another. */
+  copyRights(from: number, to: number, done: Done): void;
   syncDirectory(path: NativePath, entries: number, done: Done): void;
-  rename(from: NativePath, to: NativePath, done: Done): void;
+  /** Renames a file, and makes directory entries durable; `entries` as that of `syncDirectory`, or none. */
+  replace(
+    from: NativePath,
+    to: NativePath,
+    entries: number | undefined,
+    done: (error: (NativeError & { readonly replaced: boolean }) | null) => void,
+  ): void;
   /**
    * Whole lines as the text of one JSON array, with `separator` as an element between them and 0 for those
    * that are blank, longer than `maxLineBytes` or not in ASCII; and the offsets of their newlines. Undefined

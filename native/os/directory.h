@@ -4,6 +4,7 @@
 #define HOLDFAST_OS_DIRECTORY_H_
 
 #include <string>
+#include <vector>
 
 #include "os/file.h"
 
@@ -37,10 +38,28 @@ Error MakeDirectories(const std::string& path);
 // As File::IsLocal, for the directory that holds `path`.
 bool IsInLocalDirectory(const std::string& path);
 
-// Makes the directory entry of the file that `path` names durable, also if the path leads there through
-// symbolic links, and if the file has just been renamed within its directory or removed; with `ancestors`,
-// those of the directories above it as well, up to the root of the file system. Directories that may not be
-// opened are passed over: whoever may not read them cannot have made them.
+// The directories whose entries lead to a file: open, so that making these entries durable needs nothing more
+// that can be lacking, such as a free descriptor.
+class Entries {
+ public:
+  // The directory of the file that `path` names, also if the path leads there through symbolic links, and if
+  // there is no such file; with `ancestors`, those above it as well, up to the root of the file system.
+  // Directories that may not be opened are passed over: whoever may not read them cannot have made them.
+  Error Open(const std::string& path, bool ancestors);
+
+  bool is_open() const { return is_open_; }
+  void Close();
+
+  // Makes the entry of the file durable, also if it was made, renamed or removed since Open; and those of the
+  // directories above it.
+  Error Sync() const;
+
+ private:
+  std::vector<File> directories_;
+  bool is_open_ = false;
+};
+
+// Opens and syncs them.
 Error SyncDirectory(const std::string& path, bool ancestors);
 
 }  // namespace holdfast::os

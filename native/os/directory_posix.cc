@@ -71,7 +71,8 @@ bool IsInLocalDirectory(const std::string& path) {
   return system_calls.statfs(DirectoryOf(path).c_str(), &status) == 0 && IsLocalFileSystem(status);
 }
 
-Error SyncDirectory(const std::string& path, bool ancestors) {
+Error Entries::Open(const std::string& path, bool ancestors) {
+  Close();
   // The entry that must last is the one in the directory where the file really is. The path itself is not
   // resolved but its directory is, because another process may have rotated the file away since it was
   // written: its name is missing then, and its entry is in that directory all the same. Any other failure is
@@ -84,21 +85,42 @@ Error SyncDirectory(const std::string& path, bool ancestors) {
   dev_t device = 0;
   for (bool first = true;; first = false) {
     File opened;
-    Error error = Open(directory, O_RDONLY | O_DIRECTORY, &opened);
+    const Error error = os::Open(directory, O_RDONLY | O_DIRECTORY, &opened);
     if (error && error.number != EACCES && error.number != EPERM) return error;
     if (!error) {
       struct stat status;
       if (system_calls.fstat(opened.handle(), &status) != 0) return Failed("fstat");
-      if (!first && status.st_dev != device) return {};
+      if (!first && status.st_dev != device) break;
       device = status.st_dev;
-      error = opened.Sync(Durability::kFull);
-      // EINVAL, ENOTSUP: a file system whose directories cannot be synced, as fsync(2) allows.
-      if (error && error.number != EINVAL && error.number != ENOTSUP && error.number != EROFS) return error;
+      directories_.push_back(std::move(opened));
     }
     const std::string parent = DirectoryOf(directory);
-    if (!ancestors || parent == directory) return {};
+    if (!ancestors || parent == directory) break;
     directory = parent;
   }
+  is_open_ = true;
+  return {};
+}
+
+Error Entries::Sync() const {
+  assert(is_open_);
+  for (const File& directory : directories_) {
+    const Error error = directory.Sync(Durability::kFull);
+    // EINVAL, ENOTSUP: a file system whose directories cannot be synced, as fsync(2) allows.
+    if (error && error.number != EINVAL && error.number != ENOTSUP && error.number != EROFS) return error;
+  }
+  return {};
+}
+
+void Entries::Close() {
+  directories_.clear();
+  is_open_ = false;
+}
+
+Error SyncDirectory(const std::string& path, bool ancestors) {
+  Entries entries;
+  if (Error error = entries.Open(path, ancestors)) return error;
+  return entries.Sync();
 }
 
 }  // namespace holdfast::os

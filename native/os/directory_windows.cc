@@ -77,9 +77,22 @@ bool IsInLocalDirectory(const std::string& path) {
   return !OpenToIdentify(DirectoryOf(path) + "\\", &directory) && IsOnLocalDrive(directory.handle());
 }
 
+// Nothing to do: NTFS logs the making, renaming and removing of names, and FlushFileBuffers on a file writes
+// the log up to there. There is no call for a directory that a user without privileges may make.
+Error Entries::Open(const std::string&, bool) {
+  is_open_ = true;
+  return {};
+}
+
+Error Entries::Sync() const {
+  return {};
+}
+
+void Entries::Close() {
+  is_open_ = false;
+}
+
 Error SyncDirectory(const std::string&, bool) {
-  // Nothing to do: NTFS logs the making, renaming and removing of names, and FlushFileBuffers on a file
-  // writes the log up to there. There is no call for a directory that a user without privileges may make.
   return {};
 }
 

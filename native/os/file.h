@@ -92,9 +92,10 @@ class File {
   // Likewise, for Sync: Windows syncs only what may be written.
   static Error OpenForSync(const std::string& path, File* out);
 
-  // Opens a file of our own beside `owner`, for reading and appending. Refuses with EPERM what somebody may
-  // have put there for us to write through: a link, no regular file, a file that belongs neither to us nor to
-  // who owns `owner`.
+  // Opens a file of our own beside `owner`, for reading and appending. One that is made has the rights of
+  // `owner`. Refuses with EPERM what somebody may have put there for us to write through: a link, no regular
+  // file, a file that belongs neither to us nor to who owns `owner`. One that more may write to than may
+  // write to `owner` is refused, too, or made anew.
   static Error OpenBeside(const std::string& path, const File& owner, bool create, File* out);
 
   bool is_open() const { return handle_ != kNone; }

@@ -9,6 +9,7 @@
 #include "os/directory.h"
 #include "os/file.h"
 #include "os/posix.h"
+#include "os/rights.h"
 #include "os/system_calls.h"
 
 namespace holdfast::os {
@@ -58,6 +59,14 @@ Error OpenOrMakeFor(const std::string& path, int flags, mode_t permissions, File
   if (error.number == EEXIST) return OpenOrMake(path, flags, out, permissions);
   if (error || system_calls.fchmod(out->handle(), permissions) == 0) return error;
   return Failed("fchmod");
+}
+
+// Whether somebody may write to a file who may not write to the other one, as far as their modes tell.
+bool IsOpenToMore(const struct stat& status, const struct stat& other) {
+  const bool same_group = status.st_gid == other.st_gid;
+  const mode_t others = other.st_mode & S_IWOTH;
+  const mode_t group = others != 0 ? S_IWGRP : (same_group ? other.st_mode & S_IWGRP : 0);
+  return ((status.st_mode & S_IWOTH) & ~others) != 0 || ((status.st_mode & S_IWGRP) & ~group) != 0;
 }
 
 bool IsLocalFileSystem(const struct statfs& status) {
@@ -142,17 +151,26 @@ Error File::OpenForSync(const std::string& path, File* out) {
 }
 
 Error File::OpenBeside(const std::string& path, const File& owner, bool create, File* out) {
-  struct stat beside;
-  if (system_calls.fstat(owner.handle(), &beside) != 0) return Failed("fstat");
   constexpr int kFlags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK;
-  const mode_t mode = beside.st_mode & 0666;
-  if (Error error = create ? OpenOrMake(path, kFlags, out, mode) : Open(path, kFlags, out)) return error;
-  struct stat status;
-  if (system_calls.fstat(out->handle(), &status) != 0) return Failed("fstat");
-  const bool ours = status.st_uid == beside.st_uid || status.st_uid == system_calls.geteuid();
-  if (S_ISREG(status.st_mode) && status.st_nlink <= 1 && ours) return {};
-  out->Close();
-  return {EPERM, "open"};
+  Error error = Open(path, kFlags, out);
+  if (!error) {
+    struct stat beside, status;
+    if (system_calls.fstat(owner.handle(), &beside) != 0) return Failed("fstat");
+    if (system_calls.fstat(out->handle(), &status) != 0) return Failed("fstat");
+    const bool ours = status.st_uid == beside.st_uid || status.st_uid == system_calls.geteuid();
+    const bool is_believed = S_ISREG(status.st_mode) && status.st_nlink <= 1 && ours;
+    if (is_believed && !IsOpenToMore(status, beside)) return {};
+    out->Close();
+    // One of ours that others may have written to is made anew.
+    if (!is_believed || !create) return {EPERM, "open"};
+    if (Error failed = Remove(path)) return failed;
+    error.number = ENOENT;
+  }
+  if (error.number != ENOENT || !create) return error;
+  // EEXIST: somebody was faster, or it is a link.
+  if (Error failed = Open(path, kFlags | O_CREAT | O_EXCL, out, 0600)) return failed;
+  bool whole = false;
+  return CopyRights(owner, *out, &whole);
 }
 
 Error File::Id(FileId* out) const {

@@ -75,11 +75,18 @@ HOLDFAST_OLD(dlsym);
 void* holdfast_dlsym(void*, const char*);
 
 // Until 2.33 these were inline calls of what follows, which every version still has. (With 64-bit offsets
-// asked for, the headers give stat and fstat, here as elsewhere, the names stat64 and fstat64.)
+// asked for, the headers give stat, lstat and fstat, here as elsewhere, the names stat64, lstat64 and
+// fstat64.)
 HOLDFAST_OLD(__xstat);
 int holdfast___xstat(int, const char*, struct stat*);
 int stat(const char* path, struct stat* out) {
   return holdfast___xstat(HOLDFAST_STAT_VERSION, path, out);
+}
+
+HOLDFAST_OLD(__lxstat);
+int holdfast___lxstat(int, const char*, struct stat*);
+int lstat(const char* path, struct stat* out) {
+  return holdfast___lxstat(HOLDFAST_STAT_VERSION, path, out);
 }
 
 HOLDFAST_OLD(__fxstat);

@@ -19,11 +19,13 @@ namespace system {
 using ::close;
 using ::closedir;
 using ::fchmod;
+using ::fchown;
 using ::flock;
 using ::fstatfs;
 using ::fsync;
 using ::ftruncate;
 using ::geteuid;
+using ::link;
 using ::mkdir;
 using ::opendir;
 using ::pread;
@@ -44,12 +46,15 @@ int dup(int descriptor) {
   return ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
 }
 
-// glibc has had these two as functions only since 2.33; see glibc_compat.cc.
+// glibc has had these three as functions only since 2.33; see glibc_compat.cc.
 int fstat(int descriptor, struct stat* out) {
   return ::fstat(descriptor, out);
 }
 int stat(const char* path, struct stat* out) {
   return ::stat(path, out);
+}
+int lstat(const char* path, struct stat* out) {
+  return ::lstat(path, out);
 }
 
 int fcntl(int descriptor, int command, struct flock* lock) {
@@ -64,8 +69,15 @@ int fdatasync(int descriptor) {
 int full_fsync(int descriptor) {
   return ::fcntl(descriptor, F_FULLFSYNC);
 }
+
+using ::acl_get_fd;
+using ::acl_set_fd;
 #else
 using ::fdatasync;
+using ::fgetxattr;
+using ::fremovexattr;
+using ::fsetxattr;
+using ::getxattr;
 
 // Not by its name in the C library, which has had it only since glibc 2.28.
 int statx(int descriptor, unsigned mask, struct statx* out) {

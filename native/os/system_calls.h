@@ -16,7 +16,9 @@
 
 #ifdef __linux__
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #else
+#include <sys/acl.h>
 #include <sys/mount.h>
 #include <sys/param.h>
 #endif
@@ -42,7 +44,9 @@ struct SystemCall<Result(Arguments...)> {
   ENTRY(dup, int(int descriptor))                                                                     \
   ENTRY(fstat, int(int descriptor, struct stat* out))                                                 \
   ENTRY(stat, int(const char* path, struct stat* out))                                                \
+  ENTRY(lstat, int(const char* path, struct stat* out))                                               \
   ENTRY(fchmod, int(int descriptor, mode_t mode))                                                     \
+  ENTRY(fchown, int(int descriptor, uid_t user, gid_t group))                                         \
   ENTRY(fstatfs, int(int descriptor, struct statfs* out))                                             \
   ENTRY(statfs, int(const char* path, struct statfs* out))                                            \
   ENTRY(pread, ssize_t(int descriptor, void* buffer, size_t length, off_t offset))                    \
@@ -52,6 +56,7 @@ struct SystemCall<Result(Arguments...)> {
   ENTRY(fdatasync, int(int descriptor))                                                               \
   ENTRY(mkdir, int(const char* path, mode_t mode))                                                    \
   ENTRY(rename, int(const char* from, const char* to))                                                \
+  ENTRY(link, int(const char* from, const char* to))                                                  \
   ENTRY(unlink, int(const char* path))                                                                \
   ENTRY(readlink, ssize_t(const char* path, char* buffer, size_t length))                             \
   ENTRY(realpath, char*(const char* path, char* buffer))                                              \
@@ -66,9 +71,17 @@ struct SystemCall<Result(Arguments...)> {
   HOLDFAST_MORE_SYSTEM_CALLS(ENTRY)
 
 #ifdef __APPLE__
-#define HOLDFAST_MORE_SYSTEM_CALLS(ENTRY) ENTRY(full_fsync, int(int descriptor))
+#define HOLDFAST_MORE_SYSTEM_CALLS(ENTRY)  \
+  ENTRY(full_fsync, int(int descriptor))   \
+  ENTRY(acl_get_fd, acl_t(int descriptor)) \
+  ENTRY(acl_set_fd, int(int descriptor, acl_t acl))
 #else
-#define HOLDFAST_MORE_SYSTEM_CALLS(ENTRY) ENTRY(statx, int(int descriptor, unsigned mask, struct statx* out))
+#define HOLDFAST_MORE_SYSTEM_CALLS(ENTRY)                                                            \
+  ENTRY(statx, int(int descriptor, unsigned mask, struct statx* out))                                \
+  ENTRY(getxattr, ssize_t(const char* path, const char* name, void* value, size_t size))             \
+  ENTRY(fgetxattr, ssize_t(int descriptor, const char* name, void* value, size_t size))              \
+  ENTRY(fsetxattr, int(int descriptor, const char* name, const void* value, size_t size, int flags)) \
+  ENTRY(fremovexattr, int(int descriptor, const char* name))
 #endif
 
 struct SystemCalls {

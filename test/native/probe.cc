@@ -12,7 +12,7 @@
 //   last <n>   make it, and give the last byte that it read the value n (pread)
 //   tell       make it, then say `<result> <errno>`, and go on after one more line from the test
 // A call that waits for its answer holds up its own thread and no other: each has a connection of its own.
-// When the test is gone, calls go on. A call with two paths (rename) has a tab between them.
+// When the test is gone, calls go on. A call with two paths (rename, link) has a tab between them.
 //
 // HOLDFAST_PROBE_ALLOCATION=n lets the n-th allocation of the addon fail, `n+` all from there on.
 #include <dlfcn.h>
@@ -211,9 +211,18 @@ int stat(const char* path, struct stat* out) {
   return Watch(real.stat.name, 0, path, [&](Answer) { return real.stat(path, out); });
 }
 
+int lstat(const char* path, struct stat* out) {
+  return Watch(real.lstat.name, 0, path, [&](Answer) { return real.lstat(path, out); });
+}
+
 int fchmod(int descriptor, mode_t mode) {
   return Watch(real.fchmod.name, mode, PathOf(descriptor),
                [&](Answer) { return real.fchmod(descriptor, mode); });
+}
+
+int fchown(int descriptor, uid_t user, gid_t group) {
+  return Watch(real.fchown.name, user, PathOf(descriptor),
+               [&](Answer) { return real.fchown(descriptor, user, group); });
 }
 
 int fstatfs(int descriptor, struct statfs* out) {
@@ -228,6 +237,25 @@ int statfs(const char* path, struct statfs* out) {
 int statx(int descriptor, unsigned mask, struct statx* out) {
   return Watch(real.statx.name, mask, PathOf(descriptor),
                [&](Answer) { return real.statx(descriptor, mask, out); });
+}
+
+ssize_t getxattr(const char* path, const char* name, void* value, size_t size) {
+  return Watch(real.getxattr.name, 0, path, [&](Answer) { return real.getxattr(path, name, value, size); });
+}
+
+ssize_t fgetxattr(int descriptor, const char* name, void* value, size_t size) {
+  return Watch(real.fgetxattr.name, 0, PathOf(descriptor),
+               [&](Answer) { return real.fgetxattr(descriptor, name, value, size); });
+}
+
+int fsetxattr(int descriptor, const char* name, const void* value, size_t size, int flags) {
+  return Watch(real.fsetxattr.name, 0, PathOf(descriptor),
+               [&](Answer) { return real.fsetxattr(descriptor, name, value, size, flags); });
+}
+
+int fremovexattr(int descriptor, const char* name) {
+  return Watch(real.fremovexattr.name, 0, PathOf(descriptor),
+               [&](Answer) { return real.fremovexattr(descriptor, name); });
 }
 
 ssize_t pread(int descriptor, void* buffer, size_t length, off_t offset) {
@@ -269,6 +297,10 @@ int mkdir(const char* path, mode_t mode) {
 
 int rename(const char* from, const char* to) {
   return Watch(real.rename.name, 0, Both(from, to), [&](Answer) { return real.rename(from, to); });
+}
+
+int link(const char* from, const char* to) {
+  return Watch(real.link.name, 0, Both(from, to), [&](Answer) { return real.link(from, to); });
 }
 
 int unlink(const char* path) {
@@ -399,15 +431,6 @@ STANDS_BEFORE int fsync(int descriptor) {
 
 STANDS_BEFORE int fdatasync(int descriptor) {
   return WatchNode("fdatasync", 0, descriptor, [&](Answer) { return REAL(fdatasync)(descriptor); });
-}
-
-STANDS_BEFORE int fchmod(int descriptor, mode_t mode) noexcept {
-  return WatchNode("fchmod", mode, descriptor, [&](Answer) { return REAL(fchmod)(descriptor, mode); });
-}
-
-STANDS_BEFORE int fchown(int descriptor, uid_t owner, gid_t group) noexcept {
-  return WatchNode("fchown", owner, descriptor,
-                   [&](Answer) { return REAL(fchown)(descriptor, owner, group); });
 }
 
 STANDS_BEFORE int rename(const char* from, const char* to) noexcept {

@@ -2,8 +2,7 @@
  * A copy of a chronicle beside it.
  */
 import { type FileHandle, open, unlink } from 'node:fs/promises';
-import { keepOwnerAndMode } from '../../atomic/replace-file.js';
-import { syncDirectory, syncFile } from '../../atomic/sync.js';
+import { copyRights, syncDirectory, syncFile } from '../../atomic/sync.js';
 import { withIoErrors } from '../../base/errors.js';
 import { type NativePath, withSuffix } from '../../base/paths.js';
 import { openForReading } from '../../engines/file/lines/open-file.js';
@@ -35,9 +34,9 @@ export async function backUp(path: NativePath): Promise<string> {
 }
 
 async function fill(backup: FileHandle, path: NativePath, source: FileHandle): Promise<void> {
-  const stats = await source.stat();
-  await keepOwnerAndMode(backup, stats);
-  await copyRange(source, 0, stats.size, (bytes) => backup.writeFile(bytes));
+  await copyRights(source, backup, path);
+  const { size } = await source.stat();
+  await copyRange(source, 0, size, (bytes) => backup.writeFile(bytes));
   await syncFile(backup, 'data', path);
   await syncDirectory(path, 'own');
 }

@@ -5,7 +5,7 @@
  * and events without a timestamp. What is before the first one stays there.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { replaceFile } from '../../atomic/replace-file.js';
+import { replacedMeanwhile, replaceFile } from '../../atomic/replace-file.js';
 import { withIoErrors } from '../../base/errors.js';
 import type { NativePath } from '../../base/paths.js';
 import { checkReadRange } from '../../chronicle/call-options.js';
@@ -26,7 +26,7 @@ const byteOrderMark = Buffer.from('\ufeff');
 /** How much is written at once, if it is in many pieces. */
 const bufferBytes = 256 * 1024;
 
-/** Thrown if the file is shorter than it was: begin again. */
+/** Thrown if the file is shorter than it was: begin again, as after {@link replacedMeanwhile}. */
 const truncated = Symbol('the file was truncated');
 
 /**
@@ -47,7 +47,7 @@ export async function sortByTimestamp(path: NativePath): Promise<boolean> {
         await held.release();
       }
     } catch (error) {
-      if (error !== truncated) throw error;
+      if (error !== truncated && error !== replacedMeanwhile) throw error;
     } finally {
       await file.close();
     }
@@ -92,7 +92,7 @@ async function sort(file: FileHandle, path: NativePath): Promise<boolean> {
   );
   await replaceFile(
     path,
-    { mode: 0o600, durability: settings.durability, signal: undefined },
+    { mode: 0o600, durability: settings.durability, signal: undefined, old: file },
     async (output) => {
       const pieces = new Pieces((bytes) => output.write(bytes));
       const copy = async (from: number, to: number) => {

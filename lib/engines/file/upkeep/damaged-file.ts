@@ -3,10 +3,9 @@
  * locked, so that repairs which run at the same time do not mix.
  */
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { constants as osConstants } from 'node:os';
-import { keepOwnerAndMode } from '../../../atomic/replace-file.js';
-import { syncDirectory, syncFile } from '../../../atomic/sync.js';
+import { copyRights, syncDirectory, syncFile } from '../../../atomic/sync.js';
 import type { Durability } from '../../../base/durability.js';
 import { HoldfastError, ioError, irregular, systemError, withIoErrors } from '../../../base/errors.js';
 import { followLinks, type NativePath, withSuffix } from '../../../base/paths.js';
@@ -39,7 +38,12 @@ export class DamagedFile {
   readonly #start: number;
   #lastByte = newline;
 
-  static async open(chronicle: NativePath, { lockTimeout: timeout, signal }: Opening): Promise<DamagedFile> {
+  /** @param source The file of the chronicle, whose rights this one has if it is new. */
+  static async open(
+    chronicle: NativePath,
+    source: FileHandle,
+    { lockTimeout: timeout, signal }: Opening,
+  ): Promise<DamagedFile> {
     const path = await damagedPathOf(chronicle);
     let file: FileHandle | undefined;
     let held: FileLock | undefined;
@@ -50,9 +54,9 @@ export class DamagedFile {
         file = await open(path, flags | (constants.O_NONBLOCK ?? 0), 0o600);
         held = await lock(path, { timeout, ...(signal && { signal }) });
         if (await stillNames(path, file, { followLink: false })) {
-          const [stats, chronicleStats] = await Promise.all([file.stat(), stat(chronicle)]);
+          const [stats, chronicleStats] = await Promise.all([file.stat(), source.stat()]);
           checkOwner(stats, chronicleStats, path);
-          if (stats.size === 0) await keepOwnerAndMode(file, chronicleStats);
+          if (stats.size === 0) await copyRights(source, file, path);
           else await endLastLine(file, stats.size);
           return new DamagedFile(path, file, held, (await file.stat()).size);
         }
@@ -119,7 +123,8 @@ export class DamagedFile {
 function checkOwner(stats: Stats, chronicle: Stats, path: NativePath): void {
   if (!stats.isFile()) throw irregular(stats, path.toString());
   const ours = stats.uid === chronicle.uid || stats.uid === (process.geteuid?.() ?? stats.uid);
-  if (!ours) throw systemError(foreign, path.toString());
+  // A second name is one that somebody may have given a file of ours, to have us write there.
+  if (!ours || stats.nlink > 1) throw systemError(foreign, path.toString());
 }
 
 /** A repair that was killed may have left a part of a line; what comes now begins a line of its own. */
@@ -131,5 +136,5 @@ async function endLastLine(file: FileHandle, size: number): Promise<void> {
 const foreign = {
   errno: osConstants.errno.EPERM,
   syscall: 'open',
-  text: 'the file belongs to somebody else',
+  text: 'the file belongs to somebody else, or has another name',
 };

@@ -56,8 +56,8 @@ export async function repair(
         removed.add({ path: path.toString(), offset, length, reason });
         return false;
       },
-      async prepare() {
-        damaged ??= await DamagedFile.open(path, { lockTimeout, signal });
+      async prepare(file) {
+        damaged ??= await DamagedFile.open(path, file, { lockTimeout, signal });
         await damaged.undo();
       },
       drop: async (bytes) => damaged?.append(bytes),

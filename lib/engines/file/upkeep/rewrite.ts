@@ -7,7 +7,7 @@
  * itself. Writers that wait for the lock meanwhile find that the path names another file, and go on there.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { replaceFile } from '../../../atomic/replace-file.js';
+import { replacedMeanwhile, replaceFile } from '../../../atomic/replace-file.js';
 import { throwIfAborted } from '../../../base/abort.js';
 import type { Durability } from '../../../base/durability.js';
 import { eachWithIoErrors, HoldfastError, ioError, isMissing, withIoErrors } from '../../../base/errors.js';
@@ -42,8 +42,8 @@ export interface Selection {
   keepsEvent?(entry: Entry<JsonObject>): boolean;
   /** Asked once for each line that is no event, in the order of the file. Default: it stays. */
   keepsNonEvent?(line: NonEventLine): boolean;
-  /** Called before the first line is dropped for good, and without the lock. */
-  prepare?(): Promise<void>;
+  /** Called before the first line is dropped for good, and without the lock, with the file that has the lines. */
+  prepare?(file: FileHandle): Promise<void>;
   /** Gets the bytes of the lines that do not stay, in their order; a long line comes in several pieces. */
   drop?(bytes: Uint8Array): Promise<void>;
   /** Called under the lock, when all is copied and before the file is replaced. */
@@ -59,7 +59,7 @@ const changed = Symbol('the file was replaced or truncated');
 
 /**
  * Replaces the file by one without the lines that are not kept. False if all of them are: then nothing is
- * written. The new file is durable when this resolves, with the mode and owner of the old one; no line that
+ * written. The new file is durable when this resolves, with the rights of the old one; no line that
  * others append meanwhile is lost. The offsets of lines after one that was dropped change.
  *
  * @param begin makes a selection each time that the file is read through
@@ -79,7 +79,7 @@ export async function rewriteChronicle(
       await rewriting.replace(begin());
       return true;
     } catch (error) {
-      if (error !== changed) throw error;
+      if (error !== changed && error !== replacedMeanwhile) throw error;
     } finally {
       await rewriting.unlock();
       await file.close();
@@ -117,8 +117,9 @@ class Rewriting {
   async replace(selection: Selection): Promise<void> {
     const { durability, signal } = this.#settings;
     await this.unlock();
-    await selection.prepare?.();
-    await replaceFile(this.#path, { mode: 0o600, durability, signal }, async (output) => {
+    await selection.prepare?.(this.#file);
+    const replacement = { mode: 0o600, durability, signal, old: this.#file };
+    await replaceFile(this.#path, replacement, async (output) => {
       const write = (bytes: Uint8Array) => output.write(bytes);
       const drop = async (bytes: Uint8Array) => selection.drop?.(bytes);
       for await (const { from, to, keep } of this.#ranges('copy', selection, () => output.sync())) {
