@@ -23,6 +23,7 @@
         "native/chain/chain.cc",
         "native/chain/link.cc",
         "native/chain/sha256.cc",
+        "native/dedupe/hash.cc",
         "native/dedupe/recent_ids.cc",
         "native/dedupe/id_table.cc",
         "native/dedupe/ids_file.cc",
@@ -69,6 +70,7 @@
             "native/os/file_posix.cc",
             "native/os/library_posix.cc",
             "native/os/rights_posix.cc",
+            "native/os/random_posix.cc",
             "native/os/system_calls.cc",
             "native/os/thread_posix.cc"
           ]
@@ -85,6 +87,7 @@
             "native/os/node_windows.cc",
             "native/os/paths_windows.cc",
             "native/os/rights_windows.cc",
+            "native/os/random_windows.cc",
             "native/os/thread_windows.cc"
           ]
         }],

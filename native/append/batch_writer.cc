@@ -121,6 +121,7 @@ Reply BatchWriter::Commit(Group* group, WriterThread* thread) {
       return std::move(reply);
     }
     group->CutLines(known_.is_on() ? &id_finder_ : nullptr);
+    if (known_.is_on()) group->HashIds(known_.hash_key());
     for (size_t i = 0; known_.is_on() && i < group->lines.size(); i++) {
       known_.Prefetch(group->lines[i].fingerprint, i);
     }
@@ -183,8 +184,9 @@ BatchWriter::Step BatchWriter::CatchUp(Transaction* transaction) {
     // Another file, or one that was truncated.
     durable_end_.Written(0);
     transaction->judged_at.reset();
-    transaction->group->confirmed.clear();
+    transaction->group->answers.clear();
     error = known_.Load(file_.get(), file_.id(), size);
+    transaction->group->HashIds(known_.hash_key());
   }
   // EIO may mean that the file was truncated while it was read. Then it is read as it is now.
   if (error && (error.number != EIO || transaction->rereads >= kMaxRereads)) return Fail(transaction, error);
@@ -263,7 +265,7 @@ BatchWriter::Step BatchWriter::Sync(Transaction* transaction) {
   reply.duplicates = verdict.duplicates;
   reply.lines = std::move(verdict.lines);
   if (known_.is_on()) {
-    reply.known_ids = known_.recent_ids().ids();
+    reply.known_ids = known_.recent_ids().places();
     reply.known_bytes = known_.recent_ids().memory();
   }
   return Step::kEnd;
@@ -277,31 +279,44 @@ BatchWriter::Step BatchWriter::JudgeGroup(Transaction* transaction) {
   return Step::kNext;
 }
 
-// Lets JavaScript look at the lines that may be duplicates. If the lock is held, it is kept meanwhile, but
-// not for long.
+// Looks at the lines that may be duplicates. Where one has the id that is looked for, JavaScript tells
+// whether it is an event. If the lock is held, it is kept meanwhile, but not for long.
 BatchWriter::Step BatchWriter::Ask(Transaction* transaction) {
-  const std::vector<size_t>& unsure = transaction->verdict.unsure;
+  using Found = dedupe::KnownEvents::Found;
+  Group* const group = transaction->group;
+  std::vector<size_t> asked;
   std::vector<Question> questions;
   std::vector<size_t> lengths;
-  for (const size_t line : unsure) {
-    const dedupe::Position position = transaction->verdict.lines[line].position;
-    Question question{line, known_.Locate(position).offset, {}};
-    if (os::Error error = known_.ReadLine(file_.get(), position, &question.text))
-      return Fail(transaction, error);
+  const auto place_of = [&](size_t line) { return transaction->verdict.lines[line].position; };
+  const auto reject = [&](size_t line) {
+    file_.Unlock();  // this may read much
+    return known_.Reject(file_.get(), group->lines[line].id, place_of(line));
+  };
+  for (const size_t line : transaction->verdict.unsure) {
+    const std::string_view id = group->lines[line].id;
+    const dedupe::Position place = place_of(line);
+    Question question{line, known_.Locate(place).offset, {}};
+    Found found;
+    os::Error error = known_.Look(file_.get(), id, place, &question.text, &found);
+    if (!error && found == Found::kNothing) error = reject(line);
+    if (error) return Fail(transaction, error);
+    if (found == Found::kGone) known_.Remove(id, place);
+    if (found == Found::kOther) group->answers[{id, place}] = {};
+    if (found != Found::kCopy) continue;
+    asked.push_back(line);
     lengths.push_back(question.text.size());
     questions.push_back(std::move(question));
   }
+  if (asked.empty()) return Step::kRestart;
   const auto answers = transaction->thread->Ask(std::move(questions), [this] { file_.Unlock(); });
   if (!answers) return Step::kRestart;  // and so to the end, because the writer is closing
-  if (answers->size() != unsure.size()) return Fail(transaction, {ENOMEM, "read"});
-  for (size_t i = 0; i < unsure.size(); i++) {
-    const dedupe::Fingerprint id = transaction->group->lines[unsure[i]].fingerprint;
-    const dedupe::Position position = transaction->verdict.lines[unsure[i]].position;
+  if (answers->size() != asked.size()) return Fail(transaction, {ENOMEM, "read"});
+  for (size_t i = 0; i < asked.size(); i++) {
+    const size_t line = asked[i];
     if ((*answers)[i]) {
-      transaction->group->confirmed[id] = {position, lengths[i]};
-    } else {
-      file_.Unlock();  // this may read much
-      if (os::Error error = known_.Reject(file_.get(), id, position)) return Fail(transaction, error);
+      group->answers[{group->lines[line].id, place_of(line)}] = {true, lengths[i]};
+    } else if (os::Error error = reject(line)) {
+      return Fail(transaction, error);
     }
   }
   return Step::kRestart;

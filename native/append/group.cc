@@ -32,14 +32,15 @@ void Group::CutLines(const dedupe::IdFinder* ids) {
     const size_t length = rest.find('\n');
     Line line;
     line.text = rest.substr(0, length);
-    if (ids != nullptr) {
-      line.id = ids->Find(line.text);
-      line.fingerprint = ids->FingerprintOf(line.id);
-    }
+    if (ids != nullptr) line.id = ids->Find(line.text);
     lines.push_back(line);
     rest.remove_prefix(length + 1);
   }
   assert(lines.size() == line_count);
+}
+
+void Group::HashIds(const dedupe::HashKey& key) {
+  for (Line& line : lines) line.fingerprint = dedupe::IdFinder::FingerprintOf(key, line.id);
 }
 
 }  // namespace holdfast::append

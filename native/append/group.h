@@ -5,9 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "dedupe/id_finder.h"
@@ -31,14 +32,15 @@ struct Batch {
 
 struct Line {
   std::string_view text;  // without newline
-  // Set only if the chronicle dedupes.
+  // Set only if the chronicle dedupes. The id is as it is written in the line.
   std::string_view id;
   dedupe::Fingerprint fingerprint = 0;
 };
 
-struct Confirmed {
-  dedupe::Position position = 0;
-  size_t length = 0;  // of its line, without newline
+// What was found at a place that an id might have.
+struct Answer {
+  bool is_copy = false;  // an event with the id
+  size_t length = 0;     // of its line, without newline
 };
 
 // Lines are numbered through all of its batches.
@@ -49,8 +51,8 @@ struct Group {
   std::vector<Condition> conditions;
   // Parts of `data`; see CutLines.
   std::vector<Line> lines;
-  // Events in the file of which JavaScript has seen that they have these ids.
-  std::unordered_map<dedupe::Fingerprint, Confirmed> confirmed;
+  // By the id, as it is written in a line of the group, and the place.
+  std::map<std::pair<std::string_view, dedupe::Position>, Answer> answers;
 
   Group() = default;
   // `lines` would point into what was moved.
@@ -59,6 +61,8 @@ struct Group {
 
   // Cuts `data` into lines, and finds their ids, unless `ids` is null.
   void CutLines(const dedupe::IdFinder* ids);
+  // Gives all ids their fingerprints.
+  void HashIds(const dedupe::HashKey& key);
 };
 
 // Moves batches from the front of the queue, which is not empty, into the empty group, as long as that has at

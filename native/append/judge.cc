@@ -1,9 +1,10 @@
 #include "append/judge.h"
 
 #include <cassert>
-#include <optional>
+#include <set>
+#include <string_view>
 #include <unordered_map>
-#include <unordered_set>
+#include <utility>
 
 namespace holdfast::append {
 namespace {
@@ -24,23 +25,24 @@ class Deduplicator {
     const Fingerprint id = group_.lines[line].fingerprint;
     if (window_ == 0 || id == 0) return;
     LineVerdict* const own = &verdict->lines[line];
-    if (const std::optional<Position> position = known_.Find(id, verdict->written)) {
-      own->position = *position;
-      const auto confirmed = group_.confirmed.find(id);
-      if (confirmed != group_.confirmed.end() && confirmed->second.position == *position) {
-        own->fate = Fate::kDuplicateInFile;
-        own->length = confirmed->second.length + 1;
-      } else if (asked_.insert(id).second) {
+    known_.Places(id, verdict->written, &places_);
+    for (const Position place : places_) {
+      own->position = place;
+      const auto answer = group_.answers.find({group_.lines[line].id, place});
+      if (answer == group_.answers.end()) {
         // One question for each id is enough: the other lines are judged again when it is answered.
-        verdict->unsure.push_back(line);
+        if (asked_.insert({group_.lines[line].id, place}).second) verdict->unsure.push_back(line);
+        return;
       }
+      if (!answer->second.is_copy) continue;
+      own->fate = Fate::kDuplicateInFile;
+      own->length = answer->second.length + 1;
       return;
     }
-    const auto found = last_in_group_.find(id);
-    if (found == last_in_group_.end()) return;
-    const auto [earlier, number] = found->second;
-    const bool is_in_window = verdict->written - number <= window_;
-    if (is_in_window && dedupe::IdFinder::Equal(group_.lines[earlier].id, group_.lines[line].id)) {
+    const Written* const found = FindInGroup(line);
+    if (found == nullptr) return;
+    const auto [earlier, number] = *found;
+    if (verdict->written - number <= window_) {
       own->fate = Fate::kDuplicateInGroup;
       own->offset = verdict->lines[earlier].offset;
       own->length = verdict->lines[earlier].length;
@@ -50,7 +52,12 @@ class Deduplicator {
   // `line` is the next one that is written, after `written` others.
   void AddWritten(size_t line, size_t written) {
     const Fingerprint id = group_.lines[line].fingerprint;
-    if (window_ != 0 && id != 0) last_in_group_[id] = {line, written};
+    if (window_ == 0 || id == 0) return;
+    if (Written* const earlier = FindInGroup(line)) {
+      *earlier = {line, written};
+    } else {
+      last_in_group_.insert({id, {line, written}});
+    }
   }
 
  private:
@@ -59,11 +66,22 @@ class Deduplicator {
     size_t number;  // among those that are written
   };
 
+  // The last line before this one that is written and has its id.
+  Written* FindInGroup(size_t line) {
+    const auto [begin, end] = last_in_group_.equal_range(group_.lines[line].fingerprint);
+    for (auto found = begin; found != end; ++found) {
+      if (dedupe::IdFinder::Equal(group_.lines[found->second.line].id, group_.lines[line].id))
+        return &found->second;
+    }
+    return nullptr;
+  }
+
   const Group& group_;
   const dedupe::RecentIds& known_;
   const size_t window_;
-  std::unordered_map<Fingerprint, Written> last_in_group_;
-  std::unordered_set<Fingerprint> asked_;
+  std::unordered_multimap<Fingerprint, Written> last_in_group_;
+  std::set<std::pair<std::string_view, Position>> asked_;
+  std::vector<Position> places_;
 };
 
 // The condition that each line is under, line by line.

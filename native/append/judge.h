@@ -29,13 +29,13 @@ struct LineVerdict {
   uint64_t offset = 0;
   // The length of its line, with the newline.
   uint64_t length = 0;
-  // kDuplicateInFile: where the event is; of an unsure line, where it may be.
+  // kDuplicateInFile: where the event is; of an unsure line, the first place where it may be.
   dedupe::Position position = 0;
 };
 
 struct Verdict {
   std::vector<LineVerdict> lines;
-  // Lines that may be duplicates of the event at their `position`. JavaScript has to tell (Group::confirmed);
+  // Lines that may be duplicates of the event at their `position`. Somebody has to look (Group::answers);
   // until then the verdict is of no use.
   std::vector<size_t> unsure;
   size_t written = 0;

@@ -3,7 +3,6 @@
 #include <cstring>
 #include <utility>
 
-#include "dedupe/hash.h"
 #include "read/line_grammar.h"
 
 namespace holdfast::dedupe {
@@ -186,14 +185,10 @@ bool IdFinder::IsKey(std::string_view name) const {
   return HasEscape(name) ? Unescape(name) == key_ : name == key_;
 }
 
-Fingerprint IdFinder::FingerprintOf(std::string_view id) const {
+Fingerprint IdFinder::FingerprintOf(const HashKey& hash_key, std::string_view id) {
   if (id.empty()) return 0;
-  const Fingerprint hash = HasEscape(id) ? Hash(Unescape(id)) : Hash(id);
+  const Fingerprint hash = HasEscape(id) ? Hash(hash_key, Unescape(id)) : Hash(hash_key, id);
   return hash == 0 ? 1 : hash;
-}
-
-uint64_t IdFinder::key_hash() const {
-  return Hash(key_);
 }
 
 bool IdFinder::Equal(std::string_view one, std::string_view other) {

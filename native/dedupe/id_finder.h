@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include "dedupe/hash.h"
+
 namespace holdfast::dedupe {
 
 // 64 bits that stand for an id. Two ids may have the same, so it is a hint as well. 0 stands for "no id".
@@ -25,14 +27,14 @@ class IdFinder {
   // one. `line` has no newline.
   std::string_view Find(std::string_view line) const;
 
-  // The same as a fingerprint, equal for equal ids whichever way JSON writes them.
-  Fingerprint FingerprintOf(std::string_view id) const;
-
-  // A hash that tells one key from another.
-  uint64_t key_hash() const;
+  // The property that holds an event's id.
+  const std::string& key() const { return key_; }
 
   // True if two ids, as Find returns them, are the same.
   static bool Equal(std::string_view one, std::string_view other);
+
+  // An id as a fingerprint, equal for equal ids whichever way JSON writes them.
+  static Fingerprint FingerprintOf(const HashKey& hash_key, std::string_view id);
 
  private:
   std::string_view Walk(std::string_view line) const;

@@ -2,10 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstring>
 #include <utility>
-
-#include "dedupe/little_endian.h"
 
 namespace holdfast::dedupe {
 namespace {
@@ -17,36 +14,15 @@ constexpr size_t kFullNumerator = 3, kFullDenominator = 4;
 
 }  // namespace
 
-Fingerprint IdTable::Part::id(size_t slot) const {
-  Fingerprint id;
-  std::memcpy(&id, &bytes[slot * kEntryBytes], sizeof id);
-  return id;
-}
-
-// The low bytes come first: see little_endian.h.
-uint64_t IdTable::Part::value(size_t slot) const {
-  uint64_t value = 0;
-  std::memcpy(&value, &bytes[slot * kEntryBytes + sizeof(Fingerprint)], kEntryBytes - sizeof(Fingerprint));
-  return value;
-}
-
 void IdTable::Part::Set(size_t slot, Fingerprint id, uint64_t value) {
   std::memcpy(&bytes[slot * kEntryBytes], &id, sizeof id);
   std::memcpy(&bytes[slot * kEntryBytes + sizeof id], &value, kEntryBytes - sizeof id);
 }
 
-// The high bits chose the part; the 32 bits after them, as a fraction, choose the slot.
-size_t IdTable::Part::Home(Fingerprint id) const {
-  return static_cast<size_t>(((id << kPartBits) >> 32) * capacity >> 32);
-}
-
-size_t IdTable::Part::Slot(Fingerprint wanted) const {
+size_t IdTable::Part::FreeSlot(Fingerprint wanted) const {
   size_t slot = Home(wanted);
-  for (;;) {
-    const Fingerprint found = id(slot);
-    if (found == wanted || found == 0) return slot;
-    if (++slot == capacity) slot = 0;
-  }
+  while (id(slot) != 0) slot = After(slot);
+  return slot;
 }
 
 void IdTable::Part::Grow(size_t new_capacity) {
@@ -57,17 +33,9 @@ void IdTable::Part::Grow(size_t new_capacity) {
   larger.size = size;
   for (size_t slot = 0; slot < capacity; slot++) {
     const Fingerprint moved = id(slot);
-    if (moved != 0) larger.Set(larger.Slot(moved), moved, value(slot));
+    if (moved != 0) larger.Set(larger.FreeSlot(moved), moved, value(slot));
   }
   *this = std::move(larger);
-}
-
-std::optional<uint64_t> IdTable::Find(Fingerprint id) const {
-  const Part& part = PartOf(id);
-  if (part.size == 0) return std::nullopt;
-  const size_t slot = part.Slot(id);
-  if (part.id(slot) == 0) return std::nullopt;
-  return part.value(slot);
 }
 
 void IdTable::Prefetch([[maybe_unused]] Fingerprint id) const {
@@ -77,29 +45,29 @@ void IdTable::Prefetch([[maybe_unused]] Fingerprint id) const {
 #endif
 }
 
-void IdTable::Put(Fingerprint id, uint64_t value) {
+void IdTable::Add(Fingerprint id, uint64_t value) {
   assert(id != 0);
   Part& part = PartOf(id);
   if ((part.size + 1) * kFullDenominator > part.capacity * kFullNumerator) {
     Grow(&part, std::max(kFirstCapacity, part.capacity + (part.capacity + 3) / 4));
   }
-  const size_t slot = part.Slot(id);
-  if (part.id(slot) == 0) {
-    part.size++;
-    size_++;
-  }
-  part.Set(slot, id, value);
+  part.Set(part.FreeSlot(id), id, value);
+  part.size++;
+  size_++;
 }
 
 // Without marks for what was deleted: entries after the hole that may be in it move up (Knuth, volume 3, 6.4,
 // algorithm R).
-void IdTable::Erase(Fingerprint id) {
+void IdTable::Erase(Fingerprint id, uint64_t value) {
   Part& part = PartOf(id);
   if (part.size == 0) return;
-  size_t hole = part.Slot(id);
-  if (part.id(hole) == 0) return;
+  size_t hole = part.Home(id);
+  while (part.id(hole) != id || part.value(hole) != (value & kMaxValue)) {
+    if (part.id(hole) == 0) return;
+    hole = part.After(hole);
+  }
   for (size_t slot = hole;;) {
-    if (++slot == part.capacity) slot = 0;
+    slot = part.After(slot);
     const Fingerprint moved = part.id(slot);
     if (moved == 0) break;
     // It may, unless its home is in (hole, slot], cyclically.

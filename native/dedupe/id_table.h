@@ -1,5 +1,5 @@
-// A map from fingerprints to values (positions, or numbers of events) in little memory: at most 24 bytes for
-// each, also while it grows.
+// Fingerprints with values (positions, or numbers of events) in little memory: at most 24 bytes for each
+// pair, also while it grows. A fingerprint may be there several times, with several values; that is rare.
 //
 // Entries are packed into 14 bytes (64 bits of fingerprint, 48 of value) in open addressing with linear
 // probing. The table is split into parts by the fingerprint's high bits. Each part grows on its own and by
@@ -10,10 +10,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <cstring>
 #include <vector>
 
 #include "dedupe/id_finder.h"
+#include "dedupe/little_endian.h"
 
 namespace holdfast::dedupe {
 
@@ -24,14 +25,22 @@ class IdTable {
   // kept.
   static constexpr uint64_t kMaxValue = (uint64_t{1} << 48) - 1;
 
-  std::optional<uint64_t> Find(Fingerprint id) const;
-  // Prefetches the slot that Find, Put and Erase will read. Prefetching several ids first overlaps their
+  // Calls `each` with every value of the id, in any order.
+  template <typename Each>
+  void ForEach(Fingerprint id, Each each) const {
+    const Part& part = PartOf(id);
+    if (part.size == 0) return;
+    for (size_t slot = part.Home(id); part.id(slot) != 0; slot = part.After(slot)) {
+      if (part.id(slot) == id) each(part.value(slot));
+    }
+  }
+  // Prefetches the slot that ForEach, Add and Erase will read. Prefetching several ids first overlaps their
   // cache misses.
   void Prefetch(Fingerprint id) const;
-  // Adds the id, or gives it another value.
-  void Put(Fingerprint id, uint64_t value);
-  void Erase(Fingerprint id);
-  // Makes room for this many more ids, which fall evenly into the parts, as fingerprints do.
+  void Add(Fingerprint id, uint64_t value);
+  // Erases the id with this value, if it is there.
+  void Erase(Fingerprint id, uint64_t value);
+  // Makes room for this many more pairs, whose ids fall evenly into the parts, as fingerprints do.
   void Reserve(size_t more);
   void Clear();
 
@@ -48,12 +57,27 @@ class IdTable {
     size_t capacity = 0;
     size_t size = 0;
 
-    Fingerprint id(size_t slot) const;  // 0 if the slot is free
-    uint64_t value(size_t slot) const;
+    // 0 if the slot is free.
+    Fingerprint id(size_t slot) const {
+      Fingerprint id;
+      std::memcpy(&id, &bytes[slot * kEntryBytes], sizeof id);
+      return id;
+    }
+    // The low bytes come first: see little_endian.h.
+    uint64_t value(size_t slot) const {
+      uint64_t value = 0;
+      std::memcpy(&value, &bytes[slot * kEntryBytes + sizeof(Fingerprint)],
+                  kEntryBytes - sizeof(Fingerprint));
+      return value;
+    }
     void Set(size_t slot, Fingerprint id, uint64_t value);
-    size_t Home(Fingerprint id) const;
-    // The slot that holds the id, or the free one that it would be put into. There is always a free one.
-    size_t Slot(Fingerprint id) const;
+    // The high bits chose the part; the 32 bits after them, as a fraction, choose the slot.
+    size_t Home(Fingerprint id) const {
+      return static_cast<size_t>(((id << kPartBits) >> 32) * capacity >> 32);
+    }
+    size_t After(size_t slot) const { return slot + 1 == capacity ? 0 : slot + 1; }
+    // The slot that the id would be put into. There is always a free one.
+    size_t FreeSlot(Fingerprint id) const;
     void Grow(size_t new_capacity);
   };
 

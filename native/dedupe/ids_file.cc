@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -33,12 +34,22 @@ const char* BytesOf(const T* data) {
 }
 
 uint64_t ChecksumOf(const Header& header) {
-  return Hash({BytesOf(&header), offsetof(Header, checksum)});
+  return Hash(header.hash_key, {BytesOf(&header), offsetof(Header, checksum)});
 }
 
-uint64_t ChecksumOf(const Chunk& chunk, const Record* records) {
-  return Hash({BytesOf(&chunk), offsetof(Chunk, checksum)}) ^
-         Hash({BytesOf(records), static_cast<size_t>(chunk.count) * sizeof(Record)});
+uint64_t ChecksumOf(const HashKey& key, const Chunk& chunk, const Record* records) {
+  return Hash(key, {BytesOf(&chunk), offsetof(Chunk, checksum)}) ^
+         Hash(key, {BytesOf(records), static_cast<size_t>(chunk.count) * sizeof(Record)});
+}
+
+// False if there is no header that is whole.
+bool ReadHeader(const os::File& file, Header* out) {
+  return !file.ReadAt(0, BytesOf(out), sizeof *out) && out->magic == kHeaderMagic &&
+         out->checksum == ChecksumOf(*out);
+}
+
+bool operator==(const Header& one, const Header& other) {
+  return std::memcmp(&one, &other, sizeof one) == 0;
 }
 
 }  // namespace
@@ -49,8 +60,9 @@ uint64_t IdsFile::Load(Identity identity, const os::File& chronicle, uint64_t si
   good_bytes_ = known_end_ = 0;
   collected_.clear();
   os::File file;
-  if (size == 0 || os::File::OpenBeside(identity_.path, chronicle, false, &file) || !HasHeader(file))
-    return 0;
+  if (size == 0 || os::File::OpenBeside(identity_.path, chronicle, false, &file)) return 0;
+  Header header;
+  if (!ReadHeader(file, &header) || !(header == MakeHeader())) return 0;
   // Whatever the file of ids says, there are no more ids than the chronicle can have events.
   uint64_t length = 0;
   if (!file.Size(&length)) {
@@ -61,12 +73,23 @@ uint64_t IdsFile::Load(Identity identity, const os::File& chronicle, uint64_t si
   return known_end_;
 }
 
-bool IdsFile::HasHeader(const os::File& file) const {
+bool IdsFile::ReadHashKey(const std::string& path, const os::File& chronicle, HashKey* out) {
+  os::File file;
   Header header;
-  if (file.ReadAt(0, BytesOf(&header), sizeof header)) return false;
-  return header.magic == kHeaderMagic && header.checksum == ChecksumOf(header) &&
-         header.key_hash == identity_.key_hash &&
-         os::FileId{header.device, header.inode} == identity_.chronicle;
+  if (os::File::OpenBeside(path, chronicle, false, &file) || !ReadHeader(file, &header)) return false;
+  *out = header.hash_key;
+  return true;
+}
+
+Header IdsFile::MakeHeader() const {
+  Header header{kHeaderMagic,
+                identity_.hash_key,
+                Hash(identity_.hash_key, identity_.id_key),
+                identity_.chronicle.device,
+                identity_.chronicle.inode,
+                0};
+  header.checksum = ChecksumOf(header);
+  return header;
 }
 
 void IdsFile::ReadChunks(const os::File& file, const os::File& chronicle, const AddRecords& add) {
@@ -82,14 +105,14 @@ void IdsFile::ReadChunks(const os::File& file, const os::File& chronicle, const 
     const size_t record_bytes = records.size() * sizeof(Record);
     if (length - good_bytes_ - sizeof chunk < record_bytes) return;
     if (file.ReadAt(good_bytes_ + sizeof chunk, BytesOf(records.data()), record_bytes)) return;
-    if (chunk.checksum != ChecksumOf(chunk, records.data())) return;
+    if (chunk.checksum != ChecksumOf(identity_.hash_key, chunk, records.data())) return;
     // The checksum is no proof: what follows relies on this.
     const bool is_sound = std::all_of(records.begin(), records.end(), [&](const Record& record) {
       return record.id != 0 && record.offset >= chunk.from && record.offset < chunk.to;
     });
     if (!is_sound) return;
     uint64_t mark = 0;
-    if (!HashMark(chronicle, chunk.to, &mark) || mark != chunk.mark) return;
+    if (!HashMark(chronicle, identity_.hash_key, chunk.to, &mark) || mark != chunk.mark) return;
     if (add) add(records);
     good_bytes_ += sizeof chunk + record_bytes;
     known_end_ = chunk.to;
@@ -122,16 +145,16 @@ void IdsFile::Save(const os::File& chronicle, uint64_t end) {
 }
 
 bool IdsFile::Begin(const os::File& file) {
-  if (HasHeader(file)) {
+  const Header own = MakeHeader();
+  Header header;
+  if (ReadHeader(file, &header) && header == own) {
     uint64_t length = 0;
     if (good_bytes_ == 0) good_bytes_ = sizeof(Header);
     return !file.Size(&length) && length >= good_bytes_;
   }
   if (good_bytes_ > sizeof(Header)) return false;
-  Header header{kHeaderMagic, identity_.key_hash, identity_.chronicle.device, identity_.chronicle.inode, 0};
-  header.checksum = ChecksumOf(header);
-  good_bytes_ = sizeof header;
-  return !file.Truncate(0) && !file.Append("", 0, BytesOf(&header), sizeof header);
+  good_bytes_ = sizeof own;
+  return !file.Truncate(0) && !file.Append("", 0, BytesOf(&own), sizeof own);
 }
 
 void IdsFile::WriteChunks(const os::File& file, const os::File& chronicle, uint64_t end) {
@@ -143,9 +166,9 @@ void IdsFile::WriteChunks(const os::File& file, const os::File& chronicle, uint6
     // Every chunk needs an end of its own: that of all but the last is where the next record begins.
     const uint64_t to = count == left ? end : next[static_cast<std::ptrdiff_t>(count)].offset;
     Chunk chunk{kChunkMagic, known_end_, to, 0, count, 0};
-    if (!HashMark(chronicle, to, &chunk.mark)) break;
+    if (!HashMark(chronicle, identity_.hash_key, to, &chunk.mark)) break;
     const Record* const records = collected_.data() + (next - collected_.begin());
-    chunk.checksum = ChecksumOf(chunk, records);
+    chunk.checksum = ChecksumOf(identity_.hash_key, chunk, records);
     const size_t record_bytes = static_cast<size_t>(count) * sizeof(Record);
     // Anything after the good bytes was left by a write that failed, or by a writer that died.
     if (file.Truncate(good_bytes_) ||

@@ -28,9 +28,13 @@ class IdsFile {
   // Where the file of ids is, and what its header has to say.
   struct Identity {
     std::string path;
-    uint64_t key_hash = 0;
+    HashKey hash_key;
+    std::string id_key;
     os::FileId chronicle;
   };
+
+  // The key that the file of ids at `path`, beside the chronicle, was made with; false if it has none.
+  static bool ReadHashKey(const std::string& path, const os::File& chronicle, HashKey* out);
 
   // Who is told what is in it: first how many records there are, at most, and then the records of each chunk.
   struct Receiver {
@@ -52,7 +56,7 @@ class IdsFile {
  private:
   using AddRecords = std::function<void(const std::vector<Record>&)>;
 
-  bool HasHeader(const os::File& file) const;
+  ids_format::Header MakeHeader() const;
   // Reads the chunks after those that are known, and moves `good_bytes_` and `known_end_` after them.
   void ReadChunks(const os::File& file, const os::File& chronicle, const AddRecords& add);
   // Makes the file ready for more chunks; false if what is known of it is not in it any more.

@@ -9,6 +9,7 @@
 
 #include "files/names.h"
 #include "files/rotation.h"
+#include "os/random.h"
 #include "read/line_grammar.h"
 
 namespace holdfast::dedupe {
@@ -47,9 +48,15 @@ os::Error KnownEvents::LoadLast(const os::File& file, uint64_t size, uint64_t li
     if (os::Error error = FindLastLines(file, size, lines, &last)) return error;
   }
   if (os::Error error = ListRotated(lines, &last.count)) return error;
+  if (os::Error error = ChooseHashKey(file)) return error;
+  Position first_position = 0;
+  for (RotatedFile& rotated : rotated_) {
+    rotated.first_position = first_position;
+    first_position += rotated.size;
+  }
+  // While a file is loaded, it is the one that positions from its first one on are in.
   first_position_ = 0;
   for (RotatedFile& rotated : rotated_) {
-    rotated.first_position = first_position_;
     os::File opened;
     uint64_t end = 0;
     os::Error error = os::File::OpenForReading(rotated.path, &opened);
@@ -63,6 +70,23 @@ os::Error KnownEvents::LoadLast(const os::File& file, uint64_t size, uint64_t li
   if (os::Error error = LoadFile(file, path_, {last.begin, size}, Tail::kLeaveUnfinished, &end)) return error;
   *is_everything = last.count < lines;
   return mark_.Move(file, end);
+}
+
+// The key of a file of ids that is there, so that this can be used; else a random one.
+os::Error KnownEvents::ChooseHashKey(const os::File& file) {
+  if (with_ids_file()) {
+    const auto has_key = [&](const std::string& path) {
+      return IdsFile::ReadHashKey(files::IdsPath(path), file, &hash_key_);
+    };
+    has_hash_key_ = has_key(path_) ||
+                    std::any_of(rotated_.rbegin(), rotated_.rend(),
+                                [&](const auto& rotated) { return has_key(rotated.path); }) ||
+                    has_hash_key_;
+  }
+  if (has_hash_key_) return {};
+  const os::Error error = os::RandomBytes(&hash_key_, sizeof hash_key_);
+  has_hash_key_ = !error;
+  return error;
 }
 
 // Lists the rotated files that hold the last `lines` lines, of which `counted` are in files after them.
@@ -93,18 +117,18 @@ os::Error KnownEvents::ListRotated(uint64_t lines, uint64_t* counted) {
 os::Error KnownEvents::LoadFile(const os::File& file, const std::string& path, Range range, Tail tail,
                                 uint64_t* end) {
   if (!with_ids_file()) return Scan(file, range, tail, end);
-  const auto add = [this](const std::vector<IdsFile::Record>& records) {
-    for (size_t i = 0; i < records.size(); i++) {
+  os::Error add_error;
+  const auto add = [&](const std::vector<IdsFile::Record>& records) {
+    for (size_t i = 0; i < records.size() && !add_error; i++) {
       if (i + kPrefetched < records.size()) recent_ids_.Prefetch(records[i + kPrefetched].id, 0);
-      const Position position = first_position_ + records[i].offset;
-      // An id that is there twice had a first position that turned out to be wrong.
-      if (!recent_ids_.Add(records[i].id, position)) recent_ids_.Replace(records[i].id, position);
+      add_error = Add(file, records[i].id, records[i].offset, Source::kFileOfIds);
     }
   };
-  IdsFile::Identity identity{files::IdsPath(path), id_finder_.key_hash(), {}};
+  IdsFile::Identity identity{files::IdsPath(path), hash_key_, id_finder_.key(), {}};
   if (os::Error error = file.Id(&identity.chronicle)) return error;
   const IdsFile::Receiver receiver{[this](size_t more) { recent_ids_.Reserve(more); }, add};
   range.begin = ids_file_.Load(std::move(identity), file, range.end, receiver);
+  if (add_error) return add_error;
   // It may know more than there was when the caller asked for the size: others append meanwhile.
   range.end = std::max(range.begin, range.end);
   if (os::Error error = Scan(file, range, tail, end)) return error;
@@ -125,33 +149,64 @@ os::Error KnownEvents::CatchUp(const os::File& file, uint64_t size, Tail tail) {
 os::Error KnownEvents::Scan(const os::File& file, Range range, Tail tail, uint64_t* end) {
   std::array<IdsFile::Record, kPrefetched> found;
   size_t count = 0;
+  os::Error error;
   const auto add = [&] {
-    for (size_t i = 0; i < count; i++) Add(file, found[i].id, found[i].offset);
+    for (size_t i = 0; i < count && !error; i++)
+      error = Add(file, found[i].id, found[i].offset, Source::kFile);
     count = 0;
   };
   LineWalker lines(file, range, options_.max_line_bytes, tail, &buffer_);
-  while (lines.Next()) {
+  while (!error && lines.Next()) {
     const Line& line = lines.line();
     if (!read::IsEvent(line.text)) continue;
-    const Fingerprint id = id_finder_.FingerprintOf(id_finder_.Find(line.text));
+    const Fingerprint id = FingerprintOf(id_finder_.Find(line.text));
     recent_ids_.Prefetch(id, count);
     found[count++] = {id, line.offset};
     if (count == found.size()) add();
   }
   add();
   *end = lines.end();
-  return lines.error();
+  return error ? error : lines.error();
 }
 
-os::Error KnownEvents::Reject(const os::File& file, Fingerprint id, Position position) {
+std::string_view KnownEvents::IdIn(std::string_view line) const {
+  return read::IsEvent(line) ? id_finder_.Find(line) : std::string_view();
+}
+
+os::Error KnownEvents::Look(const os::File& file, std::string_view id, Position place, std::string* line,
+                            Found* found) const {
+  os::Error error = ReadLine(file, place, line);
+  if (error.number == ENOENT) {
+    line->clear();
+    *found = Found::kGone;
+    return {};
+  }
+  const std::string_view other = IdIn(*line);
+  *found = IdFinder::Equal(other, id)                  ? Found::kCopy
+           : FingerprintOf(other) == FingerprintOf(id) ? Found::kOther
+                                                       : Found::kNothing;
+  return error;
+}
+
+os::Error KnownEvents::Reject(const os::File& file, std::string_view id, Position place) {
   std::optional<Position> next;
-  if (os::Error error = FindAfter(file, id, position, &next)) return error;
-  recent_ids_.Replace(id, next);
+  if (os::Error error = FindAfter(file, id, place, &next)) return error;
+  const Fingerprint fingerprint = FingerprintOf(id);
+  recent_ids_.Places(fingerprint, 0, &places_);
+  if (next && std::find(places_.begin(), places_.end(), *next) == places_.end()) {
+    recent_ids_.Move(fingerprint, place, *next);
+  } else {
+    recent_ids_.Remove(fingerprint, place);
+  }
   return {};
 }
 
+void KnownEvents::Remove(std::string_view id, Position place) {
+  recent_ids_.Remove(FingerprintOf(id), place);
+}
+
 // The first line after the one at `position` that may be an event with this id.
-os::Error KnownEvents::FindAfter(const os::File& file, Fingerprint id, Position position,
+os::Error KnownEvents::FindAfter(const os::File& file, std::string_view id, Position position,
                                  std::optional<Position>* next) {
   // The offset in the file that begins at this position from which on it is searched.
   const auto begin = [position](Position first) { return position < first ? 0 : position - first; };
@@ -159,8 +214,9 @@ os::Error KnownEvents::FindAfter(const os::File& file, Fingerprint id, Position 
     LineWalker lines(in, {begin(first), size}, options_.max_line_bytes, Tail::kIncludeUnfinished, &buffer_);
     while (!*next && lines.Next()) {
       const Line& line = lines.line();
-      if (first + line.offset == position || !read::IsEvent(line.text)) continue;
-      if (id_finder_.FingerprintOf(id_finder_.Find(line.text)) == id) *next = first + line.offset;
+      if (first + line.offset != position && IdFinder::Equal(IdIn(line.text), id)) {
+        *next = first + line.offset;
+      }
     }
     return lines.error();
   };
@@ -168,21 +224,64 @@ os::Error KnownEvents::FindAfter(const os::File& file, Fingerprint id, Position 
     if (rotated.first_position + rotated.size <= position) continue;
     os::File opened;
     os::Error error = os::File::OpenForReading(rotated.path, &opened);
-    if (error.number == ENOENT) {
-      // Removed, as too old. If it held the event itself, that is out of reach of deduplication now, and the
-      // rest is not read for it.
-      if (rotated.first_position <= position) return {};
-      continue;
-    }
+    if (error.number == ENOENT) continue;  // removed, as too old
     if (!error) error = search(opened, rotated.first_position, rotated.size);
     if (error || *next) return error;
   }
   return search(file, first_position_, mark_.end());
 }
 
-void KnownEvents::Add(const os::File& file, Fingerprint id, uint64_t offset) {
-  const bool is_new = recent_ids_.Add(id, first_position_ + offset);
-  if (is_new && with_ids_file()) ids_file_.Add(file, id, offset);
+// Adds the next event of this file.
+os::Error KnownEvents::Add(const os::File& file, Fingerprint id, uint64_t offset, Source source) {
+  recent_ids_.Places(id, 1, &places_);
+  if (!places_.empty()) return AddAgain(file, id, offset, source);
+  recent_ids_.Add(id, first_position_ + offset);
+  if (source == Source::kFile && with_ids_file() && id != 0) ids_file_.Add(file, id, offset);
+  return {};
+}
+
+// Adds an event whose fingerprint is known, at `places_`. Either it is another copy of an event, or its id
+// has the fingerprint of another one. Of each id the first place is kept, and the last: it is the one that
+// stays when rotated files are removed.
+os::Error KnownEvents::AddAgain(const os::File& file, Fingerprint id, uint64_t offset, Source source) {
+  const Position own_place = first_position_ + offset;
+  // In a file of ids, each file has its own first place of an id.
+  if (source == Source::kFileOfIds && places_.size() < 2) {
+    recent_ids_.Add(id, own_place);
+    return {};
+  }
+  std::string own_line, line;
+  if (os::Error error = ReadLine(file, own_place, &own_line)) return error;
+  const std::string_view own_id = IdIn(own_line);
+  if (FingerprintOf(own_id) != id) {  // the file of ids lies, or the file has changed
+    recent_ids_.Add(0, own_place);
+    return {};
+  }
+  bool is_first_of_file = true;
+  bool replaces_last = false;
+  size_t copies = 0;
+  Position last_copy = 0;
+  for (auto place = places_.rbegin(); place != places_.rend() && copies < 2; ++place) {
+    Found found;
+    if (os::Error error = Look(file, own_id, *place, &line, &found)) return error;
+    if (found == Found::kNothing || found == Found::kGone) recent_ids_.Remove(id, *place);
+    if (found != Found::kCopy) continue;
+    if (copies++ == 0) last_copy = *place;
+    if (*place >= first_position_) is_first_of_file = false;
+    replaces_last = copies == 2;
+    // Nearly always there are no others: a look less for each of many copies.
+    if (places_.size() == 2 && place == places_.rbegin()) replaces_last = true;
+    if (replaces_last) break;
+  }
+  if (replaces_last) recent_ids_.Remove(id, last_copy);
+  recent_ids_.Add(id, own_place);
+  if (source == Source::kFile && with_ids_file() && is_first_of_file) ids_file_.Add(file, id, offset);
+  return {};
+}
+
+void KnownEvents::AddWritten(const os::File& file, Fingerprint id, uint64_t offset) {
+  recent_ids_.Add(id, first_position_ + offset);
+  if (with_ids_file() && id != 0) ids_file_.Add(file, id, offset);
 }
 
 void KnownEvents::SetEnd(const os::File& file, uint64_t end, std::string_view written) {
@@ -200,15 +299,12 @@ Location KnownEvents::Locate(Position position) const {
   return {position - after->first_position, after->path};
 }
 
+// The line at this position, without its newline; ENOENT if its file was removed.
 os::Error KnownEvents::ReadLine(const os::File& file, Position position, std::string* line) const {
   const Location location = Locate(position);
   if (location.rotated.empty()) return ReadLineAt(file, location.offset, options_.max_line_bytes, line);
   os::File rotated;
   const os::Error error = os::File::OpenForReading(location.rotated, &rotated);
-  if (error.number == ENOENT) {  // removed, as too old
-    line->clear();
-    return {};
-  }
   return error ? error : ReadLineAt(rotated, location.offset, options_.max_line_bytes, line);
 }
 

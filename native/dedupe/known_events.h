@@ -35,6 +35,8 @@ class KnownEvents {
 
   bool is_on() const { return options_.window != 0; }
   const RecentIds& recent_ids() const { return recent_ids_; }
+  // What fingerprints are made with. Load may choose another one.
+  const HashKey& hash_key() const { return hash_key_; }
   // Up to which offset the file was read.
   uint64_t end() const { return mark_.end(); }
 
@@ -47,24 +49,34 @@ class KnownEvents {
   // Reads what was written after end(), up to `size`. The file must be the one that IsOf was asked for.
   os::Error CatchUp(const os::File& file, uint64_t size, Tail tail);
 
-  // A line, with its newline, was written at `offset`. After the last one of a group, SetEnd is told where it
-  // ends, and what was written.
-  void AddWritten(const os::File& file, Fingerprint id, uint64_t offset) { Add(file, id, offset); }
+  // A line, with its newline, was written at `offset`: an event that is at no place that is known. After the
+  // last one of a group, SetEnd is told where it ends, and what was written.
+  void AddWritten(const os::File& file, Fingerprint id, uint64_t offset);
   void SetEnd(const os::File& file, uint64_t end, std::string_view written);
   // The byte before end(), or a newline if there is none.
   char last() const { return mark_.last_byte(); }
 
-  // As those of RecentIds.
+  // As that of RecentIds.
   void Prefetch(Fingerprint id, size_t ahead) const { recent_ids_.Prefetch(id, ahead); }
-  std::optional<Position> Find(Fingerprint id, size_t ahead) const { return recent_ids_.Find(id, ahead); }
 
-  // The line at this position turned out to be no event with this id. The next line that may be one is taken
-  // instead, if there is any. That reads all that comes after the position; but it is rare, for it takes a
-  // damaged line that has the id of an event, or a rotated file that is gone.
-  os::Error Reject(const os::File& file, Fingerprint id, Position position);
+  // What is at a place of an id.
+  enum class Found {
+    kCopy,     // a line that has the id; JavaScript tells whether it is an event
+    kOther,    // an event whose id is another one, of the same fingerprint
+    kNothing,  // neither
+    kGone,     // the rotated file was removed, as too old
+  };
+  // Looks at it. `line` is what is there, without its newline; empty if nothing is, or if it is too long.
+  os::Error Look(const os::File& file, std::string_view id, Position place, std::string* line,
+                 Found* found) const;
+
+  // The line at this place turned out to be no event with this id. The next line that may be one is taken
+  // instead, if there is any. That reads all that comes after the place; but it is rare, for it takes a
+  // damaged line that has the id of an event.
+  os::Error Reject(const os::File& file, std::string_view id, Position place);
+  // The id has this place no more, which is in a file that was removed.
+  void Remove(std::string_view id, Position place);
   Location Locate(Position position) const;
-  // The line at this position, without its newline; empty if it is not there any more, or is too long.
-  os::Error ReadLine(const os::File& file, Position position, std::string* line) const;
 
   // Nothing is known any more: IsOf is false until the next Load.
   void Forget() { file_id_ = {}; }
@@ -83,15 +95,26 @@ class KnownEvents {
   bool with_ids_file() const { return options_.window == RecentIds::kAll; }
   os::Error LoadLast(const os::File& file, uint64_t size, uint64_t lines, bool* is_everything);
   os::Error ListRotated(uint64_t lines, uint64_t* counted);
+  os::Error ChooseHashKey(const os::File& file);
   os::Error LoadFile(const os::File& file, const std::string& path, Range range, Tail tail, uint64_t* end);
   os::Error Scan(const os::File& file, Range range, Tail tail, uint64_t* end);
-  os::Error FindAfter(const os::File& file, Fingerprint id, Position position, std::optional<Position>* next);
-  void Add(const os::File& file, Fingerprint id, uint64_t offset);
+  os::Error ReadLine(const os::File& file, Position position, std::string* line) const;
+  os::Error FindAfter(const os::File& file, std::string_view id, Position position,
+                      std::optional<Position>* next);
+  std::string_view IdIn(std::string_view line) const;
+  Fingerprint FingerprintOf(std::string_view id) const { return IdFinder::FingerprintOf(hash_key_, id); }
+  // Where an event comes from that is added.
+  enum class Source { kFile, kFileOfIds };
+  os::Error Add(const os::File& file, Fingerprint id, uint64_t offset, Source source);
+  os::Error AddAgain(const os::File& file, Fingerprint id, uint64_t offset, Source source);
 
   const std::string path_;
   const IdFinder& id_finder_;
   const Options options_;
+  HashKey hash_key_;
+  bool has_hash_key_ = false;
   RecentIds recent_ids_;
+  std::vector<Position> places_;  // for Add
   IdsFile ids_file_;
 
   os::FileId file_id_;

@@ -5,8 +5,6 @@
 #include <cstring>
 #include <utility>
 
-#include "dedupe/hash.h"
-
 namespace holdfast::dedupe {
 namespace {
 
@@ -52,11 +50,11 @@ bool TailMark::IsIn(const os::File& file, uint64_t size) const {
          std::memcmp(now, bytes_.data(), bytes_.size()) == 0;
 }
 
-bool HashMark(const os::File& file, uint64_t end, uint64_t* mark) {
+bool HashMark(const os::File& file, const HashKey& key, uint64_t end, uint64_t* mark) {
   std::string first(static_cast<size_t>(std::min<uint64_t>(end, kHeadMarkBytes)), '\0'), last;
   if (file.ReadAt(0, first.data(), first.size()) || ReadBefore(file, end, kTailMarkBytes, &last))
     return false;
-  *mark = Hash(first) * 31 + Hash(last);
+  *mark = Hash(key, first) * 31 + Hash(key, last);
   return true;
 }
 

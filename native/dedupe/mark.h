@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "dedupe/hash.h"
 #include "os/file.h"
 
 namespace holdfast::dedupe {
@@ -47,10 +48,10 @@ class TailMark {
 };
 
 // A hash of the first kHeadMarkBytes of the file, or of what there is before `end`, and of the last
-// kTailMarkBytes before it: Hash(first) * 31 + Hash(last). False if they could not be read.
+// kTailMarkBytes before it: Hash(key, first) * 31 + Hash(key, last). False if they could not be read.
 constexpr size_t kHeadMarkBytes = 256;
 constexpr size_t kTailMarkBytes = 4096;
-bool HashMark(const os::File& file, uint64_t end, uint64_t* mark);
+bool HashMark(const os::File& file, const HashKey& key, uint64_t end, uint64_t* mark);
 
 }  // namespace holdfast::dedupe
 

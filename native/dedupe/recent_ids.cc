@@ -1,52 +1,70 @@
 #include "dedupe/recent_ids.h"
 
+#include <algorithm>
 #include <cassert>
 
 namespace holdfast::dedupe {
 
-bool RecentIds::Add(Fingerprint id, Position position) {
+void RecentIds::Add(Fingerprint id, Position place) {
   assert(window_ > 0);
   const uint64_t number = count_++;
   if (window_ == kAll) {
-    if (id == 0 || table_.Find(id)) return false;
-    table_.Put(id, position);
-    return true;
+    if (id != 0) table_.Add(id, place);
+    return;
   }
   const size_t slot = static_cast<size_t>(number % window_);
   if (slot == ring_.size()) {
-    ring_.push_back({0, 0});
-  } else if (const Event& old = ring_[slot]; old.id != 0 && table_.Find(old.id) == number - window_) {
-    table_.Erase(old.id);
+    ring_.push_back({id, place});
+  } else {
+    if (ring_[slot].id != 0) table_.Erase(ring_[slot].id, number - window_);
+    ring_[slot] = {id, place};
   }
-  bool is_new = false;
-  if (id != 0) {
-    const auto last = table_.Find(id);
-    is_new = !last;
-    if (last) position = ring_[static_cast<size_t>(*last % window_)].position;
-    table_.Put(id, number);
-  }
-  ring_[slot] = {id, position};
-  return is_new;
+  if (id != 0) table_.Add(id, number);
 }
 
-void RecentIds::Replace(Fingerprint id, std::optional<Position> position) {
-  const auto found = table_.Find(id);
-  if (window_ == kAll && position) {
-    table_.Put(id, *position);
-  } else if (found && position) {
-    ring_[static_cast<size_t>(*found % window_)].position = *position;
-  } else if (found) {
-    if (window_ != kAll) ring_[static_cast<size_t>(*found % window_)].id = 0;
-    table_.Erase(id);
+void RecentIds::Remove(Fingerprint id, Position place) {
+  uint64_t number = place;
+  if (window_ != kAll) {
+    Event* const event = EventAt(id, place, &number);
+    if (event == nullptr) return;
+    event->id = 0;
+  }
+  table_.Erase(id, number);
+}
+
+void RecentIds::Move(Fingerprint id, Position from, Position to) {
+  uint64_t number;
+  if (window_ == kAll) {
+    table_.Erase(id, from);
+    table_.Add(id, to);
+  } else if (Event* const event = EventAt(id, from, &number)) {
+    event->place = to;
   }
 }
 
-std::optional<Position> RecentIds::Find(Fingerprint id, size_t ahead) const {
-  if (id == 0) return std::nullopt;
-  const auto found = table_.Find(id);
-  if (!found || window_ == kAll) return found;
-  if (*found + window_ < count_ + ahead) return std::nullopt;
-  return ring_[static_cast<size_t>(*found % window_)].position;
+// Of the last `window_` events, the one with this place.
+RecentIds::Event* RecentIds::EventAt(Fingerprint id, Position place, uint64_t* number) {
+  Event* found = nullptr;
+  table_.ForEach(id, [&](uint64_t candidate) {
+    Event& event = ring_[static_cast<size_t>(candidate % window_)];
+    if (event.place != place) return;
+    found = &event;
+    *number = candidate;
+  });
+  return found;
+}
+
+void RecentIds::Places(Fingerprint id, size_t ahead, std::vector<Position>* out) const {
+  out->clear();
+  if (id == 0) return;
+  table_.ForEach(id, [&](uint64_t value) {
+    if (window_ == kAll) {
+      out->push_back(value);
+    } else if (value + window_ >= count_ + ahead) {
+      out->push_back(ring_[static_cast<size_t>(value % window_)].place);
+    }
+  });
+  if (out->size() > 1) std::sort(out->begin(), out->end());
 }
 
 void RecentIds::Prefetch(Fingerprint id, size_t ahead) const {

@@ -1,10 +1,10 @@
-// The ids of the last events of a chronicle, and the positions of those events.
+// The ids of the last events of a chronicle, and the places of those events. A place is a position; one
+// fingerprint may have several: of two ids that share it, or of two copies of one event.
 #ifndef HOLDFAST_DEDUPE_RECENT_IDS_H_
 #define HOLDFAST_DEDUPE_RECENT_IDS_H_
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "dedupe/id_table.h"
@@ -22,25 +22,25 @@ class RecentIds {
 
   size_t window() const { return window_; }
 
-  // Adds the next event; `id` is 0 if it has none. True if its id was not known. If it was, the position that
-  // is known for it is kept, so that it stays that of the first copy.
-  bool Add(Fingerprint id, Position position);
+  // Adds the next event and its place; `id` is 0 if it has none.
+  void Add(Fingerprint id, Position place);
 
-  // Gives an id that is known another position, or forgets it.
-  void Replace(Fingerprint id, std::optional<Position> position);
+  // The id has this place no more, or another one in its stead.
+  void Remove(Fingerprint id, Position place);
+  void Move(Fingerprint id, Position from, Position to);
 
-  // The position that is known for this id, if one of the events has it that will be the last `window` after
-  // `ahead` more have been added.
-  std::optional<Position> Find(Fingerprint id, size_t ahead) const;
+  // The places of this id, the first one first, of the events that will be the last `window` after `ahead`
+  // more have been added.
+  void Places(Fingerprint id, size_t ahead, std::vector<Position>* out) const;
 
-  // Prefetches what Find and Add will read after `ahead` more events have been added; see IdTable.
+  // Prefetches what Places and Add will read after `ahead` more events have been added; see IdTable.
   void Prefetch(Fingerprint id, size_t ahead) const;
 
-  // Makes room for this many more ids at once.
+  // Makes room for this many more places at once.
   void Reserve(size_t more) { table_.Reserve(more); }
   void Clear();
-  // How many ids are known, and the bytes of memory that this takes.
-  size_t ids() const { return table_.size(); }
+  // How many places are known, and the bytes of memory that this takes.
+  size_t places() const { return table_.size(); }
   size_t memory() const { return table_.memory() + ring_.capacity() * sizeof(Event); }
   // How many events were added.
   uint64_t count() const { return count_; }
@@ -48,12 +48,13 @@ class RecentIds {
  private:
   struct Event {
     Fingerprint id;
-    Position position;
+    Position place;
   };
 
+  Event* EventAt(Fingerprint id, Position place, uint64_t* number);
+
   const size_t window_;
-  // With kAll, the position of the first event with the id. Else the number of the last one; the ring has the
-  // position of the first for it.
+  // With kAll, the places of all ids. Else the numbers of their events; the ring has the places.
   IdTable table_;
   std::vector<Event> ring_;  // the last `window_` events; event number n is at n % window_
   uint64_t count_ = 0;

@@ -8,6 +8,8 @@
 
 #ifdef __linux__
 #include <sys/syscall.h>
+#else
+#include <sys/random.h>
 #endif
 
 namespace holdfast::os {
@@ -72,6 +74,10 @@ int full_fsync(int descriptor) {
 
 using ::acl_get_fd;
 using ::acl_set_fd;
+
+ssize_t getrandom(void* out, size_t length) {
+  return ::getentropy(out, length);
+}
 #else
 using ::fdatasync;
 using ::fgetxattr;
@@ -79,7 +85,12 @@ using ::fremovexattr;
 using ::fsetxattr;
 using ::getxattr;
 
-// Not by its name in the C library, which has had it only since glibc 2.28.
+// Not by its name in the C library, which has had it only since glibc 2.25.
+ssize_t getrandom(void* out, size_t length) {
+  return ::syscall(SYS_getrandom, out, length, 0);
+}
+
+// Likewise, since glibc 2.28.
 int statx(int descriptor, unsigned mask, struct statx* out) {
 #ifdef SYS_statx
   return static_cast<int>(::syscall(SYS_statx, descriptor, "", AT_EMPTY_PATH, mask, out));

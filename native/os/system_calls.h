@@ -37,7 +37,8 @@ struct SystemCall<Result(Arguments...)> {
 };
 
 // ENTRY(name, type) for each entry. `dup` is fcntl's F_DUPFD_CLOEXEC, `fcntl` its locks, `full_fsync` its
-// F_FULLFSYNC on macOS. fdatasync is fsync on macOS, which has it, but does not document it.
+// F_FULLFSYNC on macOS. `getrandom` is getentropy there. fdatasync is fsync on macOS, which has it, but does
+// not document it.
 #define HOLDFAST_SYSTEM_CALLS(ENTRY)                                                                  \
   ENTRY(open, int(const char* path, int flags, mode_t mode))                                          \
   ENTRY(close, int(int descriptor))                                                                   \
@@ -66,6 +67,7 @@ struct SystemCall<Result(Arguments...)> {
   ENTRY(flock, int(int descriptor, int operation))                                                    \
   ENTRY(fcntl, int(int descriptor, int command, struct flock* lock))                                  \
   ENTRY(geteuid, uid_t())                                                                             \
+  ENTRY(getrandom, ssize_t(void* out, size_t length))                                                 \
   ENTRY(pthread_create,                                                                               \
         int(pthread_t * out, const pthread_attr_t* attributes, void* (*body)(void*), void* argument)) \
   HOLDFAST_MORE_SYSTEM_CALLS(ENTRY)

@@ -225,7 +225,7 @@ describe('The file of ids', () => {
   it('is written when close() resolves, and nothing is written after that', async () => {
     const file = newFile();
     await append(file, events(0, 10));
-    expect(statSync(`${file}.ids`).size).toBe(40 + 48 + 10 * 16);
+    expect(statSync(`${file}.ids`).size).toBe(56 + 48 + 10 * 16);
   });
 
   it('has the permissions of the chronicle', async () => {

@@ -346,6 +346,11 @@ uid_t geteuid() {
   return Watch(real.geteuid.name, 0, directory, [&](Answer) { return real.geteuid(); });
 }
 
+ssize_t getrandom(void* out, size_t length) {
+  return Watch(real.getrandom.name, static_cast<long>(length), directory,
+               [&](Answer) { return real.getrandom(out, length); });
+}
+
 int pthread_create(pthread_t* out, const pthread_attr_t* attributes, void* (*body)(void*), void* argument) {
   // Answers with the number itself in place of -1 and errno (pthread_create(3)).
   const int result = Watch(real.pthread_create.name, 0, directory, [&](Answer) {

@@ -44,10 +44,12 @@ TEST("a group is cut into lines without their newlines, with their ids if they a
   TakeGroup(&queue, 100, &group);
   const dedupe::IdFinder ids("id");
   group.CutLines(&ids);
+  const dedupe::HashKey key{1, 2};
+  group.HashIds(key);
   CHECK_EQ(group.lines.size(), 2u);
   CHECK_EQ(group.lines[0].text, "{\"id\":\"a\"}");
   CHECK_EQ(group.lines[0].id, "a");
-  CHECK_EQ(group.lines[0].fingerprint, ids.FingerprintOf("a"));
+  CHECK_EQ(group.lines[0].fingerprint, dedupe::IdFinder::FingerprintOf(key, "a"));
   CHECK_EQ(group.lines[1].text, "{}");
   CHECK_EQ(group.lines[1].fingerprint, 0u);
 

@@ -1,6 +1,7 @@
-// IdTable against std::unordered_map.
+// IdTable against std::unordered_multimap.
 #include "dedupe/id_table.h"
 
+#include <algorithm>
 #include <random>
 #include <unordered_map>
 #include <vector>
@@ -12,36 +13,52 @@ namespace {
 using holdfast::dedupe::Fingerprint;
 using holdfast::dedupe::IdTable;
 
+using Model = std::unordered_multimap<Fingerprint, uint64_t>;
+
+std::vector<uint64_t> ValuesOf(const IdTable& table, Fingerprint id) {
+  std::vector<uint64_t> values;
+  table.ForEach(id, [&](uint64_t value) { values.push_back(value); });
+  std::sort(values.begin(), values.end());
+  return values;
+}
+
+std::vector<uint64_t> ValuesOf(const Model& model, Fingerprint id) {
+  std::vector<uint64_t> values;
+  const auto [begin, end] = model.equal_range(id);
+  for (auto found = begin; found != end; ++found) values.push_back(found->second);
+  std::sort(values.begin(), values.end());
+  return values;
+}
+
 // The same operations on both, of ids out of `ids`.
 void Compare(const std::vector<Fingerprint>& ids, unsigned seed, int operations) {
   std::mt19937_64 random(seed);
   IdTable table;
-  std::unordered_map<Fingerprint, uint64_t> model;
+  Model model;
   for (int i = 0; i < operations; i++) {
     const Fingerprint id = ids[random() % ids.size()];
     // Phases that mostly put and phases that mostly erase, so that it fills and empties.
     const bool erase = random() % 8 < (i / 1000 % 2 == 0 ? 2 : 6);
+    // Few values, so that there are some that are erased, and some that are there twice; but large ones too.
+    const uint64_t value = random() % 4 == 0 ? IdTable::kMaxValue - random() % 3 : random() % 3;
     if (erase) {
-      table.Erase(id);
-      model.erase(id);
+      table.Erase(id, value);
+      const auto [begin, end] = model.equal_range(id);
+      const auto found = std::find_if(begin, end, [&](const auto& pair) { return pair.second == value; });
+      if (found != end) model.erase(found);
     } else {
-      const uint64_t value = random() & IdTable::kMaxValue;
-      table.Put(id, value);
-      model[id] = value;
+      table.Add(id, value);
+      model.emplace(id, value);
     }
     if (random() % 1000 == 0) table.Reserve(random() % 300);
     CHECK_EQ(table.size(), model.size());
     const Fingerprint other = ids[random() % ids.size()];
-    const auto found = model.find(other);
-    CHECK_EQ(table.Find(other), found == model.end() ? std::nullopt : std::optional<uint64_t>(found->second));
+    CHECK(ValuesOf(table, other) == ValuesOf(model, other));
   }
-  for (const Fingerprint id : ids) {
-    const auto found = model.find(id);
-    CHECK_EQ(table.Find(id), found == model.end() ? std::nullopt : std::optional<uint64_t>(found->second));
-  }
+  for (const Fingerprint id : ids) CHECK(ValuesOf(table, id) == ValuesOf(model, id));
   table.Clear();
   CHECK_EQ(table.size(), 0u);
-  for (const Fingerprint id : ids) CHECK_EQ(table.Find(id), std::nullopt);
+  for (const Fingerprint id : ids) CHECK(ValuesOf(table, id).empty());
 }
 
 TEST("IdTable: the same as a map, of random ids") {
@@ -64,12 +81,12 @@ TEST("IdTable: the same as a map, of ids that all want the same few slots") {
 TEST("IdTable: keeps all bits of the largest value, and of the largest and smallest id") {
   IdTable table;
   for (const Fingerprint id : {Fingerprint{1}, ~Fingerprint{0}, Fingerprint{1} << 63}) {
-    table.Put(id, IdTable::kMaxValue);
-    CHECK_EQ(table.Find(id), std::optional<uint64_t>(IdTable::kMaxValue));
-    table.Put(id, 0);
-    CHECK_EQ(table.Find(id), std::optional<uint64_t>(0));
+    table.Add(id, IdTable::kMaxValue);
+    CHECK(ValuesOf(table, id) == std::vector<uint64_t>{IdTable::kMaxValue});
+    table.Add(id, 0);
+    CHECK((ValuesOf(table, id) == std::vector<uint64_t>{0, IdTable::kMaxValue}));
   }
-  CHECK_EQ(table.size(), 3u);
+  CHECK_EQ(table.size(), 6u);
 }
 
 // While there are few ids, the smallest parts take more than 24 bytes for each; it is a constant.
@@ -79,7 +96,7 @@ TEST("IdTable: at most 24 bytes for each id, at every size while it grows") {
   std::mt19937_64 random(3);
   IdTable table;
   while (table.size() < 200'000) {
-    table.Put(random() | 1, 0);
+    table.Add(random() | 1, 0);
     if (table.size() >= 2500) CHECK(table.memory() <= 24 * table.size() + kMinimum);
   }
 }
@@ -90,7 +107,7 @@ TEST("IdTable: at most 24 bytes for each id that room was made for") {
     IdTable table;
     table.Reserve(count);
     CHECK(table.memory() <= 24 * count + kMinimum);
-    while (table.size() < count) table.Put(random() | 1, 0);
+    while (table.size() < count) table.Add(random() | 1, 0);
     CHECK(table.memory() <= 24 * count + kMinimum);
   }
 }

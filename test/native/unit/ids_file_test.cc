@@ -12,40 +12,47 @@
 namespace {
 
 using namespace holdfast;
-using dedupe::Hash;
+using dedupe::HashKey;
 using dedupe::IdsFile;
 
 constexpr const char* kChronicle =
     "{\"eventId\":\"a\"}\n{\"n\":1}\n{\"eventId\":\"b\"}\n{\"eventId\":\"c\"}\n";
 constexpr uint64_t kSize = 56;
+constexpr HashKey kKey{0x0706050403020100, 0x0f0e0d0c0b0a0908};
 constexpr os::FileId kChronicleId{0x1122334455667788, 0x0099aabbccddeeff};
 
 constexpr const char* kImage =
-    "6866737469647331"  // 0: header: "hfstids1"
-    "1cfdf09e17be762e"  // Hash("eventId")
+    "6866737469647332"  // 0: header: "hfstids2"
+    "0001020304050607"  // hash_key
+    "08090a0b0c0d0e0f"  // and its second half
+    "20f4ae5c9045582e"  // Hash("eventId")
     "8877665544332211"  // device
     "ffeeddccbbaa9900"  // inode
-    "fc6df8790aa054c9"  // checksum
-    "6964736368756e6b"  // 40: "idschunk"
+    "00c19e761e33b126"  // checksum
+    "6964736368756e6b"  // 56: "idschunk"
     "0000000000000000"  // from
     "2800000000000000"  // to: 40
-    "6097ab006c72e66c"  // mark
+    "80c77189906b1777"  // mark
     "0200000000000000"  // count
-    "99dbd1fa63ae971e"  // checksum
-    "587fff0e7f2a3bb3"  // Hash("a")
+    "4e84f94d3b870497"  // checksum
+    "ca4811a7e9e8a32b"  // Hash("a")
     "0000000000000000"  // at 0
-    "39f5e189dc4e2422"  // Hash("b")
+    "61228f1799438c1c"  // Hash("b")
     "1800000000000000"  // at 24
-    "6964736368756e6b"  // 120: "idschunk"
+    "6964736368756e6b"  // 136: "idschunk"
     "2800000000000000"  // from: 40
     "3800000000000000"  // to: 56
-    "402f5ceb376799ac"  // mark
+    "a080571385194a98"  // mark
     "0100000000000000"  // count
-    "eee78f3f38f5753f"  // checksum
-    "5d80d7a00c900bb6"  // Hash("c")
+    "51ac83f7db239b8e"  // checksum
+    "3922b9326a2759d0"  // Hash("c")
     "2800000000000000"  // at 40
     ;
-constexpr size_t kFirstChunkAt = 40, kSecondChunkAt = 120;
+constexpr size_t kFirstChunkAt = 56, kSecondChunkAt = 136;
+
+uint64_t Hash(std::string_view text) {
+  return dedupe::Hash(kKey, text);
+}
 
 std::string FromHex(std::string_view digits) {
   std::string bytes;
@@ -89,7 +96,7 @@ class IdsFileTest {
     };
     uint64_t size = 0;
     CHECK_EQ(chronicle_.Size(&size).number, 0);
-    loaded.end = file_.Load({path(), Hash("eventId"), id_}, chronicle_, size,
+    loaded.end = file_.Load({path(), key_, "eventId", id_}, chronicle_, size,
                             {[&](size_t count) { loaded.reserved = count; }, add});
     return loaded;
   }
@@ -99,6 +106,7 @@ class IdsFileTest {
   test::Directory directory_;
   os::File chronicle_;
   os::FileId id_ = kChronicleId;
+  HashKey key_ = kKey;
   IdsFile file_;
 };
 
@@ -157,6 +165,11 @@ TEST("IdsFile: is not believed if it is of another file, of another key, or if t
     test.id_.inode++;
     CHECK_EQ(test.Load(image).end, 0u);
   }
+  {
+    IdsFileTest test;
+    test.key_.second++;
+    CHECK_EQ(test.Load(image).end, 0u);
+  }
   for (size_t at = 0; at < kSize; at++) {
     IdsFileTest test;
     std::string changed = kChronicle;
@@ -195,6 +208,38 @@ TEST("IdsFile: what cannot be is refused, though its checksum is right") {
   for (const uint64_t at : {uint64_t{40}, UINT64_MAX}) CHECK_EQ(test.Load(Forged(9, at)).end, 0u);  // offset
 }
 
+TEST("IdsFile: the key is read from a header that is whole, and from no other") {
+  IdsFileTest test;
+  const std::string image = FromHex(kImage);
+  HashKey key;
+  for (size_t cut = 0; cut <= image.size(); cut++) {
+    test.directory_.Write("chronicle.ids", image.substr(0, cut));
+    key = {};
+    CHECK_EQ(IdsFile::ReadHashKey(test.path(), test.chronicle_, &key), cut >= kFirstChunkAt);
+    CHECK(key == (cut >= kFirstChunkAt ? kKey : HashKey{}));
+  }
+  for (size_t bit = 0; bit < 8 * kFirstChunkAt; bit++) {
+    std::string damaged = image;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ 1 << bit % 8);
+    test.directory_.Write("chronicle.ids", damaged);
+    CHECK(!IdsFile::ReadHashKey(test.path(), test.chronicle_, &key));
+  }
+  CHECK(!IdsFile::ReadHashKey(test.directory_.At("none"), test.chronicle_, &key));
+}
+
+TEST("IdsFile: one of version 1 is of no use, and is made anew") {
+  IdsFileTest test;
+  std::string old = FromHex(kImage);
+  old[7] = '1';
+  CHECK_EQ(test.Load(old).end, 0u);
+  test.file_.Add(test.chronicle_, Hash("a"), 0);
+  test.file_.Add(test.chronicle_, Hash("b"), 24);
+  test.file_.Save(test.chronicle_, 40);
+  test.file_.Add(test.chronicle_, Hash("c"), 40);
+  test.file_.Save(test.chronicle_, kSize);
+  CHECK(test::ContentOf(test.path()) == FromHex(kImage));
+}
+
 TEST("IdsFile: many ids are saved in chunks that every reader takes, and all are read again") {
   test::Directory directory;
   std::string lines;
@@ -203,7 +248,7 @@ TEST("IdsFile: many ids are saved in chunks that every reader takes, and all are
   const os::File chronicle = test::Opened(directory.Write("chronicle", lines));
   IdsFile written, read;
   const auto load = [&](IdsFile* file, size_t* count) {
-    return file->Load({directory.At("chronicle.ids"), 1, {2, 3}}, chronicle, lines.size(),
+    return file->Load({directory.At("chronicle.ids"), {}, "k", {2, 3}}, chronicle, lines.size(),
                       {[](size_t) {},
                        [&](const std::vector<IdsFile::Record>& records) {
                          for (const IdsFile::Record& record : records) {
@@ -219,7 +264,7 @@ TEST("IdsFile: many ids are saved in chunks that every reader takes, and all are
   written.Save(chronicle, lines.size());
   CHECK_EQ(load(&read, &count), lines.size());
   CHECK_EQ(count, kCount);
-  CHECK_EQ(test::ContentOf(directory.At("chronicle.ids")).size(), 40 + 3 * 48 + kCount * 16);
+  CHECK_EQ(test::ContentOf(directory.At("chronicle.ids")).size(), 56 + 3 * 48 + kCount * 16);
 }
 
 }  // namespace

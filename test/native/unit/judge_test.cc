@@ -15,13 +15,14 @@ namespace {
 using dedupe::RecentIds;
 
 const dedupe::IdFinder finder("id");
+constexpr dedupe::HashKey kKey{1, 2};
 
 std::string Event(const std::string& id) {
   return "{\"id\":\"" + id + "\"}";
 }
 
 dedupe::Fingerprint IdOf(const std::string& id) {
-  return finder.FingerprintOf(id);
+  return dedupe::IdFinder::FingerprintOf(kKey, id);
 }
 
 // A group of events with these ids; an empty one is an event without id.
@@ -32,6 +33,7 @@ struct Events : Group {
     conditions = std::move(given);
     batches = 1;
     CutLines(&finder);
+    HashIds(kKey);
   }
 };
 
@@ -72,11 +74,49 @@ TEST("the judge finds a duplicate in the group, and says where its first copy wi
            Event("a") + '\n' + Event("bb") + "\n{}\n{}\n" + Event("c") + '\n');
 }
 
-TEST("the judge takes two ids with one fingerprint for two") {
-  Events group({"a", "b", "a"});
-  group.lines[1].fingerprint = group.lines[0].fingerprint;
-  // The last one with the fingerprint is remembered: nothing is lost, though the third is written again.
-  CHECK_EQ(Fates(Judge(group, RecentIds(RecentIds::kAll), 0)), "www");
+// The same group, as if all of its ids had one fingerprint.
+Group& Colliding(Group& group) {
+  for (Line& line : group.lines) {
+    if (line.fingerprint != 0) line.fingerprint = 7;
+  }
+  return group;
+}
+
+TEST("the judge tells ids with one fingerprint apart, in the group") {
+  for (const size_t window : {size_t{100}, RecentIds::kAll}) {
+    Events group({"a", "b", "a", "b", "a", "c", "", "c", "b"});
+    CHECK_EQ(Fates(Judge(Colliding(group), RecentIds(window), 0)), "wwgggwwgg");
+  }
+  Events group({"a", "b", "c", "a", "c"});
+  CHECK_EQ(Fates(Judge(Colliding(group), RecentIds(2), 0)), "wwwwg");
+}
+
+TEST("the judge tells ids with one fingerprint apart, in the file") {
+  for (const size_t window : {size_t{100}, RecentIds::kAll}) {
+    RecentIds known(window);
+    for (const dedupe::Position place : {100, 200, 300}) known.Add(7, place);
+    Events group({"b", "a", "b", "new", "new"});
+    Colliding(group);
+    // One look at a place for each id, from the first place on.
+    std::vector<size_t> unsure = Judge(group, known, 1000).unsure;
+    CHECK_EQ(unsure.size(), 3u);
+    CHECK_EQ(Judge(group, known, 1000).lines[0].position, 100u);
+    for (const char* id : {"a", "b", "new"}) group.answers[{id, 100}] = {};
+    group.answers[{"a", 100}] = {true, 20};
+    const Verdict next = Judge(group, known, 1000);
+    CHECK_EQ(next.unsure.size(), 2u);
+    CHECK_EQ(next.lines[0].position, 200u);
+    CHECK(next.lines[1].fate == Fate::kDuplicateInFile);
+    group.answers[{"b", 200}] = {true, 21};
+    group.answers[{"new", 200}] = {};
+    group.answers[{"new", 300}] = {};
+    const Verdict last = Judge(group, known, 1000);
+    CHECK(last.unsure.empty());
+    CHECK_EQ(Fates(last), "fffwg");
+    CHECK_EQ(last.lines[0].position, 200u);
+    CHECK_EQ(last.lines[2].length, 22u);
+    CHECK_EQ(last.lines[1].position, 100u);
+  }
 }
 
 TEST("the judge knows an id in the group for as many events as the window has") {
@@ -97,7 +137,7 @@ TEST("the judge lets an id of the file go when the group has pushed it out of th
   CHECK_EQ(Judge(Events({"a"}), known, 0).unsure.size(), 1u);
 }
 
-TEST("the judge is unsure of an id that is known, until it is confirmed at that position") {
+TEST("the judge is unsure of an id that is known, until somebody has looked at that place") {
   RecentIds known(RecentIds::kAll);
   known.Add(IdOf("b"), 700);
   Events group({"a", "b", "c"});
@@ -106,10 +146,10 @@ TEST("the judge is unsure of an id that is known, until it is confirmed at that 
   CHECK_EQ(verdict.unsure[0], 1u);
   CHECK_EQ(verdict.lines[1].position, 700u);
 
-  group.confirmed[IdOf("b")] = {600, 20};  // of another position
+  group.answers[{"b", 600}] = {true, 20};  // of another place
   CHECK_EQ(Judge(group, known, 1000).unsure.size(), 1u);
 
-  group.confirmed[IdOf("b")] = {700, 20};
+  group.answers[{"b", 700}] = {true, 20};
   verdict = Judge(group, known, 1000);
   CHECK_EQ(Fates(verdict), "wfw");
   CHECK(verdict.unsure.empty());
@@ -126,7 +166,7 @@ TEST("the judge asks once for each id") {
   known.Add(IdOf("b"), 2);
   Events group({"a", "b", "a", "a", "b"});
   CHECK_EQ(Judge(group, known, 0).unsure.size(), 2u);
-  group.confirmed = {{IdOf("a"), {1, 20}}, {IdOf("b"), {2, 20}}};
+  group.answers = {{{"a", 1}, {true, 20}}, {{"b", 2}, {true, 20}}};
   CHECK_EQ(Fates(Judge(group, known, 0)), "fffff");
 }
 
@@ -161,11 +201,11 @@ TEST("the judge asks no condition of duplicates, unless one of their call is to 
   RecentIds known(RecentIds::kAll);
   known.Add(IdOf("a"), 10);
   Events repeated({"a", "a"}, {{0, 2, 1}});
-  repeated.confirmed[IdOf("a")] = {10, 20};
+  repeated.answers[{"a", 10}] = {true, 20};
   CHECK_EQ(Fates(Judge(repeated, known, 500)), "ff");
 
   Events mixed({"a", "b", "a", "a"}, {{0, 3, 1}});
-  mixed.confirmed[IdOf("a")] = {10, 20};
+  mixed.answers[{"a", 10}] = {true, 20};
   const Verdict verdict = Judge(mixed, known, 500);
   CHECK_EQ(Fates(verdict), "cccf");
   CHECK_EQ(verdict.written, 0u);

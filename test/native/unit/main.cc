@@ -45,7 +45,7 @@ int FindIds(const char* key) {
   for (std::string line; std::getline(std::cin, line);) {
     const std::string_view id = finder.Find(line);
     std::printf("%d %d %llu ", read::IsEvent(line) ? 1 : 0, read::IsBlank(line) ? 1 : 0,
-                static_cast<unsigned long long>(finder.FingerprintOf(id)));
+                static_cast<unsigned long long>(dedupe::IdFinder::FingerprintOf({}, id)));
     for (const char byte : id) std::printf("%02x", static_cast<unsigned char>(byte));
     std::printf("\n");
   }

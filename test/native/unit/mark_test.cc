@@ -72,10 +72,10 @@ TEST("HashMark: covers the beginning and the end, and nothing after it") {
     std::string changed = content;
     changed[at] ^= 1;
     directory.Write("file", changed);
-    CHECK(HashMark(file, 9000, &after));
+    CHECK(HashMark(file, {1, 2}, 9000, &after));
     return after != before;
   };
-  CHECK(HashMark(file, 9000, &before));
+  CHECK(HashMark(file, {1, 2}, 9000, &before));
   CHECK(changed_at(0));
   CHECK(changed_at(255));
   CHECK(!changed_at(256));
@@ -83,7 +83,7 @@ TEST("HashMark: covers the beginning and the end, and nothing after it") {
   CHECK(changed_at(9000 - 4096));
   CHECK(changed_at(8999));
   CHECK(!changed_at(9000));
-  CHECK(!HashMark(file, 10'001, &after));
+  CHECK(!HashMark(file, {1, 2}, 10'001, &after));
 }
 
 }  // namespace
