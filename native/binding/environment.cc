@@ -104,8 +104,9 @@ void Environment::RunOnHelper(Napi::Env env, const Napi::Value& done, std::funct
 }
 
 void Environment::RunOnHelper(Napi::Env env, const Napi::Value& done, std::function<Answer()> job) {
+  const Napi::Function function = FunctionFrom(done, "done");
   const protocol::Ticket ticket = NewTicket();
-  jobs_[ticket] = Napi::Persistent(done.As<Napi::Function>());
+  jobs_[ticket] = Napi::Persistent(function);
   mailbox_->Expect(env);
   const os::Error failure = os::RunOnHelperThread([this, job = std::move(job), ticket, mailbox = mailbox_] {
     Answer answer;

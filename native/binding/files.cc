@@ -15,13 +15,18 @@
 namespace holdfast {
 namespace {
 
+bool HasAncestors(const Napi::Value& entries) {
+  using protocol::SyncedEntries;
+  return EnumFrom(entries, "entries", SyncedEntries::kWithAncestors) == SyncedEntries::kWithAncestors;
+}
+
 // sync(descriptor, durability, done): makes what was written to the file durable.
 void Sync(const Napi::CallbackInfo& info) {
   // A handle of our own: the caller's may be closed, and its number given to another file, while we wait.
   auto file = std::make_shared<os::File>();
-  const os::File::Handle handle = os::File::OfDescriptor(info[0].As<Napi::Number>().Int32Value());
+  const os::File::Handle handle = os::File::OfDescriptor(DescriptorFrom(info[0], "descriptor"));
   if (os::Error error = os::File::Duplicate(handle, file.get())) Throw(info.Env(), error);
-  const auto durability = static_cast<os::Durability>(info[1].As<Napi::Number>().Int32Value());
+  const auto durability = EnumFrom(info[1], "durability", os::Durability::kFull);
   Environment::Of(info.Env()).RunOnHelper(info.Env(), info[2], [file, durability] {
     const os::Error error = file->Sync(durability);
     file->Close();
@@ -33,7 +38,7 @@ void Sync(const Napi::CallbackInfo& info) {
 void CopyRights(const Napi::CallbackInfo& info) {
   auto files = std::make_shared<std::pair<os::File, os::File>>();
   const auto duplicate = [&info](const Napi::Value& descriptor, os::File* file) {
-    const os::File::Handle handle = os::File::OfDescriptor(descriptor.As<Napi::Number>().Int32Value());
+    const os::File::Handle handle = os::File::OfDescriptor(DescriptorFrom(descriptor, "descriptor"));
     if (os::Error error = os::File::Duplicate(handle, file)) Throw(info.Env(), error);
   };
   duplicate(info[0], &files->first);
@@ -49,8 +54,7 @@ void CopyRights(const Napi::CallbackInfo& info) {
 
 // syncDirectory(path, entries, done): makes directory entries durable; see os::SyncDirectory.
 void SyncDirectory(const Napi::CallbackInfo& info) {
-  const int entries = info[1].As<Napi::Number>().Int32Value();
-  const bool ancestors = entries == static_cast<int>(protocol::SyncedEntries::kWithAncestors);
+  const bool ancestors = HasAncestors(info[1]);
   Environment::Of(info.Env()).RunOnHelper(info.Env(), info[2], [path = PathFrom(info[0]), ancestors] {
     return os::SyncDirectory(path, ancestors);
   });
@@ -59,9 +63,8 @@ void SyncDirectory(const Napi::CallbackInfo& info) {
 // replace(from, to, entries, done): see os::Rename; and then makes the directory entries durable, unless
 // `entries` is undefined. `replaced` of an error says whether the file has its new name all the same.
 void Replace(const Napi::CallbackInfo& info) {
-  const bool is_durable = info[2].IsNumber();
-  const bool ancestors = is_durable && info[2].As<Napi::Number>().Int32Value() ==
-                                           static_cast<int>(protocol::SyncedEntries::kWithAncestors);
+  const bool is_durable = !info[2].IsUndefined();
+  const bool ancestors = is_durable && HasAncestors(info[2]);
   const auto job = [from = PathFrom(info[0]), to = PathFrom(info[1]), is_durable,
                     ancestors]() -> Environment::Answer {
     bool replaced = false;

@@ -35,7 +35,8 @@ Napi::Value ToValue(Napi::Env env, const Found& found) {
 }
 
 os::Clock::time_point After(const Napi::Value& milliseconds) {
-  return os::Clock::now() + std::chrono::milliseconds(milliseconds.As<Napi::Number>().Int64Value());
+  return os::Clock::now() +
+         std::chrono::duration_cast<os::Clock::duration>(MillisecondsFrom(milliseconds, "milliseconds"));
 }
 
 // identifyForHolders(path, done): done(file) gets text for findHolders, or an error.
@@ -60,10 +61,10 @@ Napi::Value IdentifyForHoldersSync(const Napi::CallbackInfo& info) {
 }
 
 std::vector<std::string> FilesFrom(const Napi::Value& value) {
-  const auto array = value.As<Napi::Array>();
+  const Napi::Array array = ArrayFrom(value, "files");
   std::vector<std::string> files;
   for (uint32_t i = 0; i < array.Length(); i++) {
-    files.push_back(array.Get(i).As<Napi::String>().Utf8Value());
+    files.push_back(StringFrom(array.Get(i), "files"));
   }
   return files;
 }

@@ -8,13 +8,18 @@ namespace {
 
 // lineArray(lines, separator, maxLineBytes, ends): see read::LineArray; undefined if that gives nothing.
 Napi::Value LineArray(const Napi::CallbackInfo& info) {
-  const auto lines = info[0].As<Napi::Buffer<char>>();
-  const std::string separator = info[1].As<Napi::String>();
+  const std::string_view lines = BytesFrom(info[0], "lines");
+  const std::string separator = StringFrom(info[1], "separator");
+  const uint64_t max_line_bytes = BoundFrom(info[2], "maxLineBytes");
+  if (lines.size() > UINT32_MAX) throw Napi::TypeError::New(info.Env(), "lines: expected less than 4 GiB");
+  if (!info[3].IsTypedArray() || info[3].As<Napi::TypedArray>().TypedArrayType() != napi_uint32_array) {
+    throw Napi::TypeError::New(info.Env(), "ends: expected a Uint32Array");
+  }
   auto ends = info[3].As<Napi::Uint32Array>();
-  const std::string_view text = Environment::Of(info.Env())
-                                    .line_array()
-                                    .Make({lines.Data(), lines.Length()}, separator, BoundFrom(info[2]),
-                                          ends.Data(), ends.ElementLength());
+  const std::string_view text =
+      Environment::Of(info.Env())
+          .line_array()
+          .Make(lines, separator, max_line_bytes, ends.Data(), ends.ElementLength());
   if (text.empty()) return info.Env().Undefined();
   napi_value array = nullptr;
   // As Latin-1, which copies bytes, and all of it is ASCII.

@@ -23,19 +23,27 @@ using protocol::LockId;
 using protocol::NoLock;
 using protocol::Ticket;
 
+uint32_t FlagsFrom(const Napi::Value& value) {
+  constexpr uint32_t kAll = (0777u << protocol::kPermissionBits) | ((1u << protocol::kPermissionBits) - 1);
+  return static_cast<uint32_t>(IntegerFrom(value, "flags", 0, kAll));
+}
+
 lock::Request RequestFrom(const Napi::CallbackInfo& info) {
-  const uint32_t flags = info[1].As<Napi::Number>().Uint32Value();
+  const uint32_t flags = FlagsFrom(info[1]);
   lock::Request request;
   if (info[0].IsNumber()) {
-    request.descriptor = os::File::OfDescriptor(info[0].As<Napi::Number>().Int32Value());
+    request.descriptor = os::File::OfDescriptor(DescriptorFrom(info[0], "target"));
   } else {
     request.path = PathFrom(info[0]);
   }
   request.spec.mode = (flags & protocol::kExclusive) != 0 ? lock::Mode::kExclusive : lock::Mode::kShared;
   request.spec.kind = (flags & protocol::kFcntl) != 0 ? lock::Kind::kFcntl : lock::Kind::kFlock;
   if (request.spec.kind == lock::Kind::kFcntl) {
-    request.spec.start = OffsetFrom(info[2]);
-    request.spec.length = OffsetFrom(info[3]);
+    request.spec.start = OffsetFrom(info[2], "start");
+    request.spec.length = OffsetFrom(info[3], "length");
+    if (request.spec.length > INT64_MAX - request.spec.start) {
+      throw Napi::TypeError::New(info.Env(), "length: expected a range that ends before 2^63");
+    }
   }
   request.create = (flags & protocol::kCreate) != 0;
   if ((flags & protocol::kPermissions) != 0) request.permissions = flags >> protocol::kPermissionBits;
@@ -47,15 +55,13 @@ lock::Request RequestFrom(const Napi::CallbackInfo& info) {
 
 // `timeout` milliseconds from now.
 os::Clock::time_point DeadlineFrom(const Napi::Value& timeout) {
-  constexpr double kMaxTimeout = 1e12;  // what a time_point can hold and nobody lives to see
-  const double milliseconds = timeout.As<Napi::Number>().DoubleValue();
-  if (milliseconds >= kMaxTimeout) return os::kNever;
-  const auto wait = std::chrono::duration<double, std::milli>(milliseconds);
+  const auto wait = MillisecondsFrom(timeout, "timeout");
+  if (wait.count() >= kMaxMilliseconds) return os::kNever;
   return os::Clock::now() + std::chrono::duration_cast<os::Clock::duration>(wait);
 }
 
 LockId LockIdFrom(const Napi::Value& value) {
-  return value.As<Napi::Number>().Uint32Value();
+  return static_cast<LockId>(IntegerFrom(value, "lock", 0, UINT32_MAX));
 }
 
 Napi::Value ToValue(Napi::Env env, NoLock none) {
@@ -70,7 +76,7 @@ Napi::Value ToValue(Napi::Env env, lock::Outcome outcome) {
 
 // tryLockOnThisThread(target, flags, start, length): a LockId or a NoLock.
 Napi::Value TryLockOnThisThread(const Napi::CallbackInfo& info) {
-  const bool barge = (info[1].As<Napi::Number>().Uint32Value() & protocol::kBarge) != 0;
+  const bool barge = (FlagsFrom(info[1]) & protocol::kBarge) != 0;
   const lock::Request request = RequestFrom(info);
   std::optional<lock::Outcome> outcome = lock::TryOnThisThread(request, barge);
   if (outcome && outcome->busy && request.blocks) {
@@ -101,9 +107,10 @@ void Answer(Napi::Env env, Ticket ticket) {
 Napi::Value Submit(const Napi::CallbackInfo& info,
                    std::shared_ptr<lock::Waiter> (*start)(lock::Request, lock::Done), lock::Request request) {
   Environment& environment = Environment::Of(info.Env());
+  const Napi::Function done = FunctionFrom(info[4], "done");
   const Ticket ticket = environment.NewTicket();
   Environment::PendingWait& wait = environment.waits()[ticket];
-  wait.done = Napi::Persistent(info[4].As<Napi::Function>());
+  wait.done = Napi::Persistent(done);
   environment.mailbox()->Expect(info.Env());
   wait.waiter = start(std::move(request), [ticket, mailbox = environment.mailbox()] {
     mailbox->Post([ticket](Napi::Env env) { Answer(env, ticket); });
@@ -127,7 +134,8 @@ Napi::Value WaitLock(const Napi::CallbackInfo& info) {
 // cancel(ticket): true if done() will not be called any more.
 Napi::Value Cancel(const Napi::CallbackInfo& info) {
   Environment& environment = Environment::Of(info.Env());
-  const auto found = environment.waits().find(info[0].As<Napi::Number>().Uint32Value());
+  const auto found =
+      environment.waits().find(static_cast<Ticket>(IntegerFrom(info[0], "ticket", 0, UINT32_MAX)));
   const bool cancelled = found != environment.waits().end() && lock::Cancel(found->second.waiter);
   if (cancelled) {
     environment.waits().erase(found);
@@ -147,12 +155,13 @@ Napi::Value WaitLockSync(const Napi::CallbackInfo& info) {
   };
   Environment& environment = Environment::Of(info.Env());
   lock::Request request = RequestFrom(info);
+  request.deadline = DeadlineFrom(info[4]);
+  const bool waits = info[4].As<Napi::Number>().DoubleValue() > 0;
   request.blocks = true;
   if (auto taken = lock::TakeOver(request)) {
     return ToValue(info.Env(), lock::Outcome{{}, false, std::move(*taken)});
   }
-  const bool waits = info[4].As<Napi::Number>().DoubleValue() > 0;
-  if (waits) request.deadline = DeadlineFrom(info[4]);
+  if (!waits) request.deadline = os::kNever;
   const os::Clock::time_point deadline = request.deadline;
   auto shared = std::make_shared<Shared>();
   const auto done = [shared] {
@@ -182,7 +191,7 @@ Napi::Value Convert(const Napi::CallbackInfo& info) {
   lock::HeldLock* held = Environment::Of(info.Env()).FindLock(LockIdFrom(info[0]));
   if (held == nullptr) return Napi::Boolean::New(info.Env(), false);
   os::Error error;
-  const auto mode = static_cast<lock::Mode>(info[1].As<Napi::Number>().Int32Value());
+  const auto mode = EnumFrom(info[1], "mode", lock::Mode::kExclusive);
   const lock::Attempt attempt = held->Convert(mode, &error);
   if (attempt == lock::Attempt::kFailed) Throw(info.Env(), error);
   return Napi::Boolean::New(info.Env(), attempt == lock::Attempt::kGranted);
@@ -229,7 +238,7 @@ os::Error Release(lock::HeldLock* held, FileAtUnlock file) {
 }
 
 FileAtUnlock FileAtUnlockFrom(const Napi::Value& value) {
-  return static_cast<FileAtUnlock>(value.As<Napi::Number>().Int32Value());
+  return EnumFrom(value, "file", FileAtUnlock::kRemove);
 }
 
 // unlock(lock, file): a FileAtUnlock; a file is removed first, and only if its path still names it.
@@ -238,7 +247,8 @@ void Unlock(const Napi::CallbackInfo& info) {
   const LockId id = LockIdFrom(info[0]);
   lock::HeldLock* held = environment.FindLock(id);
   if (held == nullptr) return;
-  const os::Error error = Release(held, FileAtUnlockFrom(info[1]));
+  const FileAtUnlock file = FileAtUnlockFrom(info[1]);
+  const os::Error error = Release(held, file);
   environment.ForgetLock(id);
   if (error) Throw(info.Env(), error);
 }
@@ -249,10 +259,11 @@ Napi::Value UnlockOnHelper(const Napi::CallbackInfo& info) {
   const LockId id = LockIdFrom(info[0]);
   lock::HeldLock* found = environment.FindLock(id);
   if (found == nullptr || found->is_local()) return Napi::Boolean::New(info.Env(), false);
+  const FileAtUnlock file = FileAtUnlockFrom(info[1]);
+  const Napi::Function done = FunctionFrom(info[2], "done");
   auto held = std::make_shared<lock::HeldLock>(std::move(*found));
   environment.ForgetLock(id);
-  environment.RunOnHelper(info.Env(), info[2],
-                          [held, file = FileAtUnlockFrom(info[1])] { return Release(held.get(), file); });
+  environment.RunOnHelper(info.Env(), done, [held, file] { return Release(held.get(), file); });
   return Napi::Boolean::New(info.Env(), true);
 }
 

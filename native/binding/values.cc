@@ -1,35 +1,101 @@
 #include "binding/values.h"
 
+#include <algorithm>
 #include <system_error>
 
 #include "binding/protocol.h"
 
 namespace holdfast {
+namespace {
+
+constexpr int64_t kMaxSafeInteger = (int64_t{1} << 53) - 1;
+
+[[noreturn]] void Refuse(const Napi::Value& value, const char* name, const char* expected) {
+  throw Napi::TypeError::New(value.Env(), std::string(name) + ": expected " + expected);
+}
+
+double NumberFrom(const Napi::Value& value, const char* name) {
+  double number = 0;
+  if (napi_get_value_double(value.Env(), value, &number) != napi_ok) Refuse(value, name, "a number");
+  return number;
+}
+
+}  // namespace
 
 std::string PathFrom(const Napi::Value& value) {
   // Nearly every path fits: one call in place of two, for its length and for its bytes.
   char bytes[512];
   size_t length = 0;
   const napi_status status = napi_get_value_string_utf8(value.Env(), value, bytes, sizeof bytes, &length);
+  std::string path;
   // What does not fit is cut before a character, of at most four bytes.
-  if (status == napi_ok && length < sizeof bytes - 4) return std::string(bytes, length);
-  if (value.IsString()) return value.As<Napi::String>().Utf8Value();
-  if (value.IsBuffer()) {
-    const auto bytes = value.As<Napi::Buffer<char>>();
-    return std::string(bytes.Data(), bytes.Length());
+  if (status == napi_ok && length < sizeof bytes - 4) {
+    path.assign(bytes, length);
+  } else if (value.IsString()) {
+    path = value.As<Napi::String>().Utf8Value();
+  } else {
+    path = BytesFrom(value, "path");
   }
-  throw Napi::TypeError::New(value.Env(), "path: expected a string or a Buffer");
+  if (path.find('\0') != std::string::npos) Refuse(value, "path", "without NUL bytes");
+  return path;
 }
 
-uint64_t OffsetFrom(const Napi::Value& value) {
-  if (!value.IsBigInt()) return static_cast<uint64_t>(value.As<Napi::Number>().Int64Value());
+int64_t IntegerFrom(const Napi::Value& value, const char* name, int64_t min, int64_t max) {
+  const double number = NumberFrom(value, name);
+  // Not a number fails as well.
+  const bool is_whole = number >= static_cast<double>(min) && number <= static_cast<double>(max) &&
+                        static_cast<double>(static_cast<int64_t>(number)) == number;
+  if (!is_whole) Refuse(value, name, "a whole number within its range");
+  return static_cast<int64_t>(number);
+}
+
+int DescriptorFrom(const Napi::Value& value, const char* name) {
+  return static_cast<int>(IntegerFrom(value, name, 0, INT32_MAX));
+}
+
+uint64_t OffsetFrom(const Napi::Value& value, const char* name) {
+  if (!value.IsBigInt()) return static_cast<uint64_t>(IntegerFrom(value, name, 0, kMaxSafeInteger));
   bool lossless = false;
-  return value.As<Napi::BigInt>().Uint64Value(&lossless);
+  const int64_t offset = value.As<Napi::BigInt>().Int64Value(&lossless);
+  if (!lossless || offset < 0) Refuse(value, name, "an offset from 0 to 2^63 - 1");
+  return static_cast<uint64_t>(offset);
 }
 
-uint64_t BoundFrom(const Napi::Value& value) {
-  const double bound = value.As<Napi::Number>().DoubleValue();
-  return bound == protocol::kUnbounded ? UINT64_MAX : static_cast<uint64_t>(bound);
+uint64_t BoundFrom(const Napi::Value& value, const char* name) {
+  if (NumberFrom(value, name) == protocol::kUnbounded) return UINT64_MAX;
+  return static_cast<uint64_t>(IntegerFrom(value, name, 0, kMaxSafeInteger));
+}
+
+std::chrono::duration<double, std::milli> MillisecondsFrom(const Napi::Value& value, const char* name) {
+  const double milliseconds = NumberFrom(value, name);
+  if (!(milliseconds >= 0)) Refuse(value, name, "milliseconds from 0 on");
+  return std::chrono::duration<double, std::milli>(std::min(milliseconds, kMaxMilliseconds));
+}
+
+std::string_view BytesFrom(const Napi::Value& value, const char* name) {
+  if (!value.IsBuffer()) Refuse(value, name, "bytes");
+  const auto bytes = value.As<Napi::Buffer<char>>();
+  return {bytes.Data(), bytes.Length()};
+}
+
+std::string StringFrom(const Napi::Value& value, const char* name) {
+  if (!value.IsString()) Refuse(value, name, "a string");
+  return value.As<Napi::String>().Utf8Value();
+}
+
+Napi::Function FunctionFrom(const Napi::Value& value, const char* name) {
+  if (!value.IsFunction()) Refuse(value, name, "a function");
+  return value.As<Napi::Function>();
+}
+
+Napi::Object ObjectFrom(const Napi::Value& value, const char* name) {
+  if (!value.IsObject()) Refuse(value, name, "an object");
+  return value.As<Napi::Object>();
+}
+
+Napi::Array ArrayFrom(const Napi::Value& value, const char* name) {
+  if (!value.IsArray()) Refuse(value, name, "an array");
+  return value.As<Napi::Array>();
 }
 
 Napi::Object ToObject(Napi::Env env, const os::Error& error) {

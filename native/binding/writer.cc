@@ -14,12 +14,12 @@ namespace {
 // An array of { first, count, end }, or undefined.
 std::vector<append::Condition> ConditionsFrom(const Napi::Value& value) {
   std::vector<append::Condition> conditions;
-  if (!value.IsArray()) return conditions;
-  const auto given = value.As<Napi::Array>();
+  if (value.IsUndefined()) return conditions;
+  const Napi::Array given = ArrayFrom(value, "conditions");
   for (uint32_t i = 0; i < given.Length(); i++) {
-    const auto condition = given.Get(i).As<Napi::Object>();
+    const Napi::Object condition = ObjectFrom(given.Get(i), "conditions");
     const auto number = [&condition](const char* name) {
-      return condition.Get(name).As<Napi::Number>().Int64Value();
+      return IntegerFrom(condition.Get(name), name, 0, INT64_C(1) << 53);
     };
     conditions.push_back({static_cast<size_t>(number("first")), static_cast<size_t>(number("count")),
                           static_cast<uint64_t>(number("end"))});
@@ -34,24 +34,26 @@ Writer::Writer(const Napi::CallbackInfo& info)
       environment_(&Environment::Of(info.Env())),
       self_(std::make_shared<Writer*>(this)),
       reply_(info.Env()) {
-  const auto given = info[1].As<Napi::Object>();
-  const auto number = [&given](const char* name) { return given.Get(name).As<Napi::Number>(); };
+  const Napi::Object given = ObjectFrom(info[1], "options");
+  const Napi::Function settle = FunctionFrom(info[2], "settle");
+  const auto milliseconds = [](const Napi::Object& object, const char* name) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(MillisecondsFrom(object.Get(name), name));
+  };
   append::Options options;
   options.path = PathFrom(info[0]);
   options.owner = environment_->owner();
-  options.lock_timeout = std::chrono::milliseconds(number("lockTimeout").Int64Value());
-  options.durability = static_cast<os::Durability>(number("durability").Int32Value());
-  options.id_key = given.Get("idKey").As<Napi::String>().Utf8Value();
-  options.window = static_cast<size_t>(BoundFrom(given.Get("window")));
-  options.max_line_bytes = BoundFrom(given.Get("maxLineBytes"));
-  const auto rotation = given.Get("rotation").As<Napi::Object>();
-  options.rotation.max_bytes = BoundFrom(rotation.Get("maxBytes"));
-  options.rotation.max_age =
-      std::chrono::milliseconds(rotation.Get("maxAge").As<Napi::Number>().Int64Value());
-  options.rotation.keep = static_cast<size_t>(BoundFrom(rotation.Get("keep")));
+  options.lock_timeout = milliseconds(given, "lockTimeout");
+  options.durability = EnumFrom(given.Get("durability"), "durability", os::Durability::kFull);
+  options.id_key = StringFrom(given.Get("idKey"), "idKey");
+  options.window = static_cast<size_t>(BoundFrom(given.Get("window"), "window"));
+  options.max_line_bytes = BoundFrom(given.Get("maxLineBytes"), "maxLineBytes");
+  const Napi::Object rotation = ObjectFrom(given.Get("rotation"), "rotation");
+  options.rotation.max_bytes = BoundFrom(rotation.Get("maxBytes"), "maxBytes");
+  options.rotation.max_age = milliseconds(rotation, "maxAge");
+  options.rotation.keep = static_cast<size_t>(BoundFrom(rotation.Get("keep"), "keep"));
   // A property, which the garbage collector sees: a reference would keep this object alive for ever.
-  info.This().As<Napi::Object>().Set("settle", info[2]);
-  options.chain = static_cast<chain::Mode>(number("chain").Int32Value());
+  info.This().As<Napi::Object>().Set("settle", settle);
+  options.chain = EnumFrom(given.Get("chain"), "chain", chain::Mode::kRestart);
   writer_ = append::MakeWriter(std::move(options), [self = self_, mailbox = environment_->mailbox()] {
     mailbox->Post([self](Napi::Env env) {
       if (*self != nullptr) (*self)->SettleAll(env);
@@ -82,7 +84,14 @@ Napi::Function Writer::Define(Napi::Env env) {
                      });
 }
 
+// It is a mistake of the caller to call anything but in its order: it would wait for ever.
+void Writer::Require(bool holds, const Napi::CallbackInfo& info, const char* problem) const {
+  if (!holds || environment_ == nullptr) throw Napi::TypeError::New(info.Env(), problem);
+}
+
 void Writer::Open(const Napi::CallbackInfo& info) {
+  Require(!is_opened_ && !is_closed_, info, "open: was called already, or the writer is closed");
+  is_opened_ = true;
   Expect(info.Env());
   writer_->Open();
 }
@@ -90,10 +99,13 @@ void Writer::Open(const Napi::CallbackInfo& info) {
 // append(buffer, length, lines, conditions): whole lines, which are the first `length` bytes, how many, and
 // the conditions of some of them. Four arguments, because getting a property costs as much as half the rest.
 void Writer::Append(const Napi::CallbackInfo& info) {
+  Require(!is_closed_, info, "append: the writer is closed");
+  const std::string_view buffer = BytesFrom(info[0], "buffer");
+  const auto most = static_cast<int64_t>(buffer.size());
   append::Batch batch;
-  batch.data.assign(info[0].As<Napi::Buffer<char>>().Data(),
-                    static_cast<size_t>(info[1].As<Napi::Number>().Int64Value()));
-  batch.lines = info[2].As<Napi::Number>().Uint32Value();
+  batch.data = buffer.substr(0, static_cast<size_t>(IntegerFrom(info[1], "length", 1, most)));
+  if (batch.data.back() != '\n') throw Napi::TypeError::New(info.Env(), "length: expected the end of a line");
+  batch.lines = static_cast<size_t>(IntegerFrom(info[2], "lines", 1, UINT32_MAX));
   batch.conditions = ConditionsFrom(info[3]);
   writer_->Append(std::move(batch));
   Expect(info.Env());
@@ -101,14 +113,17 @@ void Writer::Append(const Napi::CallbackInfo& info) {
 
 // answer(duplicates): for each question of the last reply, whether it is a duplicate.
 void Writer::Answer(const Napi::CallbackInfo& info) {
-  const auto given = info[0].As<Napi::Array>();
+  Require(is_asked_, info, "answer: nothing was asked");
+  const Napi::Array given = ArrayFrom(info[0], "duplicates");
   std::vector<bool> duplicates(given.Length());
   for (uint32_t i = 0; i < given.Length(); i++) duplicates[i] = given.Get(i).ToBoolean();
+  is_asked_ = false;
   writer_->Answer(std::move(duplicates));
 }
 
 // settleNext(): blocks this thread until there is a reply, and settles it; false if none is to come.
 Napi::Value Writer::SettleNext(const Napi::CallbackInfo& info) {
+  Require(!is_asked_, info, "settleNext: what was asked is to be answered first");
   std::optional<append::Reply> reply;
   if (expected_ > 0) {
     const lock::Blocking blocking(environment_->owner(), environment_->HeldLocks());
@@ -120,6 +135,8 @@ Napi::Value Writer::SettleNext(const Napi::CallbackInfo& info) {
 
 // close(): settled as a batch of its own, with kClosed. Once.
 void Writer::Close(const Napi::CallbackInfo& info) {
+  Require(!is_closed_, info, "close: was called already");
+  is_closed_ = true;
   Expect(info.Env());
   writer_->Close();
 }
@@ -145,7 +162,7 @@ void Writer::Settle(Napi::Env env, const append::Reply& reply) {
     CallSettle(env, reply);
   } catch (...) {
     // Out of memory, mostly. The writer must not wait for an answer that does not come.
-    if (reply.status == append::Status::kAsk) writer_->Answer({});
+    if (std::exchange(is_asked_, false)) writer_->Answer({});
     throw;
   }
 }
@@ -153,7 +170,8 @@ void Writer::Settle(Napi::Env env, const append::Reply& reply) {
 void Writer::CallSettle(Napi::Env env, const append::Reply& reply) {
   const std::shared_ptr<Mailbox> mailbox = environment_->mailbox();
   const Napi::Function settle = Value().Get("settle").As<Napi::Function>();
-  if (reply.status != append::Status::kAsk) {
+  is_asked_ = reply.status == append::Status::kAsk;
+  if (!is_asked_) {
     expected_ -= reply.batches;
     if (expected_ == 0) {
       mailbox->Received(env);

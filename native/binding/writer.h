@@ -31,6 +31,7 @@ class Writer : public Napi::ObjectWrap<Writer> {
   Napi::Value SettleNext(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
 
+  void Require(bool holds, const Napi::CallbackInfo& info, const char* problem) const;
   void Expect(Napi::Env env);
   void SettleAll(Napi::Env env);
   void Settle(Napi::Env env, const append::Reply& reply);
@@ -41,6 +42,9 @@ class Writer : public Napi::ObjectWrap<Writer> {
   std::shared_ptr<append::WriterThread> writer_;
   WriterReply reply_;
   size_t expected_ = 0;
+  bool is_opened_ = false;
+  bool is_closed_ = false;
+  bool is_asked_ = false;  // and has not answered
 };
 
 }  // namespace holdfast

@@ -39,7 +39,9 @@ std::string_view LineArray::Make(std::string_view lines, std::string_view separa
   size_t count = 0;
   for (std::string_view rest = lines; !rest.empty(); count++) {
     if (count == max_lines) return {};
-    const std::string_view line = rest.substr(0, rest.find('\n'));
+    const size_t length = rest.find('\n');
+    if (length == std::string_view::npos) return {};  // the bytes are changed meanwhile
+    const std::string_view line = rest.substr(0, length);
     rest.remove_prefix(line.size() + 1);
     if (count > 0) {
       *to++ = ',';

@@ -65,7 +65,13 @@ describe.skipIf(!inFull || missing(['g++', 'make']))('the test suite', () => {
         [
           join(modules, 'vitest/vitest.mjs'),
           'run',
-          ...['test/lock', 'test/chronicle', 'test/atomic', 'test/compat'],
+          ...[
+            'test/lock',
+            'test/chronicle',
+            'test/atomic',
+            'test/compat',
+            'test/native/hostile-calls.test.ts',
+          ],
           '--testNamePattern=^(?!.*few megabytes of memory)', // the sanitizers take more than a test about memory allows
           ...['--reporter=json', `--outputFile=${results}`, '--maxWorkers=2', '--testTimeout=240000'],
         ],

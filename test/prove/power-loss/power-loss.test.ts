@@ -42,6 +42,10 @@ const rotating: How = {
   options: { onCorrupt: 'skip', dedupe: 'all', rotate: { maxBytes: 6000 } },
   moves: true,
 };
+const rotatingWindow: How = {
+  options: { onCorrupt: 'skip', dedupe: { window: 200 }, rotate: { maxBytes: 6000 } },
+  moves: true,
+};
 const chained: How = { options: { onCorrupt: 'skip', chain: true }, moves: false };
 const chainedRotating: How = { ...rotating, options: { ...rotating.options, chain: true } };
 
@@ -141,6 +145,12 @@ async function findingsIn(root: string, recording: Recording, end: number): Prom
     if (!result?.duplicate || (!how.moves && result.offset !== offset))
       findings.push(`C5: ${of} is not known any more`);
   }
+  for (let restart = 0; restart < 2; restart++) {
+    const reopened = await openChronicle(file, how.options);
+    for (const { eventId, duplicate } of await reopened.appendMany([...sent].map(eventOf)))
+      if (!duplicate) findings.push(`C5: ${eventId} is not known after restart ${restart + 1}`);
+    await reopened.close();
+  }
   const afterwards = await read();
   for (const id of [...sent, 'after the crash']) {
     if (countIn(afterwards, id) !== 1)
@@ -196,6 +206,7 @@ describe.skipIf(unwatchable)('power loss', () => {
   for (const [what, how] of Object.entries({
     'appended to': plain,
     "rotated, dedupe 'all'": rotating,
+    'rotated, dedupe with a window': rotatingWindow,
     'with a chain': chained,
     'with a chain, rotated': chainedRotating,
   })) {
