@@ -32,6 +32,7 @@ export type {
   VerifyOptions,
 } from './chronicle/call-options.js';
 export { Chronicle } from './chronicle/chronicle.js';
+export type { HousekeepingProblem, HousekeepingStats } from './chronicle/housekeeping.js';
 export type { ChronicleOptions, Dedupe, DedupeWindow, ReadOptions, Rotate } from './chronicle/options.js';
 export type {
   AppendResult,

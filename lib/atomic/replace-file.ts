@@ -2,12 +2,10 @@
  * Replacing a file whole: a temporary file beside it, sync, rename, sync of the directory. Whoever opens the
  * path sees the old file or the new one, also after a crash at any moment.
  */
-import { randomBytes } from 'node:crypto';
-import { constants, unlinkSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, stat, unlink } from 'node:fs/promises';
 import { constants as osConstants } from 'node:os';
 import { throwIfAborted } from '../base/abort.js';
-import { atExit } from '../base/at-exit.js';
 import type { Durability } from '../base/durability.js';
 import {
   irregular,
@@ -17,9 +15,10 @@ import {
   systemError,
   withIoErrors,
 } from '../base/errors.js';
-import { baseOf, directoryOf, followLinks, type NativePath } from '../base/paths.js';
+import { followLinks, type NativePath } from '../base/paths.js';
 import { namedFileId, stillNames } from '../lock/named-file.js';
 import { copyRights, replaceName, syncFile } from './sync.js';
+import { forgetTemporary, makeTemporary } from './temporary-file.js';
 
 /** The new file, while it is being written. */
 export interface NewFile {
@@ -63,32 +62,24 @@ export async function replaceFile(
   const target = await io(followLinks(path, refuseForeignLink));
   let old = given ?? (await io(openOld(target)));
   const isNew = old === undefined;
-  const temporary = temporaryName(target);
   let unsynced: Error | undefined;
   try {
     throwIfAborted(signal);
-    // Exclusive, and never through a link: in a directory that others can write to, nobody can plant this file.
     // Until it has its owner, nobody else can open it.
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
-    const file = await io(open(temporary, flags, old ? 0o600 : mode));
-    removeAtExit(temporary);
+    const { path: temporary, file } = await io(makeTemporary(target, old ? 0o600 : mode));
     try {
-      try {
+      if (old) await io(copyRights(old, file, path));
+      const sync = () => io(syncFile(file, durability, path));
+      await fill({ write: (bytes) => io(file.writeFile(bytes)), sync });
+      throwIfAborted(signal);
+      await sync();
+      for (let round = 0; !(await io(isNamed(target, old))) && round < maxRounds; round++) {
+        if (given) throw replacedMeanwhile;
+        await old?.close();
+        old = undefined; // if it cannot be opened
+        old = await io(openOld(target));
         if (old) await io(copyRights(old, file, path));
-        const sync = () => io(syncFile(file, durability, path));
-        await fill({ write: (bytes) => io(file.writeFile(bytes)), sync });
-        throwIfAborted(signal);
         await sync();
-        for (let round = 0; !(await io(isNamed(target, old))) && round < maxRounds; round++) {
-          if (given) throw replacedMeanwhile;
-          await old?.close();
-          old = undefined; // if it cannot be opened
-          old = await io(openOld(target));
-          if (old) await io(copyRights(old, file, path));
-          await sync();
-        }
-      } finally {
-        await io(file.close());
       }
       throwIfAborted(signal);
       // Some file systems of Windows replace no file that is open.
@@ -99,11 +90,16 @@ export async function replaceFile(
         throw notReplaced(error, path.toString());
       });
     } catch (error) {
+      await file.close().catch(() => {}); // the first error is the one to report
       await unlink(temporary).catch(() => {});
       throw error;
     } finally {
-      temporaries.delete(temporary);
+      forgetTemporary(temporary);
     }
+    // Not before: while it is open, nobody takes it for abandoned.
+    await file.close().catch((error) => {
+      unsynced ??= error;
+    });
   } finally {
     if (old !== given) await old?.close();
   }
@@ -159,39 +155,4 @@ async function openOld(path: NativePath): Promise<FileHandle | undefined> {
 async function isNamed(path: NativePath, file: FileHandle | undefined): Promise<boolean> {
   if (file) return stillNames(path, file, { followLink: false });
   return (await namedFileId(path, { followLink: false })) === undefined;
-}
-
-/** `.<name>.<random>.tmp` in the directory of `path`; a long name is shortened. */
-function temporaryName(path: NativePath): Buffer {
-  const name = baseOf(path);
-  const random = randomBytes(12).toString('hex');
-  // Nearly every file system takes names of 255 bytes. A UTF-8 character is not cut in two.
-  let end = Math.min(name.length, 200);
-  while (end < name.length && ((name[end] ?? 0) & 0xc0) === 0x80) end--;
-  return Buffer.concat([
-    directoryOf(path),
-    Buffer.from('.'),
-    name.subarray(0, end),
-    Buffer.from(`.${random}.tmp`),
-  ]);
-}
-
-/**
- * Of this thread, on purpose: each thread removes its own at its exit. Only SIGKILL and a crash leave one.
- */
-const temporaries = new Set<Buffer>();
-
-function removeAtExit(temporary: Buffer): void {
-  temporaries.add(temporary);
-  atExit('remove temporary files', removeTemporaries);
-}
-
-function removeTemporaries(): void {
-  for (const path of temporaries) {
-    try {
-      unlinkSync(path);
-    } catch {
-      // It is gone, or cannot be removed: nothing is left to be done.
-    }
-  }
 }

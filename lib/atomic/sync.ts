@@ -31,6 +31,14 @@ export function copyRights(from: FileHandle, to: FileHandle, path: NativePath): 
 }
 
 /**
+ * Of an open chronicle whose lock is held: removes a second name that a rotation has left which was killed. Else
+ * that would become a rotated file of its own once the chronicle is replaced.
+ */
+export function removeAlias(path: NativePath, file: FileHandle): Promise<void> {
+  return run(path, (done) => native.removeAlias(path, file.fd, done));
+}
+
+/**
  * Renames a file, replacing `to`, and makes directory entries durable, whose directories are opened before.
  * (On Windows, node:fs can rename only if nobody has `to` open.) Resolves to the error of the sync, if that
  * fails: the file has its new name then. Rejects if it has not.

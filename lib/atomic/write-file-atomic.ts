@@ -74,7 +74,8 @@ const optionNames = ['mode', 'durability', 'parents', 'signal'];
  * the old content. A symbolic link stays, and the file that it names is replaced; but root does not follow
  * the link of another user (`EACCES`). A file that this user may not write to is replaced all the same if its directory
  * allows that (rename(2)). Calls of one process for one path are made one after the other, so the last one
- * wins. A process that is killed may leave its temporary file, `.<name>.<random>.tmp`, behind.
+ * wins. A process that is killed may leave its temporary file, `.<name>.<random>.tmp`, behind; the next call
+ * for the path removes it.
  *
  * @throws `EVALIDATION` for a bad argument; `EIO` if the file system fails a call, with the system's error as
  *   its `cause`; what iterating over `data` throws, as it is.

@@ -13,6 +13,8 @@ export interface NativeError {
   errno: number;
   syscall: string;
   text: string;
+  /** The file that was met, where that is not the one that the caller knows. */
+  path?: string;
 }
 
 /**
@@ -210,12 +212,16 @@ interface LockTimeout {
   readonly holders: readonly LockHolder[];
 }
 
-/** The system's error as node:fs would throw it: `code`, `errno`, `syscall`, `path`. */
-export function systemError(error: NativeError, path: string): NodeJS.ErrnoException {
+/**
+ * The system's error as node:fs would throw it: `code`, `errno`, `syscall`, `path`. `known` is the file that the
+ * call was about, unless the error says that it met another one.
+ */
+export function systemError(error: NativeError, known: string): NodeJS.ErrnoException {
+  const path = error.path ?? known;
   const code = codeOf(error.errno);
   // By name, because on Windows libuv has numbers of its own. It has none for a few, such as `ENOLCK`.
-  const known = [...getSystemErrorMap()].find(([, [name]]) => name === code);
-  const [errno, [, text]] = known ?? [-error.errno, [code, error.text]];
+  const mapped = [...getSystemErrorMap()].find(([, [name]]) => name === code);
+  const [errno, [, text]] = mapped ?? [-error.errno, [code, error.text]];
   const made: NodeJS.ErrnoException = new Error(`${code}: ${text}, ${error.syscall} '${path}'`);
   return Object.assign(made, { errno, code, syscall: error.syscall, path });
 }

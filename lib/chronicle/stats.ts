@@ -4,6 +4,7 @@
  */
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { channels } from './diagnostics.js';
+import { type HousekeepingProblem, type HousekeepingStats, reportProblem } from './housekeeping.js';
 
 /** One commit: the events that were written with one lock and one sync. */
 export interface Commit {
@@ -59,6 +60,8 @@ export interface ChronicleStats {
   readonly heals: number;
   /** How often the file was rotated. */
   readonly rotations: number;
+  /** What could not be done besides appending: rotations, removals of rotated files. */
+  readonly housekeeping: HousekeepingStats;
   /** Appends that are not settled yet. */
   readonly pending: PendingAppends;
   /** What deduplication remembers. */
@@ -117,6 +120,10 @@ export class CommitLog {
   #duplicates = 0;
   #heals = 0;
   #rotations = 0;
+  #failedRotations = 0;
+  #failedRemovals = 0;
+  #foreignFiles = 0;
+  #lastProblem: HousekeepingProblem | undefined;
 
   constructor(path: string) {
     this.#path = path;
@@ -149,6 +156,14 @@ export class CommitLog {
     channels.commit.publish(commit);
   }
 
+  recordProblem(problem: HousekeepingProblem): void {
+    if (problem.problem === 'rotation') this.#failedRotations++;
+    else if (problem.problem === 'removal') this.#failedRemovals += problem.count;
+    else this.#foreignFiles++;
+    this.#lastProblem = problem;
+    reportProblem(problem);
+  }
+
   /** After a write whose outcome is unknown: the appender writes no more. */
   recordPoison(error: Error): void {
     if (channels.poison.hasSubscribers) channels.poison.publish({ path: this.#path, error });
@@ -162,6 +177,12 @@ export class CommitLog {
       duplicates: this.#duplicates,
       heals: this.#heals,
       rotations: this.#rotations,
+      housekeeping: {
+        failedRotations: this.#failedRotations,
+        failedRemovals: this.#failedRemovals,
+        foreignFiles: this.#foreignFiles,
+        last: this.#lastProblem,
+      },
       eventsPerCommit: distribution(this.#eventsPerCommit, 1),
       lockWait: distribution(this.#lockWait, nanoseconds),
       syncTime: distribution(this.#syncTime, nanoseconds),

@@ -17,6 +17,7 @@ import type {
   NativeTarget,
   Offset,
   RawReply,
+  RotatedFiles,
   Ticket,
   Writer,
   WriterOptions,
@@ -75,6 +76,18 @@ interface Native {
   /** Owner, group, permissions and ACL of one open file for another. */
   copyRights(from: number, to: number, done: Done): void;
   syncDirectory(path: NativePath, entries: number, done: Done): void;
+  /** Those of the chronicle at `path`, whose file is open as `descriptor`, or is what the path names now. */
+  rotatedFiles(
+    path: NativePath,
+    descriptor: number | undefined,
+    done: (found: RotatedFiles | NativeError) => void,
+  ): void;
+  /** Of the file `descriptor` at `path`, whose lock is held: a second name that a rotation has left. */
+  removeAlias(path: NativePath, descriptor: number, done: Done): void;
+  /** Locks a temporary file; false if it was removed, and another one has to be made. */
+  claimTemporary(path: NativePath, descriptor: number, done: (claimed: boolean) => void): void;
+  /** Removes the temporary files beside `path` whose makers have died; says how many names it looked at. */
+  removeAbandoned(path: NativePath, done: (names: number) => void): void;
   /** Renames a file, and makes directory entries durable; `entries` as that of `syncDirectory`, or none. */
   replace(
     from: NativePath,

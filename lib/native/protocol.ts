@@ -90,6 +90,14 @@ export const durabilityLevel = { none: 0, data: 1, full: 2 } as const satisfies 
  */
 export const syncedEntries = { own: 0, withAncestors: 1 } as const;
 
+/** The rotated files of a chronicle. */
+export interface RotatedFiles {
+  /** The oldest first. */
+  readonly believed: readonly Buffer[];
+  /** Called like rotated files, but not believed; only the first of many. */
+  readonly foreign: readonly Buffer[];
+}
+
 // The batch writer of a chronicle
 
 /** What became of batches. */
@@ -145,6 +153,23 @@ export const lineFate = {
   conflict: 3,
 } as const;
 
+/** What housekeeping could not do. */
+export const problemKind = {
+  /** A rotation that is due. */
+  rotation: 0,
+  /** The removal of rotated files. The error is that of the first one. */
+  removal: 1,
+  /** Believing that a file is a rotated one, though it is called so. */
+  foreign: 2,
+} as const;
+
+export interface RawProblem {
+  readonly kind: (typeof problemKind)[keyof typeof problemKind];
+  readonly error: NativeError;
+  /** How many files. */
+  readonly count: number;
+}
+
 /** The fields of {@link RawReply.figures}. */
 export const replyFigure = {
   status: 0,
@@ -189,6 +214,8 @@ export interface RawReply {
         readonly error?: NativeError;
         readonly questions?: readonly Question[];
         readonly rotatedPaths?: { readonly [line: number]: string };
+        /** Whatever the status. */
+        readonly problems?: readonly RawProblem[];
       }
     | undefined;
 }

@@ -57,12 +57,14 @@ BatchWriter::BatchWriter(Options options)
              {options_.window, options_.max_line_bytes, options_.rotation.is_on()}),
       chain_(options_.path, id_finder_, {options_.chain, options_.rotation.is_on(), options_.max_line_bytes}),
       durable_end_(options_.path, options_.durability),
+      housekeeping_(options_.path, options_.rotation, options_.durability),
       file_(options_.path, options_.owner) {}
 
 Reply BatchWriter::Open() {
   Reply reply;
   try {
     reply.error = file_.Open();
+    if (!reply.error) housekeeping_.Look(file_.get());
     // Without the lock, so that nobody has to wait only to open. Under the lock it is looked at again, and an
     // error counts.
     uint64_t size = 0;
@@ -81,6 +83,7 @@ Reply BatchWriter::Open() {
     reply.status = Status::kRefused;
     file_.Close();
   }
+  reply.problems = housekeeping_.TakeProblems();
   return reply;
 }
 
@@ -136,6 +139,7 @@ Reply BatchWriter::Commit(Group* group, WriterThread* thread) {
     Fail(&transaction, {ENOMEM, "write"}, transaction.wrote ? Status::kUnknown : Status::kFailed);
   }
   if (reply.status == Status::kUnknown) poison_ = reply.error;
+  reply.problems = housekeeping_.TakeProblems();
   return std::move(reply);
 }
 
@@ -213,25 +217,27 @@ BatchWriter::Step BatchWriter::FollowChain(Transaction* transaction) {
 BatchWriter::Step BatchWriter::RotateIfDue(Transaction* transaction) {
   assert(file_.is_locked());
   const Verdict& verdict = transaction->verdict;
-  if (verdict.written == 0 ||
-      !options_.rotation.IsDue(file_.get(), transaction->size, verdict.written_bytes)) {
+  const uint64_t size = transaction->size;
+  if (verdict.written == 0 || !housekeeping_.IsDue(file_.get(), size, verdict.written_bytes)) {
     return Step::kNext;
   }
   if (chain_.is_on()) {
     // The next file goes on from the last event of this one, which a power loss must not take alone.
-    const uint64_t size = transaction->size;
+    std::vector<os::File> none;
+    if (os::Error error = durable_end_.Prepare(file_.get(), {}, &none)) {
+      housekeeping_.RotationFailed(error);
+      return Step::kNext;
+    }
     if (os::Error error = durable_end_.MakeDurable(file_.get(), size, size, {}, &transaction->reply.synced)) {
       return Fail(transaction, error, Status::kUnknown);
     }
   }
   known_.Save(file_.get());
-  const os::Error error = files::Rotate(options_.path);
-  file_.Unlock();
-  file_.Close();
-  if (error) return Fail(transaction, error);
-  // What is too old is removed by whoever rotates next, if not by us.
-  files::RemoveOldFiles(options_.path, options_.rotation.keep);
+  os::File next;
+  if (!housekeeping_.Rotate(file_.get(), &next)) return Step::kNext;
   transaction->reply.rotated = true;
+  durable_end_.FileChanged();
+  if (os::Error error = file_.GoOnIn(std::move(next))) return Fail(transaction, error);
   return Step::kRestart;
 }
 
@@ -239,7 +245,7 @@ BatchWriter::Step BatchWriter::Write(Transaction* transaction) {
   assert(file_.is_locked());
   Reply& reply = transaction->reply;
   const std::vector<std::string> rotated = LocateDuplicates(transaction);
-  if (os::Error error = durable_end_.OpenRotated(rotated, &transaction->rotated)) {
+  if (os::Error error = durable_end_.Prepare(file_.get(), rotated, &transaction->rotated)) {
     return Fail(transaction, error);
   }
   reply.start = reply.end = transaction->size;
@@ -259,6 +265,7 @@ BatchWriter::Step BatchWriter::Sync(Transaction* transaction) {
                                                  transaction->rotated, &reply.synced)) {
     return Fail(transaction, error, Status::kUnknown);
   }
+  housekeeping_.RemoveOld(file_.get());
   Verdict& verdict = transaction->verdict;
   reply.status = Status::kCommitted;
   reply.written = verdict.written;

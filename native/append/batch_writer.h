@@ -18,11 +18,12 @@
 //   5. See whether the file has a chain, and what its last link is. Nothing is done to a file whose chain
 //   this
 //      writer would break.
-//   6. If the file has to be rotated first, rotate it and go back to 1.
+//   6. If the file has to be rotated first, rotate it, and go back to 1 with the new one, which is locked.
+//   If that cannot be done, go on in the file that is there.
 //   7. Write: close a torn tail, append, and cut the file back if that fails.
 //   8. Let go of the lock, and then sync. So processes write while others sync, and sync side by side
 //      (promise C10; "early lock release" in Aether, VLDB 2010): the order of lines is fixed by the write,
-//      and acknowledged is what is synced.
+//      and acknowledged is what is synced. After a rotation, remove what is too old.
 //
 // The handle may be closed at any moment: then a commit that has not come to 7 fails.
 #ifndef HOLDFAST_APPEND_BATCH_WRITER_H_
@@ -44,7 +45,7 @@
 #include "chain/chain.h"
 #include "dedupe/id_finder.h"
 #include "dedupe/known_events.h"
-#include "files/rotation.h"
+#include "files/housekeeping.h"
 #include "os/file.h"
 
 namespace holdfast::append {
@@ -101,6 +102,7 @@ class BatchWriter : public Committer {
   dedupe::KnownEvents known_;
   chain::Chain chain_;
   DurableEnd durable_end_;
+  files::Housekeeping housekeeping_;
   ChronicleFile file_;
   os::Error poison_;  // why nothing can be appended any more
 };

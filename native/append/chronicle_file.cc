@@ -55,6 +55,15 @@ void ChronicleFile::Unlock() {
   locked_ = false;
 }
 
+os::Error ChronicleFile::GoOnIn(os::File next) {
+  Unlock();
+  file_ = std::move(next);
+  const os::Error error = file_.Id(&id_);
+  locked_ = !error;
+  if (error) file_.Close();
+  return error;
+}
+
 void ChronicleFile::Close() {
   assert(!locked_);
   file_.Close();

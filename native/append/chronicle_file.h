@@ -40,6 +40,9 @@ class ChronicleFile {
   void Unlock();
   void Close();
 
+  // After a rotation under the lock: the path names `next`, which is locked.
+  os::Error GoOnIn(os::File next);
+
   // Appends `data` to the file, which is locked and has `size` bytes, after a newline if `heal`. If this
   // fails, the file is cut back. `wrote` tells whether anything of it may be in the file, also if this
   // throws.

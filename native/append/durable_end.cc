@@ -17,19 +17,27 @@ void DurableEnd::Written(uint64_t offset) {
 
 os::Error DurableEnd::SyncDirectory() {
   if (durability_ == os::Durability::kNone) return {};
-  const os::Error error = os::SyncDirectory(path_, true);
+  if (!entries_.is_open()) {
+    if (os::Error error = entries_.Open(path_, true)) return error;
+  }
+  const os::Error error = entries_.Sync();
+  entries_.Close();
   if (!error) directory_is_durable_ = true;
   return error;
 }
 
-os::Error DurableEnd::OpenRotated(const std::vector<std::string>& paths, std::vector<os::File>* out) const {
+os::Error DurableEnd::Prepare(const os::File& file, const std::vector<std::string>& rotated,
+                              std::vector<os::File>* out) {
   if (durability_ == os::Durability::kNone) return {};
-  for (const std::string& path : paths) {
-    os::File file;
-    const os::Error error = os::File::OpenForSync(path, &file);
+  if (!directory_is_durable_ && !entries_.is_open()) {
+    if (os::Error error = entries_.Open(path_, true)) return error;
+  }
+  for (const std::string& path : rotated) {
+    os::File opened;
+    const os::Error error = os::File::OpenBelieved(path, file, true, &opened);
     if (error.number == ENOENT) continue;
-    if (error) return error;
-    out->push_back(std::move(file));
+    if (error) return error.Of(path);
+    out->push_back(std::move(opened));
   }
   return {};
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "os/directory.h"
 #include "os/file.h"
 
 namespace holdfast::append {
@@ -25,6 +26,7 @@ class DurableEnd {
   void FileChanged() {
     end_ = 0;
     directory_is_durable_ = false;
+    entries_.Close();
   }
 
   // What is in the file from `offset` on is new.
@@ -33,12 +35,14 @@ class DurableEnd {
   // Makes the directory entry durable. To be called under the lock, before the first byte of an empty file.
   os::Error SyncDirectory();
 
-  // Opens rotated files for MakeDurable. To be called before anything is written, because it may fail. A file
-  // that is gone was removed because it was too old, and is left out.
-  os::Error OpenRotated(const std::vector<std::string>& paths, std::vector<os::File>* out) const;
+  // Opens what MakeDurable needs besides the file: its directories, and rotated files. To be called before
+  // anything is written, because it may fail. A rotated file that is gone was removed because it was too old,
+  // and is left out.
+  os::Error Prepare(const os::File& file, const std::vector<std::string>& rotated,
+                    std::vector<os::File>* out);
 
-  // Makes the file durable up to `end`, which is no further than `size`, its size before the call; and all of
-  // `rotated`. Syncs nothing that is durable already. `took` is how long it synced.
+  // After Prepare: makes the file durable up to `end`, which is no further than `size`, its size before the
+  // call; and all of `rotated`. Syncs nothing that is durable already. `took` is how long it synced.
   os::Error MakeDurable(const os::File& file, uint64_t end, uint64_t size,
                         const std::vector<os::File>& rotated, std::chrono::nanoseconds* took);
 
@@ -48,6 +52,7 @@ class DurableEnd {
   // The file is known to be durable up to here, whoever wrote it.
   uint64_t end_ = 0;
   bool directory_is_durable_ = false;
+  os::Entries entries_;  // unless they are durable
 };
 
 }  // namespace holdfast::append

@@ -10,6 +10,7 @@
 
 #include "append/judge.h"
 #include "chain/chain.h"
+#include "files/housekeeping.h"
 #include "os/file.h"
 
 namespace holdfast::append {
@@ -58,6 +59,8 @@ struct Reply {
   bool rotated = false;
   size_t known_ids = 0;    // how many ids deduplication remembers
   size_t known_bytes = 0;  // in how much memory
+
+  std::vector<files::Problem> problems;  // of housekeeping, whatever the status
 
   std::chrono::nanoseconds waited{0};  // for the lock
   std::chrono::nanoseconds synced{0};  // how long the sync took; 0: there was none

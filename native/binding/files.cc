@@ -1,13 +1,19 @@
 // Files for JavaScript: what node:fs does not do, or not on threads of our own.
+#include <errno.h>
+
 #include <functional>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "binding/environment.h"
 #include "binding/exports.h"
 #include "binding/protocol.h"
 #include "binding/values.h"
+#include "files/rotated_files.h"
+#include "files/rotation.h"
+#include "files/temporary.h"
 #include "os/directory.h"
 #include "os/file.h"
 #include "os/rights.h"
@@ -60,6 +66,89 @@ void SyncDirectory(const Napi::CallbackInfo& info) {
   });
 }
 
+// An array of Buffers: names are bytes, and need not be UTF-8.
+Napi::Array PathsOf(Napi::Env env, const std::vector<std::string>& paths) {
+  Napi::Array array = Napi::Array::New(env, paths.size());
+  for (uint32_t i = 0; i < paths.size(); i++) {
+    array[i] = Napi::Buffer<char>::Copy(env, paths[i].data(), paths[i].size());
+  }
+  return array;
+}
+
+// The rotated files of the chronicle at `path`, beside the file that the path names while they are listed.
+os::Error ListBesideNamed(const std::string& path, files::RotatedFiles* out) {
+  constexpr int kMaxTries = 8;
+  for (int tries = 0;; tries++) {
+    os::File file;
+    const os::Error error = os::File::OpenForReading(path, &file);
+    if (error && error.number != ENOENT && error.number != EACCES && error.number != EPERM) return error;
+    if (os::Error failed = files::ListRotatedFiles(path, file, out)) return failed;
+    os::FileId id, named;
+    if (!file.is_open() || tries == kMaxTries) return {};
+    if (os::Error failed = file.Id(&id)) return failed;
+    // Or a rotation meanwhile may have made it one of those that were passed over.
+    if (!os::Identify(path, &named) && named == id) return {};
+  }
+}
+
+// rotatedFiles(path, descriptor, done): see files::ListRotatedFiles. `descriptor` is that of the chronicle's
+// file; without one, it is what the path names. done({ believed, foreign }), or the error.
+void RotatedFiles(const Napi::CallbackInfo& info) {
+  auto file = std::make_shared<os::File>();
+  if (info[1].IsNumber()) {
+    const os::File::Handle handle = os::File::OfDescriptor(info[1].As<Napi::Number>().Int32Value());
+    if (os::Error error = os::File::Duplicate(handle, file.get())) Throw(info.Env(), error);
+  }
+  const auto job = [path = PathFrom(info[0]), file]() -> Environment::Answer {
+    files::RotatedFiles found;
+    const os::Error error =
+        file->is_open() ? files::ListRotatedFiles(path, *file, &found) : ListBesideNamed(path, &found);
+    file->Close();
+    return [error, found = std::move(found)](Napi::Env env) -> Napi::Value {
+      if (error) return ToObject(env, error);
+      Napi::Object answer = Napi::Object::New(env);
+      answer["believed"] = PathsOf(env, found.believed);
+      answer["foreign"] = PathsOf(env, found.foreign);
+      return answer;
+    };
+  };
+  Environment::Of(info.Env()).RunOnHelper(info.Env(), info[2], std::function<Environment::Answer()>(job));
+}
+
+// removeAlias(path, descriptor, done): see files::RemoveAlias.
+void RemoveAlias(const Napi::CallbackInfo& info) {
+  auto file = std::make_shared<os::File>();
+  const os::File::Handle handle = os::File::OfDescriptor(info[1].As<Napi::Number>().Int32Value());
+  if (os::Error error = os::File::Duplicate(handle, file.get())) Throw(info.Env(), error);
+  Environment::Of(info.Env()).RunOnHelper(info.Env(), info[2], [path = PathFrom(info[0]), file] {
+    const os::Error error = files::RemoveAlias(path, *file);
+    file->Close();
+    return error;
+  });
+}
+
+// claimTemporary(path, descriptor, done): see files::ClaimTemporary. done(true), or false.
+void ClaimTemporary(const Napi::CallbackInfo& info) {
+  auto file = std::make_shared<os::File>();
+  const os::File::Handle handle = os::File::OfDescriptor(info[1].As<Napi::Number>().Int32Value());
+  if (os::Error error = os::File::Duplicate(handle, file.get())) Throw(info.Env(), error);
+  const auto job = [path = PathFrom(info[0]), file]() -> Environment::Answer {
+    const bool is_ours = files::ClaimTemporary(path, *file);
+    file->Close();
+    return [is_ours](Napi::Env env) -> Napi::Value { return Napi::Boolean::New(env, is_ours); };
+  };
+  Environment::Of(info.Env()).RunOnHelper(info.Env(), info[2], std::function<Environment::Answer()>(job));
+}
+
+// removeAbandoned(path, done): see files::RemoveAbandoned. done(how many names were looked at).
+void RemoveAbandoned(const Napi::CallbackInfo& info) {
+  const auto job = [path = PathFrom(info[0])]() -> Environment::Answer {
+    const auto count = static_cast<double>(files::RemoveAbandoned(path, os::File()));
+    return [count](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, count); };
+  };
+  Environment::Of(info.Env()).RunOnHelper(info.Env(), info[1], std::function<Environment::Answer()>(job));
+}
+
 // replace(from, to, entries, done): see os::Rename; and then makes the directory entries durable, unless
 // `entries` is undefined. `replaced` of an error says whether the file has its new name all the same.
 void Replace(const Napi::CallbackInfo& info) {
@@ -93,6 +182,10 @@ void DefineFiles(Napi::Env env, Napi::Object exports) {
   Define<Sync>(env, exports, "sync");
   Define<CopyRights>(env, exports, "copyRights");
   Define<SyncDirectory>(env, exports, "syncDirectory");
+  Define<RotatedFiles>(env, exports, "rotatedFiles");
+  Define<RemoveAlias>(env, exports, "removeAlias");
+  Define<ClaimTemporary>(env, exports, "claimTemporary");
+  Define<RemoveAbandoned>(env, exports, "removeAbandoned");
   Define<Replace>(env, exports, "replace");
 }
 

@@ -62,6 +62,9 @@ void DefineProtocol(Napi::Env env, Napi::Object exports) {
                                   {"isNotChained", chain::Refusal::kIsNotChained},
                                   {"isBroken", chain::Refusal::kIsBroken},
                                   {"otherIdKey", chain::Refusal::kOtherIdKey}});
+  tables["problemKind"] = Table(env, {{"rotation", files::Problem::Kind::kRotation},
+                                      {"removal", files::Problem::Kind::kRemoval},
+                                      {"foreign", files::Problem::Kind::kForeign}});
   tables["lineFate"] = Table(env, {{"written", append::Fate::kWritten},
                                    {"duplicateInGroup", append::Fate::kDuplicateInGroup},
                                    {"duplicateInFile", append::Fate::kDuplicateInFile},

@@ -103,6 +103,7 @@ Napi::Object ToObject(Napi::Env env, const os::Error& error) {
   object["errno"] = error.number;
   object["syscall"] = error.syscall;
   object["text"] = std::generic_category().message(error.number);
+  if (!error.path.empty()) object["path"] = error.path;
   return object;
 }
 

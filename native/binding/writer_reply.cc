@@ -14,7 +14,7 @@ constexpr size_t kMaxKeptRoom = 16 * 1024;
 
 // What is there only sometimes; undefined if there is nothing.
 Napi::Value Details(Napi::Env env, const append::Reply& reply) {
-  if (!reply.error && reply.questions.empty() && reply.rotated_paths.empty()) {
+  if (!reply.error && reply.questions.empty() && reply.rotated_paths.empty() && reply.problems.empty()) {
     return env.Undefined();
   }
   Napi::Object details = Napi::Object::New(env);
@@ -37,6 +37,18 @@ Napi::Value Details(Napi::Env env, const append::Reply& reply) {
       paths.Set(static_cast<uint32_t>(rotated.line), rotated.path);
     }
     details["rotatedPaths"] = paths;
+  }
+  if (!reply.problems.empty()) {
+    Napi::Array problems = Napi::Array::New(env, reply.problems.size());
+    for (uint32_t i = 0; i < reply.problems.size(); i++) {
+      const files::Problem& problem = reply.problems[i];
+      Napi::Object told = Napi::Object::New(env);
+      told["kind"] = static_cast<double>(problem.kind);
+      told["error"] = ToObject(env, problem.error);
+      told["count"] = static_cast<double>(problem.count);
+      problems[i] = told;
+    }
+    details["problems"] = problems;
   }
   return details;
 }

@@ -10,7 +10,7 @@
 
 #include "chain/link.h"
 #include "dedupe/line_walker.h"
-#include "files/rotation.h"
+#include "files/rotated_files.h"
 #include "read/line_grammar.h"
 
 namespace holdfast::chain {
@@ -117,12 +117,12 @@ os::Error Chain::LookForChain(const os::File& file, const os::FileId& id, uint64
   if (has_event && !is_chained) plain_id_ = id;
   if (!has_event && !was_plain && options_.with_rotated) {
     std::vector<std::string> paths;
-    if (os::Error error = files::RotatedFiles(path_, &paths)) return error;
+    if (os::Error error = files::ListRotatedFiles(path_, file, &paths)) return error;
     for (auto path = paths.rbegin(); path != paths.rend() && !has_event; ++path) {
       os::File rotated;
       uint64_t rotated_size = 0;
       // One that cannot be read must not stop a writer that has nothing to do with it.
-      if (os::File::OpenForReading(*path, &rotated) || rotated.Size(&rotated_size)) continue;
+      if (files::OpenRotatedFile(*path, file, &rotated) || rotated.Size(&rotated_size)) continue;
       LookAtEnd(rotated, rotated_size, kWindowBytes, &has_event, &is_chained);
     }
   }
@@ -169,7 +169,7 @@ Refusal Chain::Judge(const LastEvents& last) const {
 
 os::Error Chain::FindLast(const os::File& file, uint64_t size, LastEvents* last) {
   if (os::Error error = AddLastOf(file, size, last)) return error;
-  return last->IsComplete() ? os::Error{} : AddLastOfRotated(last);
+  return last->IsComplete() ? os::Error{} : AddLastOfRotated(file, last);
 }
 
 // Goes back over what a crash may have left, however many lines it is.
@@ -244,18 +244,16 @@ os::Error Chain::AddLastOf(const os::File& file, uint64_t size, LastEvents* last
   return {};
 }
 
-os::Error Chain::AddLastOfRotated(LastEvents* last) {
+os::Error Chain::AddLastOfRotated(const os::File& file, LastEvents* last) {
   std::vector<std::string> paths;
-  if (os::Error error = files::RotatedFiles(path_, &paths)) return error;
+  if (os::Error error = files::ListRotatedFiles(path_, file, &paths)) return error;
   for (auto path = paths.rbegin(); path != paths.rend() && !last->IsComplete(); ++path) {
-    os::File file;
+    os::File rotated;
     uint64_t size = 0;
-    os::Error error = os::File::OpenForReading(*path, &file);
-    if (!error) error = file.Size(&size);
-    if (!error) error = AddLastOf(file, size, last);
-    // Removed meanwhile, as too old; or no file, and so not ours.
-    if (error.number == ENOENT || error.number == EISDIR || error.number == EINVAL) continue;
-    if (error) return error;
+    os::Error error = files::OpenRotatedFile(*path, file, &rotated);
+    if (!error) error = rotated.Size(&size);
+    if (!error) error = AddLastOf(rotated, size, last);
+    if (error && error.number != ENOENT) return error.Of(*path);  // else removed meanwhile, as too old
   }
   return {};
 }

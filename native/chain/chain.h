@@ -72,7 +72,7 @@ class Chain {
                              bool* is_chained);
   os::Error FindLast(const os::File& file, uint64_t size, LastEvents* last);
   os::Error AddLastOf(const os::File& file, uint64_t size, LastEvents* last);
-  os::Error AddLastOfRotated(LastEvents* last);
+  os::Error AddLastOfRotated(const os::File& file, LastEvents* last);
   Refusal Judge(const LastEvents& last) const;
 
   const std::string path_;

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "files/names.h"
-#include "files/rotation.h"
+#include "files/rotated_files.h"
 #include "os/random.h"
 #include "read/line_grammar.h"
 
@@ -47,7 +47,7 @@ os::Error KnownEvents::LoadLast(const os::File& file, uint64_t size, uint64_t li
   if (!with_ids_file()) {
     if (os::Error error = FindLastLines(file, size, lines, &last)) return error;
   }
-  if (os::Error error = ListRotated(lines, &last.count)) return error;
+  if (os::Error error = ListRotated(file, lines, &last.count)) return error;
   if (os::Error error = ChooseHashKey(file)) return error;
   Position first_position = 0;
   for (RotatedFile& rotated : rotated_) {
@@ -59,11 +59,11 @@ os::Error KnownEvents::LoadLast(const os::File& file, uint64_t size, uint64_t li
   for (RotatedFile& rotated : rotated_) {
     os::File opened;
     uint64_t end = 0;
-    os::Error error = os::File::OpenForReading(rotated.path, &opened);
+    os::Error error = files::OpenRotatedFile(rotated.path, file, &opened);
     // Nobody writes to it any more, so a last line without newline stays as it is.
     const Range range{rotated.begin, rotated.size};
     if (!error) error = LoadFile(opened, rotated.path, range, Tail::kIncludeUnfinished, &end);
-    if (error && error.number != ENOENT) return error;
+    if (error && error.number != ENOENT) return error.Of(rotated.path);
     first_position_ += rotated.size;
   }
   uint64_t end = 0;
@@ -90,21 +90,21 @@ os::Error KnownEvents::ChooseHashKey(const os::File& file) {
 }
 
 // Lists the rotated files that hold the last `lines` lines, of which `counted` are in files after them.
-os::Error KnownEvents::ListRotated(uint64_t lines, uint64_t* counted) {
+os::Error KnownEvents::ListRotated(const os::File& file, uint64_t lines, uint64_t* counted) {
   rotated_.clear();
   if (!options_.with_rotated) return {};
   std::vector<std::string> paths;
-  if (os::Error error = files::RotatedFiles(path_, &paths)) return error;
+  if (os::Error error = files::ListRotatedFiles(path_, file, &paths)) return error;
   for (auto path = paths.rbegin(); path != paths.rend() && *counted < lines; ++path) {
     RotatedFile rotated;
     rotated.path = *path;
     os::File opened;
     LastLines last;
-    os::Error error = os::File::OpenForReading(rotated.path, &opened);
+    os::Error error = files::OpenRotatedFile(rotated.path, file, &opened);
     if (error.number == ENOENT) continue;  // removed meanwhile, as too old
     if (!error) error = opened.Size(&rotated.size);
     if (!error && !with_ids_file()) error = FindLastLines(opened, rotated.size, lines - *counted, &last);
-    if (error) return error;
+    if (error) return error.Of(rotated.path);
     *counted += last.count;
     rotated.begin = last.begin;
     rotated_.push_back(std::move(rotated));
@@ -223,10 +223,10 @@ os::Error KnownEvents::FindAfter(const os::File& file, std::string_view id, Posi
   for (const RotatedFile& rotated : rotated_) {
     if (rotated.first_position + rotated.size <= position) continue;
     os::File opened;
-    os::Error error = os::File::OpenForReading(rotated.path, &opened);
+    os::Error error = files::OpenRotatedFile(rotated.path, file, &opened);
     if (error.number == ENOENT) continue;  // removed, as too old
     if (!error) error = search(opened, rotated.first_position, rotated.size);
-    if (error || *next) return error;
+    if (error || *next) return error.Of(rotated.path);
   }
   return search(file, first_position_, mark_.end());
 }
@@ -304,8 +304,9 @@ os::Error KnownEvents::ReadLine(const os::File& file, Position position, std::st
   const Location location = Locate(position);
   if (location.rotated.empty()) return ReadLineAt(file, location.offset, options_.max_line_bytes, line);
   os::File rotated;
-  const os::Error error = os::File::OpenForReading(location.rotated, &rotated);
-  return error ? error : ReadLineAt(rotated, location.offset, options_.max_line_bytes, line);
+  const os::Error error = files::OpenRotatedFile(location.rotated, file, &rotated);
+  if (error) return error;
+  return ReadLineAt(rotated, location.offset, options_.max_line_bytes, line).Of(location.rotated);
 }
 
 void KnownEvents::Save(const os::File& file) {

@@ -94,7 +94,7 @@ class KnownEvents {
 
   bool with_ids_file() const { return options_.window == RecentIds::kAll; }
   os::Error LoadLast(const os::File& file, uint64_t size, uint64_t lines, bool* is_everything);
-  os::Error ListRotated(uint64_t lines, uint64_t* counted);
+  os::Error ListRotated(const os::File& file, uint64_t lines, uint64_t* counted);
   os::Error ChooseHashKey(const os::File& file);
   os::Error LoadFile(const os::File& file, const std::string& path, Range range, Tail tail, uint64_t* end);
   os::Error Scan(const os::File& file, Range range, Tail tail, uint64_t* end);

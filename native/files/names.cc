@@ -41,6 +41,20 @@ constexpr int64_t kMinute = 60 * kSecond;
 constexpr int64_t kHour = 60 * kMinute;
 constexpr int64_t kDay = 24 * kHour;
 
+int64_t NumberAt(std::string_view stamp, size_t at, size_t length) {
+  int64_t value = 0;
+  for (const char digit : stamp.substr(at, length)) value = value * 10 + (digit - '0');
+  return value;
+}
+
+// Of what has the pattern of a stamp, though it may be no time that there is.
+Milliseconds ValueOf(std::string_view stamp) {
+  const auto number = [stamp](size_t at, size_t length) { return NumberAt(stamp, at, length); };
+  const int64_t days = DaysOf({number(0, 4), std::clamp<int64_t>(number(4, 2), 1, 12), number(6, 2)});
+  return Milliseconds(days * kDay + number(9, 2) * kHour + number(11, 2) * kMinute + number(13, 2) * kSecond +
+                      number(16, 3));
+}
+
 }  // namespace
 
 std::string StampOf(Milliseconds since_epoch) {
@@ -57,21 +71,19 @@ std::string StampOf(Milliseconds since_epoch) {
 
 Milliseconds TimeOf(std::string_view stamp) {
   assert(IsStamp(stamp));
-  const auto number = [stamp](size_t at, size_t length) {
-    int64_t value = 0;
-    for (const char digit : stamp.substr(at, length)) value = value * 10 + (digit - '0');
-    return value;
-  };
-  const int64_t days = DaysOf({number(0, 4), number(4, 2), number(6, 2)});
-  return Milliseconds(days * kDay + number(9, 2) * kHour + number(11, 2) * kMinute + number(13, 2) * kSecond +
-                      number(16, 3));
+  return ValueOf(stamp);
 }
 
-bool IsStamp(std::string_view text) {
+bool LooksLikeStamp(std::string_view text) {
   return text.size() == kStampPattern.size() &&
          std::equal(text.begin(), text.end(), kStampPattern.begin(), [](char byte, char wanted) {
            return wanted == 'd' ? byte >= '0' && byte <= '9' : byte == wanted;
          });
+}
+
+bool IsStamp(std::string_view text) {
+  // The thirteenth month, or the 31st of April, comes back as another day.
+  return LooksLikeStamp(text) && NumberAt(text, 0, 4) >= 1970 && StampOf(ValueOf(text)) == text;
 }
 
 std::string RotatedPath(std::string_view path, std::string_view stamp) {

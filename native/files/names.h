@@ -4,8 +4,8 @@
 //   orders.ndjson.20261124T215247.123Z     a rotated file, with the time of its rotation in UTC
 //   orders.ndjson.ids                      the ids of a file (dedupe/ids_file.h); a rotated file has its own
 //
-// The names of rotated files sort in the order of their rotation. TypeScript knows them too:
-// lib/engines/file/lines/rotated-files.ts.
+// The names of rotated files sort in the order of their rotation. Which of them are believed is told in
+// rotated_files.h.
 #ifndef HOLDFAST_FILES_NAMES_H_
 #define HOLDFAST_FILES_NAMES_H_
 
@@ -20,6 +20,8 @@ using Milliseconds = std::chrono::milliseconds;
 // The time in the name of a rotated file, as in 20261124T215247.123Z, and back. The years are 1970 to 9999.
 std::string StampOf(Milliseconds since_epoch);
 Milliseconds TimeOf(std::string_view stamp);
+// Whether it has the digits and letters of a stamp where they belong; and whether the time is a real one.
+bool LooksLikeStamp(std::string_view text);
 bool IsStamp(std::string_view text);
 
 std::string RotatedPath(std::string_view path, std::string_view stamp);

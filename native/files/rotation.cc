@@ -2,68 +2,93 @@
 
 #include <errno.h>
 
-#include <algorithm>
-#include <chrono>
-
+#include "files/temporary.h"
 #include "os/directory.h"
+#include "os/rights.h"
 
 namespace holdfast::files {
 namespace {
 
-Milliseconds Now() {
-  return std::chrono::duration_cast<Milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+// How many names are tried, one millisecond after the other.
+constexpr int kMaxNames = 1000;
+
+// Whether the name, not through a link, is that of the file.
+bool IsNamed(const std::string& path, const os::File& file, os::Error* error) {
+  os::FileId id;
+  os::Named named;
+  *error = file.Id(&id);
+  if (!*error) *error = os::LookBeside(path, file, &named).Of(path);
+  if (!*error && named.id != id) *error = os::Error{EBUSY, "rename", path};
+  return !*error;
+}
+
+// Gives the file its name as a rotated one: as a second name, if that can be.
+os::Error NameRotated(const std::string& path, const os::File& file, const RotatedFiles& rotated,
+                      std::string* name, bool* is_linked) {
+  os::Error error;
+  Milliseconds time =
+      NextTime(Now(), rotated.believed.empty() ? "" : rotated.believed.back().substr(path.size() + 1));
+  *is_linked = true;
+  for (int tries = 0; tries < kMaxNames; tries++, ++time) {
+    *name = RotatedPath(path, StampOf(time));
+    error = os::Link(path, *name).Of(*name);
+    if (error.number != EEXIST) break;
+  }
+  // What has the path's name may have become another file since the lock was taken.
+  if (!error) return IsNamed(*name, file, &error) ? os::Error{} : error;
+  // The directory is that of the file, so it is the file that is mounted there by itself.
+  if (error.number == EXDEV) return {EBUSY, "rename", path};
+  if (!os::IsWithoutLinks(error)) return error;
+  *is_linked = false;
+  os::Named taken;
+  for (; !os::LookBeside(*name, file, &taken); ++time) *name = RotatedPath(path, StampOf(time));
+  if (!IsNamed(path, file, &error)) return error;
+  return os::Rename(path, *name).Of(path);
 }
 
 }  // namespace
 
-bool Rotation::IsDue(const os::File& file, uint64_t size, uint64_t more) const {
-  if (size == 0) return false;
-  if (max_bytes != 0 && size + more > max_bytes) return true;
-  Milliseconds born{0};
-  return max_age.count() != 0 && !file.Born(&born) && Now() - born >= max_age;
-}
-
-os::Error RotatedFiles(const std::string& path, std::vector<std::string>* out) {
-  const size_t slash = path.find_last_of(os::kSeparators);
-  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const std::string prefix = (slash == std::string::npos ? path : path.substr(slash + 1)) + '.';
-  out->clear();
-  os::Directory listed;
-  if (os::Error error = listed.Open(directory)) return error;
-  for (std::string name;;) {
-    if (os::Error error = listed.Next(&name)) return error;
-    if (name.empty()) break;
-    if (name.compare(0, prefix.size(), prefix) == 0 && IsStamp(name.substr(prefix.size()))) {
-      out->push_back((slash == std::string::npos ? "" : directory) + name);
-    }
+os::Error Rotate(const std::string& path, const os::File& file, const RotatedFiles& rotated,
+                 os::Durability durability, os::File* next) {
+  os::Entries entries;
+  if (durability != os::Durability::kNone) {
+    if (os::Error error = entries.Open(path, false)) return error;
   }
-  std::sort(out->begin(), out->end());
-  return {};
-}
+  RemoveAbandoned(path, file);
+  Temporary prepared;
+  if (os::Error error = prepared.Make(path)) return error;
+  bool whole = false;
+  if (os::Error error = os::CopyRights(file, prepared.file(), &whole)) return error.Of(path);
+  if (!whole) return {EPERM, "fchown", path};
 
-os::Error Rotate(const std::string& path) {
-  std::vector<std::string> rotated;
-  if (os::Error error = RotatedFiles(path, &rotated)) return error;
-  Milliseconds time = NextTime(Now(), rotated.empty() ? "" : rotated.back().substr(path.size() + 1));
-  std::string name = RotatedPath(path, StampOf(time));
-  // Nobody else rotates while we hold the lock; but there may be more than was listed.
-  for (os::FileId taken; !os::Identify(name, &taken);) name = RotatedPath(path, StampOf(++time));
-  if (os::Error error = os::Rename(path, name)) return error;
+  std::string name = rotated.alias;
+  bool is_linked = true;
+  os::Error error;
+  if (name.empty()) {
+    if ((error = NameRotated(path, file, rotated, &name, &is_linked))) return error;
+  }
+  if (is_linked && entries.is_open()) error = entries.Sync();
+  if (!error && (!is_linked || IsNamed(path, file, &error))) error = prepared.Become(path, next);
+  if (error) {
+    if (is_linked) {
+      RemoveAlias(path, file);
+    } else {
+      os::Rename(name, path);
+    }
+    return error;
+  }
   // Only a cache: if this fails, it is made again.
   os::Rename(IdsPath(path), IdsPath(name));
   return {};
 }
 
-os::Error RemoveOldFiles(const std::string& path, size_t keep) {
-  std::vector<std::string> rotated;
-  if (os::Error error = RotatedFiles(path, &rotated)) return error;
-  for (size_t i = 0; i + keep < rotated.size(); i++) {
-    // ENOENT: another process removes the same ones.
-    const os::Error error = os::Remove(rotated[i]);
-    if (error && error.number != ENOENT) return error;
-    os::Remove(IdsPath(rotated[i]));
+os::Error RemoveAlias(const std::string& path, const os::File& file) {
+  for (;;) {
+    RotatedFiles rotated;
+    if (os::Error error = ListRotatedFiles(path, file, &rotated)) return error;
+    if (rotated.alias.empty()) return {};
+    if (os::Error error = os::Remove(rotated.alias)) return error.Of(rotated.alias);
   }
-  return {};
 }
 
 }  // namespace holdfast::files

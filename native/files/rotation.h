@@ -1,5 +1,18 @@
-// Rotation: when the file has become too large or too old, it is renamed, and a new one is begun. The names
-// are told in names.h.
+// Rotation: when the file has become too large or too old, it gets another name, and a new one takes its
+// place. The names are told in names.h.
+//
+// The path names a file at every moment, also if the process dies in the middle (promise C12):
+//
+//   1. A temporary file is made, with all the rights of the old one, and locked.
+//   2. The old file gets the name of a rotated one as its second name, and the directory is synced.
+//   3. The new file is renamed over the path.
+//
+// After a death between 2 and 3 the file has two names. Readers pass over the second one, because it is the
+// file itself (RotatedFiles::alias), and the next rotation goes on from there. Without the sync between them,
+// a power loss might leave the third step and not the second one, and the old file would have no name at all.
+//
+// A file system may have no second names (FAT; some network file systems). There the file is renamed, and
+// then the new one: the path names no file between the two.
 #ifndef HOLDFAST_FILES_ROTATION_H_
 #define HOLDFAST_FILES_ROTATION_H_
 
@@ -7,9 +20,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <vector>
 
-#include "files/names.h"
+#include "files/rotated_files.h"
 #include "os/file.h"
 
 namespace holdfast::files {
@@ -20,20 +32,19 @@ struct Rotation {
   size_t keep = SIZE_MAX;                // how many rotated files are kept
 
   bool is_on() const { return max_bytes != 0 || max_age.count() != 0; }
-
-  // True if `more` bytes must not be added to this file, which has `size`. An empty file is never rotated.
-  bool IsDue(const os::File& file, uint64_t size, uint64_t more) const;
 };
 
-// The paths of the rotated files of `path`, the oldest first.
-os::Error RotatedFiles(const std::string& path, std::vector<std::string>* out);
+// Rotates `file`, which `path` names, and whose lock the caller holds: that keeps every other process from
+// rotating it. `next` is the new file, which `path` names then, and which is locked too. `rotated` are those
+// that there are already.
+//
+// If this fails, nothing has changed. It fails with EPERM if this user may not give the new file all the
+// rights of the old one: somebody would be shut out.
+os::Error Rotate(const std::string& path, const os::File& file, const RotatedFiles& rotated,
+                 os::Durability durability, os::File* next);
 
-// Renames the file that `path` names, and what belongs to it. The caller holds the lock of the file, which
-// keeps every other process from rotating it.
-os::Error Rotate(const std::string& path);
-
-// Removes the oldest rotated files beyond `keep`.
-os::Error RemoveOldFiles(const std::string& path, size_t keep);
+// Removes a second name that a rotation has left of `file`, whose lock the caller holds.
+os::Error RemoveAlias(const std::string& path, const os::File& file);
 
 }  // namespace holdfast::files
 

@@ -20,11 +20,15 @@ constexpr char kSeparators[] = "/";
 #endif
 
 // A system call that failed. `number` is errno (0: no error); `syscall` is its name, as node:fs would print
-// it.
+// it; `path`, if it is not empty, is the file that was met, where that is not the one that the caller knows.
 struct Error {
   int number = 0;
   const char* syscall = "";
+  std::string path{};
   explicit operator bool() const { return number != 0; }
+
+  // The same, of this file.
+  Error Of(const std::string& met) const { return number == 0 ? Error{} : Error{number, syscall, met}; }
 };
 
 // What tells one file from another, whatever the path: device and inode.
@@ -33,6 +37,14 @@ struct FileId {
   uint64_t inode = 0;
   bool operator==(const FileId& other) const { return device == other.device && inode == other.inode; }
   bool operator!=(const FileId& other) const { return !(*this == other); }
+};
+
+// What the file system has noted of a file, by its clock, since 1970.
+struct FileTimes {
+  FileId id;
+  std::optional<std::chrono::milliseconds> born;  // nothing: it does not know
+  std::chrono::milliseconds modified{0};          // the last write
+  std::chrono::milliseconds changed{0};           // the last change of its rights or names
 };
 
 // How far a sync must reach. kData: fdatasync, or fsync if there is nothing else. kFull: through the
@@ -98,6 +110,13 @@ class File {
   // write to `owner` is refused, too, or made anew.
   static Error OpenBeside(const std::string& path, const File& owner, bool create, File* out);
 
+  // Makes a file that nobody else may open, for reading and appending (EEXIST: something has the name).
+  static Error Make(const std::string& path, File* out);
+
+  // Opens one of the files beside `chronicle` for reading, or for Sync. As if it were not there, with ENOENT,
+  // if it is not believed; see LookBeside.
+  static Error OpenBelieved(const std::string& path, const File& chronicle, bool for_sync, File* out);
+
   bool is_open() const { return handle_ != kNone; }
   Handle handle() const { return handle_; }
   void Close() {
@@ -108,8 +127,9 @@ class File {
   // Refuses a directory with EISDIR, and everything else that is no regular file with EEXIST, as mkdir would.
   Error CheckRegular() const;
   Error Size(uint64_t* out) const;
-  // When it was made, since 1970; if the file system does not know, when it was last written.
-  Error Born(std::chrono::milliseconds* out) const;
+  Error Times(FileTimes* out) const;
+  // Makes the time of the last write that of now, by the clock of the file system.
+  Error Touch() const;
 
   // Reads exactly `length` bytes at `offset`, or fails with EIO if the file ends before.
   Error ReadAt(uint64_t offset, char* buffer, size_t length) const;
@@ -134,8 +154,25 @@ class File {
 // The file that `path` names now (ENOENT: none).
 Error Identify(const std::string& path, FileId* out);
 
-// Gives the file `from` the name `to`, and replaces what has that name.
+// What has a name now, which is not followed if it is a link (ENOENT: nothing).
+struct Named {
+  FileId id;
+  // Whether it can be ours: a name does not prove that we made a file, since others may write to the
+  // directory. Believed is a regular file that belongs to whom `chronicle` belongs to, to us or to root, and
+  // that has no other name, by which somebody might write to it. If `chronicle` is not open, the owner of the
+  // directory stands in for its owner.
+  bool is_believed = false;
+};
+Error LookBeside(const std::string& path, const File& chronicle, Named* out);
+
+// Gives the file `from` the name `to`, and replaces what has that name. Its time of birth stays.
 Error Rename(const std::string& from, const std::string& to);
+
+// Gives the file `from` the further name `to` (EEXIST: something has it). See IsWithoutLinks.
+Error Link(const std::string& from, const std::string& to);
+
+// Whether this error of Link may mean that the file system has no further names.
+bool IsWithoutLinks(const Error& error);
 
 // Removes the directory entry `path`, not a directory.
 Error Remove(const std::string& path);

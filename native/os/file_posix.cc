@@ -2,6 +2,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#ifdef __linux__
+#include <sys/sysmacros.h>
+#endif
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -67,6 +70,23 @@ bool IsOpenToMore(const struct stat& status, const struct stat& other) {
   const mode_t others = other.st_mode & S_IWOTH;
   const mode_t group = others != 0 ? S_IWGRP : (same_group ? other.st_mode & S_IWGRP : 0);
   return ((status.st_mode & S_IWOTH) & ~others) != 0 || ((status.st_mode & S_IWGRP) & ~group) != 0;
+}
+
+// Whose files are believed beside `chronicle`, besides ours and root's.
+Error OwnerOf(const File& chronicle, const std::string& path, uid_t* owner) {
+  struct stat status;
+  const int result = chronicle.is_open() ? system_calls.fstat(chronicle.handle(), &status)
+                                         : system_calls.stat(DirectoryOf(path).c_str(), &status);
+  if (result != 0) return Failed(chronicle.is_open() ? "fstat" : "stat");
+  *owner = status.st_uid;
+  return {};
+}
+
+// As Named has it.
+bool IsBelieved(const struct stat& status, uid_t owner) {
+  const bool is_ours =
+      status.st_uid == owner || status.st_uid == 0 || status.st_uid == system_calls.geteuid();
+  return S_ISREG(status.st_mode) && status.st_nlink <= 1 && is_ours;
 }
 
 bool IsLocalFileSystem(const struct statfs& status) {
@@ -157,8 +177,7 @@ Error File::OpenBeside(const std::string& path, const File& owner, bool create, 
     struct stat beside, status;
     if (system_calls.fstat(owner.handle(), &beside) != 0) return Failed("fstat");
     if (system_calls.fstat(out->handle(), &status) != 0) return Failed("fstat");
-    const bool ours = status.st_uid == beside.st_uid || status.st_uid == system_calls.geteuid();
-    const bool is_believed = S_ISREG(status.st_mode) && status.st_nlink <= 1 && ours;
+    const bool is_believed = IsBelieved(status, beside.st_uid);
     if (is_believed && !IsOpenToMore(status, beside)) return {};
     out->Close();
     // One of ours that others may have written to is made anew.
@@ -171,6 +190,28 @@ Error File::OpenBeside(const std::string& path, const File& owner, bool create, 
   if (Error failed = Open(path, kFlags | O_CREAT | O_EXCL, out, 0600)) return failed;
   bool whole = false;
   return CopyRights(owner, *out, &whole);
+}
+
+Error File::Make(const std::string& path, File* out) {
+  return Open(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, out, 0600);
+}
+
+Error File::OpenBelieved(const std::string& path, const File& chronicle, bool, File* out) {
+  const Error gone{ENOENT, "open"};
+  const Error error = Open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, out);
+  if (error.number == ELOOP) return gone;
+  if (error) {
+    // Who plants a file that we may not read must not stop us.
+    Named named;
+    return !LookBeside(path, chronicle, &named) && !named.is_believed ? gone : error;
+  }
+  struct stat status;
+  if (system_calls.fstat(out->handle(), &status) != 0) return Failed("fstat");
+  uid_t owner = 0;
+  if (Error failed = OwnerOf(chronicle, path, &owner)) return failed;
+  if (IsBelieved(status, owner)) return {};
+  out->Close();
+  return gone;
 }
 
 Error File::Id(FileId* out) const {
@@ -194,24 +235,39 @@ Error File::Size(uint64_t* out) const {
   return {};
 }
 
-Error File::Born(std::chrono::milliseconds* out) const {
+Error File::Times(FileTimes* out) const {
   using std::chrono::milliseconds;
+  const auto time_of = [](const auto& time) {
+    return milliseconds(static_cast<int64_t>(time.tv_sec) * 1000 + time.tv_nsec / 1'000'000);
+  };
 #ifdef STATX_BTIME
   struct statx extended;
-  if (system_calls.statx(handle_, STATX_BTIME, &extended) == 0 && (extended.stx_mask & STATX_BTIME) != 0) {
-    *out = milliseconds(extended.stx_btime.tv_sec * 1000 + extended.stx_btime.tv_nsec / 1'000'000);
+  if (system_calls.statx(handle_, STATX_BASIC_STATS | STATX_BTIME, &extended) == 0) {
+    out->id = {makedev(extended.stx_dev_major, extended.stx_dev_minor), extended.stx_ino};
+    out->born.reset();
+    if ((extended.stx_mask & STATX_BTIME) != 0) out->born = time_of(extended.stx_btime);
+    out->modified = time_of(extended.stx_mtime);
+    out->changed = time_of(extended.stx_ctime);
     return {};
   }
 #endif
   struct stat status;
   if (system_calls.fstat(handle_, &status) != 0) return Failed("fstat");
+  out->id = {static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino)};
 #ifdef __APPLE__
-  const struct timespec& time = status.st_birthtimespec;
+  out->born = time_of(status.st_birthtimespec);
+  out->modified = time_of(status.st_mtimespec);
+  out->changed = time_of(status.st_ctimespec);
 #else
-  const struct timespec& time = status.st_mtim;
+  out->born.reset();
+  out->modified = time_of(status.st_mtim);
+  out->changed = time_of(status.st_ctim);
 #endif
-  *out = milliseconds(static_cast<int64_t>(time.tv_sec) * 1000 + time.tv_nsec / 1'000'000);
   return {};
+}
+
+Error File::Touch() const {
+  return system_calls.futimens(handle_, nullptr) == 0 ? Error{} : Failed("futimens");
 }
 
 Error File::ReadAt(uint64_t offset, char* buffer, size_t length) const {
@@ -282,8 +338,28 @@ Error Identify(const std::string& path, FileId* out) {
   return {};
 }
 
+Error LookBeside(const std::string& path, const File& chronicle, Named* out) {
+  struct stat status;
+  if (system_calls.lstat(path.c_str(), &status) != 0) return Failed("lstat");
+  uid_t owner = 0;
+  if (Error error = OwnerOf(chronicle, path, &owner)) return error;
+  out->id = {static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino)};
+  out->is_believed = IsBelieved(status, owner);
+  return {};
+}
+
 Error Rename(const std::string& from, const std::string& to) {
   return system_calls.rename(from.c_str(), to.c_str()) == 0 ? Error{} : Failed("rename");
+}
+
+Error Link(const std::string& from, const std::string& to) {
+  return system_calls.link(from.c_str(), to.c_str()) == 0 ? Error{} : Failed("link");
+}
+
+bool IsWithoutLinks(const Error& error) {
+  // EPERM: so vfat says, and so does Linux where the file is not ours to link (fs.protected_hardlinks).
+  return error.number == EPERM || error.number == ENOTSUP || error.number == EOPNOTSUPP ||
+         error.number == ENOSYS || error.number == EMLINK;
 }
 
 Error Remove(const std::string& path) {

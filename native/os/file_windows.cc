@@ -131,6 +131,18 @@ class Owner {
   BOOL defaulted_ = FALSE;
 };
 
+// As Named has it; where the chronicle is not open, everybody's.
+bool IsBelieved(const File& file, const File& chronicle) {
+  BY_HANDLE_FILE_INFORMATION information;
+  if (Information(file.handle(), &information) || information.nNumberOfLinks > 1 ||
+      (information.dwFileAttributes & (FILE_ATTRIBUTE_REPARSE_POINT | FILE_ATTRIBUTE_DIRECTORY)) != 0 ||
+      ::GetFileType(file.handle()) != FILE_TYPE_DISK) {
+    return false;
+  }
+  const Owner owner(file.handle());
+  return !chronicle.is_open() || owner.Is(Owner(chronicle.handle())) || owner.IsThisProcess();
+}
+
 }  // namespace
 
 Error Open(const std::string& path, DWORD access, DWORD disposition, DWORD flags, File* out) {
@@ -220,16 +232,25 @@ Error File::OpenBeside(const std::string& path, const File& owner, bool create, 
                          FILE_FLAG_OPEN_REPARSE_POINT, out)) {
     return error;
   }
-  BY_HANDLE_FILE_INFORMATION information;
-  const Owner beside(out->handle());
-  if (!Information(out->handle(), &information) && information.nNumberOfLinks <= 1 &&
-      (information.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) == 0 &&
-      ::GetFileType(out->handle()) == FILE_TYPE_DISK &&
-      (beside.Is(Owner(owner.handle())) || beside.IsThisProcess())) {
-    return {};
-  }
+  if (IsBelieved(*out, owner)) return {};
   out->Close();
   return {EPERM, "open"};
+}
+
+Error File::Make(const std::string& path, File* out) {
+  if (Error error = Open(path, GENERIC_READ | GENERIC_WRITE, CREATE_NEW, 0, out)) return error;
+  SetBornNow(out->handle());
+  return {};
+}
+
+Error File::OpenBelieved(const std::string& path, const File& chronicle, bool for_sync, File* out) {
+  if (Error error = Open(path, for_sync ? GENERIC_READ | GENERIC_WRITE : GENERIC_READ, OPEN_EXISTING,
+                         FILE_FLAG_OPEN_REPARSE_POINT, out)) {
+    return error.number == EISDIR ? Error{ENOENT, "open"} : error;
+  }
+  if (IsBelieved(*out, chronicle)) return {};
+  out->Close();
+  return {ENOENT, "open"};
 }
 
 Error File::Id(FileId* out) const {
@@ -251,15 +272,25 @@ Error File::Size(uint64_t* out) const {
   return {};
 }
 
-Error File::Born(std::chrono::milliseconds* out) const {
+Error File::Times(FileTimes* out) const {
   BY_HANDLE_FILE_INFORMATION information;
   if (Error error = Information(handle_, &information)) return error;
-  const FILETIME& time = information.ftCreationTime;
-  // Windows counts tenths of microseconds since 1601.
-  constexpr int64_t kFrom1601To1970 = 11'644'473'600'000;
-  const auto count = static_cast<int64_t>(Join(time.dwHighDateTime, time.dwLowDateTime));
-  *out = std::chrono::milliseconds(count / 10'000 - kFrom1601To1970);
+  const auto time_of = [](const FILETIME& time) {
+    // Windows counts tenths of microseconds since 1601.
+    constexpr int64_t kFrom1601To1970 = 11'644'473'600'000;
+    const auto count = static_cast<int64_t>(Join(time.dwHighDateTime, time.dwLowDateTime));
+    return std::chrono::milliseconds(count / 10'000 - kFrom1601To1970);
+  };
+  out->id = {information.dwVolumeSerialNumber, Join(information.nFileIndexHigh, information.nFileIndexLow)};
+  out->born = time_of(information.ftCreationTime);
+  out->modified = out->changed = time_of(information.ftLastWriteTime);
   return {};
+}
+
+Error File::Touch() const {
+  FILETIME now;
+  ::GetSystemTimeAsFileTime(&now);
+  return ::SetFileTime(handle_, nullptr, nullptr, &now) != 0 ? Error{} : Failed("futimens");
 }
 
 Error File::ReadAt(uint64_t offset, char* buffer, size_t length) const {
@@ -309,16 +340,42 @@ Error Identify(const std::string& path, FileId* out) {
   return file.Id(out);
 }
 
+Error LookBeside(const std::string& path, const File& chronicle, Named* out) {
+  File file;
+  constexpr DWORD kFlags = FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT;
+  if (Error error = Open(path, FILE_READ_ATTRIBUTES | READ_CONTROL, OPEN_EXISTING, kFlags, &file)) {
+    return {error.number == EBUSY ? ENOENT : error.number, "lstat"};
+  }
+  if (Error error = file.Id(&out->id)) return error;
+  out->is_believed = IsBelieved(file, chronicle);
+  return {};
+}
+
 Error Rename(const std::string& from, const std::string& to) {
   File file;
-  if (Error error = Open(from, DELETE, OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT, &file)) {
+  if (Error error = Open(from, DELETE | FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES, OPEN_EXISTING,
+                         FILE_FLAG_OPEN_REPARSE_POINT, &file)) {
     return {error.number, "rename"};
   }
+  FILETIME born = {};
+  const bool is_known = ::GetFileTime(file.handle(), &born, nullptr, nullptr) != 0;
   const std::wstring name = ToWide(to);
   // Replaces a file that others have open, too (Windows 10 1709, NTFS).
-  const Error error = RenameOpen(file.handle(), name, kFileRenameInfoEx,
-                                 FILE_RENAME_FLAG_REPLACE_IF_EXISTS | FILE_RENAME_FLAG_POSIX_SEMANTICS);
-  return error ? RenameOpen(file.handle(), name, FileRenameInfo, TRUE) : Error{};
+  Error error = RenameOpen(file.handle(), name, kFileRenameInfoEx,
+                           FILE_RENAME_FLAG_REPLACE_IF_EXISTS | FILE_RENAME_FLAG_POSIX_SEMANTICS);
+  if (error) error = RenameOpen(file.handle(), name, FileRenameInfo, TRUE);
+  // Or it might be that of the file that was replaced, as with SetBornNow.
+  if (!error && is_known) ::SetFileTime(file.handle(), &born, nullptr, nullptr);
+  return error;
+}
+
+Error Link(const std::string& from, const std::string& to) {
+  const BOOL done = ::CreateHardLinkW(ToWide(to).c_str(), ToWide(from).c_str(), nullptr);
+  return done != 0 ? Error{} : Failed("link");
+}
+
+bool IsWithoutLinks(const Error& error) {
+  return error.number != EEXIST && error.number != ENOENT;
 }
 
 Error Remove(const std::string& path) {

@@ -26,6 +26,7 @@ using ::flock;
 using ::fstatfs;
 using ::fsync;
 using ::ftruncate;
+using ::futimens;
 using ::geteuid;
 using ::link;
 using ::mkdir;

@@ -26,6 +26,7 @@ describe('stats', () => {
       duplicates: 1,
       heals: 1,
       rotations: 0,
+      housekeeping: { failedRotations: 0, failedRemovals: 0, foreignFiles: 0, last: undefined },
       pending: { events: 0, bytes: 0 },
     });
     expect(known.ids).toBe(3);

@@ -14,6 +14,8 @@
 // A call that waits for its answer holds up its own thread and no other: each has a connection of its own.
 // When the test is gone, calls go on. A call with two paths (rename, link) has a tab between them.
 //
+// HOLDFAST_PROBE_CLOCK=n sets the clock of the process n seconds forward.
+//
 // HOLDFAST_PROBE_ALLOCATION=n lets the n-th allocation of the addon fail, `n+` all from there on.
 #include <dlfcn.h>
 #include <errno.h>
@@ -22,6 +24,7 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -277,6 +280,11 @@ ssize_t writev(int descriptor, const struct iovec* parts, int count) {
   });
 }
 
+int futimens(int descriptor, const struct timespec times[2]) {
+  return Watch(real.futimens.name, 0, PathOf(descriptor),
+               [&](Answer) { return real.futimens(descriptor, times); });
+}
+
 int ftruncate(int descriptor, off_t size) {
   return Watch(real.ftruncate.name, size, PathOf(descriptor),
                [&](Answer) { return real.ftruncate(descriptor, size); });
@@ -409,6 +417,13 @@ auto WatchNode(const char* call, long argument, int descriptor, Make make) {
 using holdfast::os::Answer;
 
 }  // namespace
+
+STANDS_BEFORE int clock_gettime(clockid_t clock, struct timespec* out) noexcept {
+  static const char* const ahead = std::getenv("HOLDFAST_PROBE_CLOCK");
+  const int result = REAL(clock_gettime)(clock, out);
+  if (result == 0 && ahead != nullptr && clock == CLOCK_REALTIME) out->tv_sec += std::atol(ahead);
+  return result;
+}
 
 STANDS_BEFORE int open64(const char* path, int flags, ...) {
   va_list rest;

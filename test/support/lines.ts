@@ -1,7 +1,7 @@
 /**
  * The lines of a file as they stand there, read without the code under test.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { JsonObject } from 'holdfast';
 
@@ -25,14 +25,18 @@ export function linesOf(file: string): RawLine[] {
   return lines;
 }
 
-/** The rotated files of a chronicle and the file itself, in the order of their events. */
+/**
+ * The rotated files of a chronicle and the file itself, in the order of their events. A name like that of a rotated
+ * file that the file itself has was left by a rotation that was killed.
+ */
 export function filesOf(file: string): string[] {
   if (!existsSync(dirname(file))) return [];
+  const own = statSync(file, { throwIfNoEntry: false })?.ino;
   const rotated = readdirSync(dirname(file)).filter((name) =>
     /^\.\d{8}T\d{6}\.\d{3}Z$/.test(name.startsWith(basename(file)) ? name.slice(basename(file).length) : ''),
   );
   const all = [...rotated.sort().map((name) => join(dirname(file), name)), file];
-  return all.filter((path) => existsSync(path));
+  return all.filter((path) => existsSync(path) && (path === file || statSync(path).ino !== own));
 }
 
 /** The events of a file in which every line is a complete one; throws for any other line. */

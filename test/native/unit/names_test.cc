@@ -62,6 +62,19 @@ TEST("names: the next one sorts after the last, if the clock stands still or has
   CHECK_EQ(StampOf(NextTime(now, future)), "21000101T000000.000Z");
 }
 
+TEST("names: only a time that there is is one") {
+  for (const char* stamp : {"20200229T235959.999Z", "20001231T000000.000Z", "19700101T000000.000Z"}) {
+    CHECK(IsStamp(stamp));
+  }
+  for (const char* stamp :
+       {"20200001T000000.000Z", "20201301T000000.000Z", "20200100T000000.000Z", "20200132T000000.000Z",
+        "20210229T000000.000Z", "19000229T000000.000Z", "20200431T000000.000Z", "20200101T240000.000Z",
+        "20200101T006000.000Z", "20200101T000060.000Z", "00000000T000000.000Z", "99999999T999999.999Z"}) {
+    CHECK(LooksLikeStamp(stamp));
+    CHECK(!IsStamp(stamp));
+  }
+}
+
 TEST("names: only a whole stamp is one") {
   const std::string stamp = "20261124T215247.123Z";
   CHECK(IsStamp(stamp));

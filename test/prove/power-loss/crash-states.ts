@@ -11,7 +11,7 @@
  *
  * A sector is written whole or not at all, as drives promise it.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Random } from '../prove.js';
 
@@ -20,6 +20,7 @@ export type Operation =
   | { readonly kind: 'create'; readonly directory: string; readonly name: string; readonly file: number }
   | { readonly kind: 'mkdir'; readonly directory: string; readonly name: string }
   | { readonly kind: 'rename'; readonly directory: string; readonly from: string; readonly name: string }
+  | { readonly kind: 'link'; readonly directory: string; readonly from: string; readonly name: string }
   | { readonly kind: 'unlink'; readonly directory: string; readonly name: string }
   | { readonly kind: 'write'; readonly file: number; readonly offset: number; readonly bytes: Buffer }
   | { readonly kind: 'truncate'; readonly file: number; readonly size: number }
@@ -37,6 +38,7 @@ const fatesOf = {
   create: ['kept', 'lost'],
   mkdir: ['kept', 'lost'],
   rename: ['kept', 'lost'],
+  link: ['kept', 'lost'],
   unlink: ['kept', 'lost'],
   write: ['kept', 'lost', 'zeros', 'torn'],
   truncate: ['kept', 'lost'],
@@ -68,6 +70,11 @@ export class Disk {
         entries.delete(change.from);
         return;
       }
+      case 'link': {
+        const file = this.#entries(change.directory).get(change.from);
+        if (file !== undefined) this.#entries(change.directory).set(change.name, file);
+        return;
+      }
       case 'unlink':
         this.#entries(change.directory).delete(change.name);
         return;
@@ -80,14 +87,17 @@ export class Disk {
   }
 
   /** Puts the files where the product can open them. */
-  restore(root: string, directory = '.'): void {
+  restore(root: string, directory = '.', made = new Map<number, string>()): void {
     for (const [name, entry] of this.#entries(directory)) {
       const path = join(directory, name);
       if (entry === 'directory') {
         mkdirSync(join(root, path));
-        this.restore(root, path);
+        this.restore(root, path, made);
+      } else if (made.has(entry)) {
+        linkSync(join(root, made.get(entry) as string), join(root, path));
       } else {
         writeFileSync(join(root, path), this.#content(entry));
+        made.set(entry, path);
       }
     }
   }
@@ -97,7 +107,7 @@ export class Disk {
     return [...this.#entries(directory)]
       .map(([name, entry]) => {
         const path = join(directory, name);
-        return `${path}:${entry === 'directory' ? this.key(path) : this.#content(entry).toString('latin1')}`;
+        return `${path}:${entry === 'directory' ? this.key(path) : `${entry} ${this.#content(entry).toString('latin1')}`}`;
       })
       .sort()
       .join('\n');
@@ -195,7 +205,7 @@ function* unordered(
 /** The paths of the entries that an operation changes. */
 function namesIn(change: Change): string[] {
   if (!('directory' in change)) return [];
-  const names = change.kind === 'rename' ? [change.from, change.name] : [change.name];
+  const names = 'from' in change ? [change.from, change.name] : [change.name];
   return names.map((name) => join(change.directory, name));
 }
 

@@ -133,6 +133,14 @@ export class Recorder {
         this.operations.push({ kind: 'rename', ...place, from: place.name, name: basename(to) });
         return;
       }
+      case 'link': {
+        const file = this.#files.get(path);
+        if (!file || to === undefined || dirname(to) !== place.directory)
+          throw new Error(`link ${path} ${to}`);
+        this.#files.set(to, file);
+        this.operations.push({ kind: 'link', ...place, from: place.name, name: basename(to) });
+        return;
+      }
       case 'unlink':
         this.#files.delete(path);
         this.operations.push({ kind: 'unlink', ...place });
@@ -178,6 +186,7 @@ const changing = new Set([
   'open',
   'mkdir',
   'rename',
+  'link',
   'unlink',
   'write',
   'writev',

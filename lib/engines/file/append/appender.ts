@@ -5,7 +5,7 @@
  * can say whether two ids are the same, so that question comes here.
  */
 import { atExit, isExiting } from '../../../base/at-exit.js';
-import { HoldfastError, lockTimeout, poisoned } from '../../../base/errors.js';
+import { HoldfastError, lockTimeout, poisoned, systemError } from '../../../base/errors.js';
 import type { LockHolder } from '../../../base/lock-holder.js';
 import type { NativePath } from '../../../base/paths.js';
 import type { Settings } from '../../../chronicle/options.js';
@@ -22,10 +22,13 @@ import {
   type Condition,
   chainMode,
   type FailureReply,
+  problemKind,
   type Question,
+  type RawProblem,
   type RawReply,
   unpackReply,
   type Writer,
+  type WriterReply,
   writerStatus,
 } from '../../../native/protocol.js';
 import { failureOf } from './failure.js';
@@ -42,6 +45,12 @@ const maxBatchBytes = 1024 * 1024;
  * longer than the turn, all its events share one.
  */
 const eventsPerLook = 16;
+
+const problemNames = {
+  [problemKind.rotation]: 'rotation',
+  [problemKind.removal]: 'removal',
+  [problemKind.foreign]: 'foreign',
+} as const;
 
 /** Those with calls that are not settled. */
 const busy = new Set<Appender>();
@@ -248,7 +257,13 @@ export class Appender {
   }
 
   #settle(raw: RawReply): void {
-    const reply = unpackReply(raw);
+    const problems = raw.details?.problems;
+    this.#settleReply(unpackReply(raw));
+    // Last, because who listens to it may append and be settled, which fills the reply anew.
+    if (problems) this.#recordProblems(problems);
+  }
+
+  #settleReply(reply: WriterReply): void {
     switch (reply.status) {
       case writerStatus.ask:
         this.#answer(reply.questions);
@@ -274,6 +289,15 @@ export class Appender {
       }
     }
     this.#forgetIfIdle();
+  }
+
+  #recordProblems(problems: readonly RawProblem[]): void {
+    for (const { kind, error, count } of problems) {
+      const system = systemError(error, this.#name);
+      const problem = problemNames[kind];
+      const file = system.path ?? this.#name;
+      this.#log.recordProblem({ path: this.#name, problem, file, count, error: system });
+    }
   }
 
   #forgetIfIdle(): void {

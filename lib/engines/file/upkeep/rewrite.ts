@@ -8,10 +8,11 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { replacedMeanwhile, replaceFile } from '../../../atomic/replace-file.js';
+import { removeAlias } from '../../../atomic/sync.js';
 import { throwIfAborted } from '../../../base/abort.js';
 import type { Durability } from '../../../base/durability.js';
 import { eachWithIoErrors, HoldfastError, ioError, isMissing, withIoErrors } from '../../../base/errors.js';
-import type { NativePath } from '../../../base/paths.js';
+import { followLinks, type NativePath } from '../../../base/paths.js';
 import type { RepairOptions } from '../../../chronicle/call-options.js';
 import type { Entry } from '../../../chronicle/results.js';
 import type { JsonObject } from '../../../event/line.js';
@@ -126,6 +127,7 @@ class Rewriting {
         await this.#copy(from, to, keep ? write : drop);
       }
       await selection.finish?.();
+      await this.#withIoErrors(followLinks(this.#path).then((path) => removeAlias(path, this.#file)));
     });
   }
 

@@ -1,0 +1,71 @@
+#include "files/rotated_files.h"
+
+#include <errno.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "os/directory.h"
+
+namespace holdfast::files {
+namespace {
+
+constexpr size_t kMaxForeign = 100;
+
+// By how much clocks may differ, so that nobody's files are lost for it.
+constexpr Milliseconds kMaxAhead{24 * 60 * 60 * 1000};
+
+}  // namespace
+
+Milliseconds Now() {
+  return std::chrono::duration_cast<Milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+}
+
+os::Error ListRotatedFiles(const std::string& path, const os::File& file, RotatedFiles* out) {
+  *out = {};
+  os::FileId own;
+  if (file.is_open()) {
+    if (os::Error error = file.Id(&own)) return error.Of(path);
+  }
+  const size_t slash = path.find_last_of(os::kSeparators);
+  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const std::string prefix = (slash == std::string::npos ? path : path.substr(slash + 1)) + '.';
+  const std::string latest = StampOf(Now() + kMaxAhead);
+  os::Directory listed;
+  if (os::Error error = listed.Open(directory)) return error.Of(directory);
+  for (std::string name;;) {
+    if (os::Error error = listed.Next(&name)) return error.Of(directory);
+    if (name.empty()) break;
+    if (name.compare(0, prefix.size(), prefix) != 0 || !LooksLikeStamp(name.substr(prefix.size()))) continue;
+    const std::string stamp = name.substr(prefix.size());
+    const std::string found = (slash == std::string::npos ? "" : directory) + name;
+    os::Named named;
+    const os::Error error = os::LookBeside(found, file, &named);
+    if (error.number == ENOENT) continue;  // removed meanwhile, as too old
+    if (error) return error.Of(found);
+    if (file.is_open() && named.id == own) {
+      out->alias = std::max(out->alias, found);
+    } else if (named.is_believed && IsStamp(stamp) && stamp <= latest) {
+      out->believed.push_back(found);
+    } else if (out->foreign.size() < kMaxForeign) {
+      out->foreign.push_back(found);
+    }
+  }
+  std::sort(out->believed.begin(), out->believed.end());
+  return {};
+}
+
+os::Error ListRotatedFiles(const std::string& path, const os::File& file,
+                           std::vector<std::string>* believed) {
+  RotatedFiles all;
+  if (os::Error error = ListRotatedFiles(path, file, &all)) return error;
+  *believed = std::move(all.believed);
+  return {};
+}
+
+os::Error OpenRotatedFile(const std::string& path, const os::File& file, os::File* out) {
+  return os::File::OpenBelieved(path, file, false, out).Of(path);
+}
+
+}  // namespace holdfast::files
