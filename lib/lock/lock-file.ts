@@ -50,7 +50,9 @@ export function isLockFileTaken(path: string): boolean {
 
 function held(target: Target, id: LockId, path: string): LockFile {
   const file = native.identityOf(id);
-  const isNamed = async () =>
-    file === undefined || (await namedFileId(path, { followLink: false })) === `${file.device}:${file.inode}`;
+  const isNamed = async () => {
+    const options = { followLink: false, asksServer: !native.isKnownLocal(path) };
+    return file === undefined || (await namedFileId(path, options)) === `${file.device}:${file.inode}`;
+  };
   return { lock: newFileLock(target, id, 'exclusive'), isNamed };
 }

@@ -8,6 +8,7 @@ import { basename, dirname } from 'node:path';
 import { clearInterval, setInterval } from 'node:timers';
 import { lostLock } from '../base/errors.js';
 import type { NativePath } from '../base/paths.js';
+import { native } from '../native/addon.js';
 import type { FileIdentity } from '../native/protocol.js';
 import { namedFileId } from './named-file.js';
 
@@ -64,7 +65,8 @@ export class LossWatch {
     this.#looking = true;
     const before = this.#locked();
     // If that cannot be known now, then at another time.
-    const named = before && (await namedFileId(this.#path).catch(() => idOf(before)));
+    const options = { asksServer: !native.isKnownLocal(this.#path) };
+    const named = before && (await namedFileId(this.#path, options).catch(() => idOf(before)));
     this.#looking = false;
     const after = this.#locked();
     if (this.#stopped) return;

@@ -11,7 +11,10 @@ namespace holdfast::append {
 using lock::Attempt;
 
 os::Error ChronicleFile::Open() {
-  return is_open() ? os::Error{} : lock::OpenForAppend(path_, &file_, &id_);
+  if (is_open()) return {};
+  const os::Error error = lock::OpenForAppend(path_, &file_, &id_);
+  if (!error) place_ = file_.IsLocal() ? lock::Place::kLocal : lock::Place::kNetwork;
+  return error;
 }
 
 ChronicleFile::LockResult ChronicleFile::Lock(const std::function<lock::Interrupt*()>& interrupt) {
@@ -42,7 +45,7 @@ ChronicleFile::LockResult ChronicleFile::Lock(const std::function<lock::Interrup
       }
     }
     if (result.attempt == Attempt::kGranted) {
-      result.attempt = lock::KeepIfNamed(path_, id_, whole, &file_, &result.error);
+      result.attempt = lock::KeepIfNamed(path_, place_, id_, whole, &file_, &result.error);
     }
   }
   locked_ = result.attempt == Attempt::kGranted;

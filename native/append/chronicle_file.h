@@ -11,6 +11,7 @@
 
 #include "lock/interrupt.h"
 #include "lock/mechanism.h"
+#include "lock/named_file.h"
 #include "lock/owner.h"
 #include "os/clock.h"
 #include "os/file.h"
@@ -59,6 +60,7 @@ class ChronicleFile {
   const std::shared_ptr<lock::Owner> owner_;
   os::File file_;
   os::FileId id_;
+  lock::Place place_ = lock::Place::kLocal;
   bool locked_ = false;
 };
 

@@ -43,7 +43,7 @@ os::Error HeldLock::RemoveAndRelease() {
   os::Error error;
   if (HoldAlone()) {
     bool still = false;
-    error = StillNames(path_, id_, &still);
+    error = StillNames(path_, local_ ? Place::kLocal : Place::kNetwork, file_, id_, &still);
     const bool waited_for = spec_.kind == Kind::kFlock && SomebodyWaits(file_);
     if (!error && still && !waited_for) error = os::Remove(path_);
   }

@@ -24,18 +24,20 @@ os::Error OpenForAppend(const std::string& path, os::File* file, os::FileId* id)
   return error ? error : IdOf(file, id);
 }
 
-os::Error StillNames(const std::string& path, const os::FileId& id, bool* still) {
+os::Error StillNames(const std::string& path, Place place, const os::File& file, const os::FileId& id,
+                     bool* still) {
   os::FileId named;
-  const os::Error error = os::Identify(path, &named);
+  const os::Error error =
+      place == Place::kLocal ? os::Identify(path, &named) : os::IdentifyOnServer(path, file, &named);
   *still = !error && named == id;
   return error.number == ENOENT || error.number == ENOTDIR ? os::Error{} : error;
 }
 
-Attempt KeepIfNamed(const std::string& path, const os::FileId& id, const Spec& spec, os::File* file,
-                    os::Error* error) {
+Attempt KeepIfNamed(const std::string& path, Place place, const os::FileId& id, const Spec& spec,
+                    os::File* file, os::Error* error) {
   assert(file->is_open());
   bool still = false;
-  *error = StillNames(path, id, &still);
+  *error = StillNames(path, place, *file, id, &still);
   if (still) return Attempt::kGranted;
   MechanismOf(spec.kind).unlock(*file, spec);
   file->Close();

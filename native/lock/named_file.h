@@ -33,6 +33,11 @@
 //                     own thread                    is followed on a helper thread
 //   appending         O_RDWR, O_APPEND; O_CREAT,    the tail is read back before it is written after;
 //                     if the file is missing        missing directories are made
+//   any, after EAGAIN without O_NONBLOCK            somebody has a lease on the file (F_SETLEASE in fcntl(2):
+//   for a regular     on a helper thread            Samba, an NFS server). He is asked to give it up, and
+//   file                                            that takes a moment
+//   comparing with    O_RDONLY; its directory too,  see Place
+//   the path          only on a network
 //   a file kept open  as for a lock                 see idle_files.h
 //   by the caller     F_DUPFD_CLOEXEC               the descriptor stays the caller's; it has no path, so
 //                                                   nothing is compared
@@ -57,13 +62,18 @@ enum class Opened { kForLock, kForAppend, kByCaller };
 os::Error OpenForLock(const std::string& path, os::LockAccess access, os::File* file, os::FileId* id);
 os::Error OpenForAppend(const std::string& path, os::File* file, os::FileId* id);
 
-// Whether `path` names the file `id` now. No file at all is "no", and not an error.
-os::Error StillNames(const std::string& path, const os::FileId& id, bool* still);
+// Where a file is. A client of a network file system answers from memory what a path names, for seconds
+// (nfs(5), "Directory entry caching"), unless it is made to ask the server.
+enum class Place { kLocal, kNetwork };
+
+// Whether `path` names `file` now, which is `id`. No file at all is "no", and not an error.
+os::Error StillNames(const std::string& path, Place place, const os::File& file, const os::FileId& id,
+                     bool* still);
 
 // Call this when the lock `spec` on `file` was granted. kGranted: the path still names the file. kMoved: it
 // does not, or kFailed: that cannot be known; then nothing is held any more, and the file is closed.
-Attempt KeepIfNamed(const std::string& path, const os::FileId& id, const Spec& spec, os::File* file,
-                    os::Error* error);
+Attempt KeepIfNamed(const std::string& path, Place place, const os::FileId& id, const Spec& spec,
+                    os::File* file, os::Error* error);
 
 }  // namespace holdfast::lock
 

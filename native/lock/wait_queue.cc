@@ -114,7 +114,7 @@ class WaitQueue {
   std::shared_ptr<Waiter> Wait(Request request, Done done) {
     const auto waiter = std::make_shared<Waiter>(std::move(request), true, std::move(done));
     os::MutexLock guard(QueueMutex());
-    Enqueue(waiter, Place::kBack);
+    Enqueue(waiter, Position::kBack);
     LockQueue* queue = waiter->queue;
     if (waiter->request.blocks && queue != nullptr && queue->busy) Resolve(queue, waiter, *queue->busy);
     return waiter;
@@ -139,7 +139,7 @@ class WaitQueue {
         HeldLock lock = request.owner->TakeBack(found);
         if (found->waits) {
           found->Leave();
-          Enqueue(found, Place::kFront);
+          Enqueue(found, Position::kFront);
         }
         return lock;
       }
@@ -160,7 +160,7 @@ class WaitQueue {
     while (!owner->parked.empty()) {
       const std::shared_ptr<Waiter> last = owner->parked.back();
       last->Leave();
-      Enqueue(last, Place::kFront);
+      Enqueue(last, Position::kFront);
     }
   }
 
@@ -185,6 +185,7 @@ class WaitQueue {
     os::LockAccess access;
     access.create = request.create;
     access.follow = !on_this_thread && !request.lock_file;
+    access.wait_for_lease = !on_this_thread;
     access.write = spec.kind == Kind::kFcntl && spec.mode == Mode::kExclusive;
     access.permissions = request.permissions;
     bool local = on_this_thread;
@@ -234,7 +235,7 @@ class WaitQueue {
     if (attempt == Attempt::kBusy && reused) {
       // Busy may be the file that the path named when it was opened, and no longer does.
       bool still = false;
-      out->error = StillNames(request.path, id, &still);
+      out->error = StillNames(request.path, Place::kLocal, file, id, &still);
       if (out->error) return Attempt::kFailed;
       if (!still) return Attempt::kMoved;
     }
@@ -247,7 +248,8 @@ class WaitQueue {
     }
     if (attempt == Attempt::kBusy) out->busy = true;
     if (attempt == Attempt::kGranted && !request.has_descriptor()) {
-      attempt = KeepIfNamed(request.path, id, spec, &file, &out->error);
+      const Place place = local ? Place::kLocal : Place::kNetwork;
+      attempt = KeepIfNamed(request.path, place, id, spec, &file, &out->error);
     }
     if (attempt == Attempt::kGranted) {
       out->lock = HeldLock(std::move(file), id, request.path, spec, local, std::move(descriptor));
@@ -257,15 +259,15 @@ class WaitQueue {
 
  private:
   enum class Step { kGoOn, kBusy, kEmpty };
-  enum class Place { kFront, kBack };
+  enum class Position { kFront, kBack };
 
-  void Enqueue(const std::shared_ptr<Waiter>& waiter, Place place) REQUIRES(QueueMutex()) {
+  void Enqueue(const std::shared_ptr<Waiter>& waiter, Position position) REQUIRES(QueueMutex()) {
     const std::string key = KeyOf(waiter->request);
     auto& queue = queues_[key];
     const bool is_new = queue == nullptr;
     if (is_new) queue = std::make_unique<LockQueue>(key);
     Waiters& waiting = queue->waiting;
-    auto before = place == Place::kFront ? waiting.begin() : waiting.end();
+    auto before = position == Position::kFront ? waiting.begin() : waiting.end();
     if (waiter->request.blocks) {
       // Those of its owner can receive nothing before it.
       before = std::find_if(waiting.begin(), waiting.end(),
@@ -513,7 +515,8 @@ std::optional<Outcome> TryOnThisThread(const Request& request, bool barge) {
     const Attempt attempt =
         WaitQueue::Get().Acquire(request, Acquirer::kThisThread, nullptr, nullptr, &outcome);
     // ELOOP: a symbolic link, which may lead to a file system that we know nothing of.
-    if (outcome.error.number == ELOOP) return std::nullopt;
+    // EAGAIN: a lease, which has to be waited for.
+    if (outcome.error.number == ELOOP || outcome.error.number == EAGAIN) return std::nullopt;
     // The end of a late grant is not waited for on this thread.
     if (outcome.busy && may_be_late_grant) return std::nullopt;
     if (!IsUndecided(attempt)) return outcome;

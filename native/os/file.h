@@ -56,6 +56,8 @@ struct LockAccess {
   bool create = true;  // an empty file, if there is none
   bool follow = true;  // false: a path whose last part is a symbolic link fails with ELOOP
   bool write = false;  // the mechanism asks for it
+  // Until somebody has given up a lease on the file; else that is EAGAIN. Only on Linux.
+  bool wait_for_lease = false;
   // Of a file that is made, whatever the umask is; not on Windows.
   std::optional<unsigned> permissions;
 };
@@ -153,6 +155,9 @@ class File {
 
 // The file that `path` names now (ENOENT: none).
 Error Identify(const std::string& path, FileId* out);
+// As Identify, but a network file system asks its server. `opened` is the file that had that name; if it has
+// none any more, that is ENOENT.
+Error IdentifyOnServer(const std::string& path, const File& opened, FileId* out);
 
 // What has a name now, which is not followed if it is a link (ENOENT: nothing).
 struct Named {

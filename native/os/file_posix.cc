@@ -64,6 +64,24 @@ Error OpenOrMakeFor(const std::string& path, int flags, mode_t permissions, File
   return Failed("fchmod");
 }
 
+// To be called with the error of an open with O_NONBLOCK, before which nobody gives up a lease (F_SETLEASE in
+// fcntl(2)). Without, the open waits until that is done, or the kernel takes the lease back.
+Error OpenAfterLease(Error error, const std::string& path, int flags, File* out) {
+#ifdef __linux__
+  if (error.number != EAGAIN) return error;
+  // By its descriptor, so that it is certainly no FIFO.
+  File named;
+  struct stat status;
+  if (Open(path, O_PATH | (flags & O_NOFOLLOW), &named)) return error;
+  if (system_calls.fstat(named.handle(), &status) != 0 || !S_ISREG(status.st_mode)) return error;
+  const std::string by_descriptor = "/proc/self/fd/" + std::to_string(named.handle());
+  return Open(by_descriptor, flags & ~(O_NONBLOCK | O_NOFOLLOW), out) ? error : Error{};
+#else
+  (void)path, (void)flags, (void)out;
+  return error;
+#endif
+}
+
 // Whether somebody may write to a file who may not write to the other one, as far as their modes tell.
 bool IsOpenToMore(const struct stat& status, const struct stat& other) {
   const bool same_group = status.st_gid == other.st_gid;
@@ -124,7 +142,9 @@ Error File::OpenForLock(const std::string& path, LockAccess access, File* out) {
     return OpenOrMake(path, flags | with, out);
   };
   // O_APPEND: or an append-only file could not be opened for writing. Nothing is ever written.
-  const Error error = open(access.write ? O_RDWR | O_APPEND : O_RDONLY);
+  const int how = access.write ? O_RDWR | O_APPEND : O_RDONLY;
+  Error error = open(how);
+  if (access.wait_for_lease) error = OpenAfterLease(error, path, flags | how, out);
   // Not to be read by us.
   if (error.number == EACCES && !Open(path, flags | O_WRONLY | O_APPEND, out)) return {};
   return error;
@@ -152,6 +172,7 @@ Error File::OpenForAppend(const std::string& path, File* out) {
     if (Error failed = MakeDirectories(DirectoryOf(path))) return failed;
     error = OpenOrMake(path, kFlags, out);
   }
+  error = OpenAfterLease(error, path, kFlags, out);
   if (error) return error;
   struct stat status;
   if (system_calls.fstat(out->handle(), &status) != 0) return Failed("fstat");
@@ -163,7 +184,8 @@ Error File::OpenForAppend(const std::string& path, File* out) {
 }
 
 Error File::OpenForReading(const std::string& path, File* out) {
-  return Open(path, O_RDONLY | O_NONBLOCK, out);
+  constexpr int kFlags = O_RDONLY | O_NONBLOCK;
+  return OpenAfterLease(Open(path, kFlags, out), path, kFlags, out);
 }
 
 Error File::OpenForSync(const std::string& path, File* out) {
@@ -346,6 +368,19 @@ Error LookBeside(const std::string& path, const File& chronicle, Named* out) {
   out->id = {static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino)};
   out->is_believed = IsBelieved(status, owner);
   return {};
+}
+
+Error IdentifyOnServer(const std::string& path, const File& opened, FileId* out) {
+  struct stat status;
+  const bool failed = system_calls.fstat(opened.handle(), &status) != 0;
+  if (failed && errno != ESTALE) return Failed("fstat");
+  if (failed || status.st_nlink == 0) return {ENOENT, "stat"};
+  // Each of the two makes one of NFS 3 and 4 ask: the opened directory is compared with the server's, and if
+  // it has changed, so are the names in it; and the file.
+  File directory, named;
+  Open(DirectoryOf(path), O_RDONLY | O_DIRECTORY | O_NONBLOCK, &directory);
+  if (Open(path, O_RDONLY | O_NONBLOCK, &named)) return Identify(path, out);
+  return named.Id(out);
 }
 
 Error Rename(const std::string& from, const std::string& to) {

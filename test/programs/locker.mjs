@@ -28,8 +28,8 @@ const commands = {
     if (taken) locks.set(file, taken);
     return { held: taken !== null };
   },
-  async release({ file }) {
-    await locks.get(file).release();
+  async release({ file, options }) {
+    await locks.get(file).release(options);
     return { held: false };
   },
   // A child that outlives this process and would keep what it inherits.
