@@ -332,7 +332,8 @@ export function lostLock(path: string): HoldfastError {
 
 /** The lock that a call blocks for is held by the very thread that it blocks. */
 export function deadlock(path: string, cause?: Error): HoldfastError {
-  const message = `this thread holds the lock on '${path}' itself, so a call that blocks it could wait for ever`;
+  const held = `this thread holds the lock on '${path}' itself`;
+  const message = `${held}, and a call that blocks would wait for ever: release it first, or use a call that does not block`;
   return new HoldfastError('EDEADLK', message, { path, cause });
 }
 

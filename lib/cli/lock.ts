@@ -109,7 +109,8 @@ async function run(file: string, words: string[], options: Options, self: Comman
       if (options.unlock) self.error('error: --unlock goes with the NUMBER of a descriptor');
       process.exitCode = await lockAndRun(file, command, options);
     } else {
-      if (!/^\d+$/.test(file)) self.error("error: missing required argument 'command'");
+      if (!/^\d+$/.test(file))
+        self.error('error: a command is missing, or the number of an open descriptor in place of the file');
       await lockDescriptor(Number(file), options);
     }
   } catch (error) {

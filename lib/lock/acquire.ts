@@ -185,7 +185,7 @@ function timedOut(target: Target, mode: LockMode, began: number): number {
 
 /** Who holds the lock, if that can be known. */
 async function holdersAt(target: Target): Promise<LockHolder[]> {
-  return target.path === undefined ? [] : findHolders(target.path);
+  return target.pathOfFile === undefined ? [] : findHolders(target.pathOfFile);
 }
 
 /** On a network, even asking which file that is might never return. */

@@ -16,8 +16,11 @@ import { type FoundHolders, lockMode } from '../native/protocol.js';
  */
 const maxSearchMs = 1000;
 
-/** How long an error waits to learn which file it is about, in milliseconds. */
-const maxIdentifyMs = 1000;
+/**
+ * How long an error waits to learn which file it is about, in milliseconds: on a network the server may be away, and
+ * whoever gave a timeout has waited that long already.
+ */
+const maxIdentifyMs = { local: 1000, network: 100 };
 
 /**
  * The processes that hold a flock or fcntl lock on the file, in no order: those that have it open with the
@@ -39,7 +42,8 @@ export async function lockHolders(file: FilePath): Promise<LockHolder[]> {
 /** For an error: as {@link lockHolders}, but soon in any case, and `[]` if the file cannot be looked at. */
 export async function findHolders(path: NativePath): Promise<LockHolder[]> {
   const ended = new AbortController();
-  const late = setTimeout(maxIdentifyMs, undefined, { signal: ended.signal }).catch(() => undefined);
+  const wait = native.isKnownLocal(path) ? maxIdentifyMs.local : maxIdentifyMs.network;
+  const late = setTimeout(wait, undefined, { signal: ended.signal }).catch(() => undefined);
   const id = await Promise.race([identify(path), late]);
   ended.abort();
   return typeof id === 'string' ? search(id) : [];

@@ -14,6 +14,7 @@ import {
 } from '../base/arguments.js';
 import { deadlock, invalid, isNativeError, type NativeError, systemError } from '../base/errors.js';
 import type { LockMode } from '../base/lock-holder.js';
+import type { NativePath } from '../base/paths.js';
 import { native } from '../native/addon.js';
 import {
   type Busy,
@@ -151,6 +152,12 @@ export class Target {
       const held = lock();
       return held && native.identityOf(held);
     });
+  }
+
+  /** By what name the system tells who holds the lock; undefined if it has none. */
+  get pathOfFile(): NativePath | undefined {
+    if (typeof this.#target !== 'number') return this.#target;
+    return process.platform === 'linux' ? `/proc/self/fd/${this.#target}` : undefined;
   }
 
   /** True if asking the system about the path cannot block on a network. */

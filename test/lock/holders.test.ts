@@ -1,6 +1,6 @@
 /** Who holds a lock: whoever has it, not whoever asked for it; and what it costs to find out. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LockHolder, lock, lockHolders, lockSync, openChronicle } from 'holdfast';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -53,6 +53,17 @@ function sorted(holders: readonly LockHolder[]): LockHolder[] {
 const inherited = (file: string) => `( flock 9; exec sleep 1000 ) 9>'${file}' & echo $!; wait`;
 
 describe.skipIf(withoutFlock)('the holder of a lock', () => {
+  it('is named where a descriptor is waited for, which has no path', async () => {
+    const file = join(temporaryDirectory(), 'file');
+    writeFileSync(file, '');
+    const pid = Number(await scriptThatSays(inherited(file)));
+    await locked(file);
+    const descriptor = openSync(file, 'r');
+    onTestFinished(() => closeSync(descriptor));
+    const timedOut = await lock(descriptor, { timeout: 0 }).catch((error) => error);
+    expect(timedOut).toMatchObject({ code: 'ELOCK_TIMEOUT', holders: [{ pid, mode: 'exclusive' }] });
+  });
+
   it('is who has it, where the process that asked for it is gone', async () => {
     const file = join(temporaryDirectory(), 'file');
     writeFileSync(file, '');

@@ -22,6 +22,7 @@ import { join } from 'node:path';
 import Table from 'cli-table3';
 import { compileForMacos } from './macos.mjs';
 import { bunOnMusl, stressOnMusl } from './musl.mjs';
+import { onNfs, userModeLinux } from './nfs.mjs';
 import { requireFreshBinaries } from './prebuilds.mjs';
 import { armNode, bun, deno, linuxNode, lowest, Missing, place, root, wineNode } from './runtimes.mjs';
 import { withoutOnWine } from './wine.mjs';
@@ -42,6 +43,7 @@ const platforms = {
   'alpine-bun': ['Linux x64, musl', 'Bun 1.4', () => bunOnMusl('1.4.5'), core],
   'musl-stress': ['Linux x64, musl', 'no runtime', () => stress('x86_64', 3000), stressOnMusl],
   'musl-stress-arm64': ['Linux arm64, musl (qemu)', 'no runtime', () => stress('aarch64', 300), stressOnMusl],
+  nfs: ['Linux x64, NFS 4.2, 4.0, 3', 'Node 20', userModeLinux, onNfs],
   'macos-x64': ['macOS x64', 'compiled and linked', () => 'x86_64', compileForMacos],
   'macos-arm64': ['macOS arm64', 'compiled and linked', () => 'aarch64', compileForMacos],
   'windows-node-22': ['Windows x64 (wine)', 'Node 22', () => wineNode('22.23.3'), suite],
@@ -62,7 +64,7 @@ for (const name of wanted) {
 
 const names = wanted.length > 0 ? wanted : Object.keys(platforms);
 mkdirSync(place, { recursive: true });
-const usesPackage = names.some((name) => [core, suite].includes(platforms[name][3]));
+const usesPackage = names.some((name) => [core, suite, onNfs].includes(platforms[name][3]));
 if (usesPackage) requireFreshBinaries();
 const project = usesPackage ? installPackage() : undefined;
 const table = new Table({
@@ -109,7 +111,7 @@ async function runInTurn(names) {
     const began = performance.now();
     let result;
     try {
-      result = await tests(name, prepare());
+      result = await tests(name, prepare(), project);
     } catch (error) {
       const message = error instanceof Missing ? error.message : String(error.stack ?? error);
       result = { passed: 0, failures: [`not run: ${message}`], skipped: new Map() };
