@@ -125,7 +125,10 @@ function isPiece(value: unknown): value is AtomicPiece {
 }
 
 function piecesOf(data: unknown): Iterable<unknown> | AsyncIterable<unknown> {
-  if (isPiece(data)) return [data];
+  // Copied, because the caller may change them before they are written.
+  if (isPiece(data)) return [typeof data === 'string' ? data : Buffer.from(data)];
+  if (Array.isArray(data))
+    return data.map((piece) => (types.isUint8Array(piece) ? Buffer.from(piece) : piece));
   if (typeof data === 'object' && data !== null) {
     if (Symbol.asyncIterator in data) return data as AsyncIterable<unknown>;
     if (Symbol.iterator in data) return data as Iterable<unknown>;

@@ -24,7 +24,7 @@ export function toNativePath(path: FilePath, field: string): NativePath {
     return path.startsWith('/') && sep === '/' ? path : resolve(path);
   }
   if (types.isUint8Array(path)) {
-    const bytes = Buffer.from(path.buffer, path.byteOffset, path.byteLength);
+    const bytes = Buffer.from(path); // a copy, which the caller does not change later
     if (bytes.length === 0) throw invalid(field, 'is empty');
     if (bytes.includes(0)) throw invalid(field, 'holds a NUL byte');
     // To Windows a path is text, and node:fs takes the bytes for UTF-8.
@@ -33,7 +33,7 @@ export function toNativePath(path: FilePath, field: string): NativePath {
   }
   if (isUrl(path)) {
     try {
-      return toNativePath(fileURLToPath(path), field);
+      return toNativePath(fileURLToPath(path.href), field);
     } catch (error) {
       throw invalid(field, `'${path.href}' is no file URL of this machine`, error);
     }
@@ -47,8 +47,8 @@ export function toNativePath(path: FilePath, field: string): NativePath {
  */
 function isUrl(value: unknown): value is URL {
   if (typeof value !== 'object' || value === null) return false;
-  const { href, protocol, auth, path } = value as { [property: string]: unknown };
-  return Boolean(href && protocol) && auth === undefined && path === undefined;
+  const has = (name: string) => propertyOf(value, name) !== undefined;
+  return Boolean(propertyOf(value, 'href') && propertyOf(value, 'protocol')) && !has('auth') && !has('path');
 }
 
 /** Milliseconds: a number from 0 on. `Infinity` waits for ever. */
@@ -96,19 +96,54 @@ export function checkSignal(value: unknown, field: string): AbortSignal | undefi
 }
 
 /**
- * `options`, or an empty object if they are undefined. A name that is none of `names` is refused: it is
- * mistyped, or meant for another function. Without `names`, everything is taken.
+ * A copy of `options`, empty if they are undefined. Each property is read once, so that what a getter says later, or
+ * what the caller changes, alters nothing; and only own ones, since `Object.prototype` may be polluted: the copy has no
+ * prototype. A name that is none of `names` is refused: it is mistyped, or meant for another function. Without `names`,
+ * everything is taken.
  */
 export function checkOptions<Options extends object>(
   options: Options | undefined,
   names?: readonly string[],
+  field = 'options',
 ): Partial<Options> {
-  if (options === undefined) return {};
+  if (options === undefined) return noOptions;
   if (typeof options !== 'object' || options === null) {
-    throw invalid('options', `expected an object, got ${describe(options)}`);
+    throw invalid(field, `expected an object, got ${describe(options)}`);
   }
-  if (names) checkNames(options, names);
-  return options;
+  const own = ownCopy(options);
+  if (names) checkNames(own, names);
+  return own;
+}
+
+const noOptions: object = Object.freeze({ __proto__: null });
+
+/** See {@link checkOptions}. */
+export function ownCopy<Given extends object>(given: Given): Partial<Given> {
+  return { __proto__: null, ...given };
+}
+
+/** The same of options that are checked later, when what the call returned is used; with `where`, which holds more. */
+export function copyForLater<Options extends { where?: object | undefined }>(
+  options: Options | undefined,
+): Options | undefined {
+  if (typeof options !== 'object' || options === null) return options;
+  const own = ownCopy(options);
+  if (typeof own.where === 'object' && own.where !== null && !isArray(own.where))
+    own.where = ownCopy(own.where);
+  return own as Options;
+}
+
+/**
+ * A property of an object or of its class. What stands in `Object.prototype`, which alone has no prototype, is nobody's.
+ */
+export function propertyOf(object: object, name: string): unknown {
+  for (let at: object | null = object; at !== null; at = Object.getPrototypeOf(at)) {
+    if (Object.hasOwn(at, name)) {
+      const isNobodys = at !== object && Object.getPrototypeOf(at) === null;
+      return isNobodys ? undefined : (object as { [name: string]: unknown })[name];
+    }
+  }
+  return undefined;
 }
 
 /** Refuses a property that is none of `names`. `prefix` is for the message: `rotate.` */

@@ -115,13 +115,16 @@ export class HoldfastError extends Error {
 
   /** For tests that need such an error; nothing else has to make one. The message begins with the code. */
   constructor(code: HoldfastErrorCode, message: string, details: HoldfastErrorDetails = {}) {
-    super(`${code}: ${message}`, details.cause === undefined ? undefined : { cause: details.cause });
+    // Own properties only: Object.prototype may be polluted.
+    const own: HoldfastErrorDetails = Object.assign(Object.create(null), details);
+    const { cause, field, path, end, outcomeUnknown, holders } = own;
+    super(`${code}: ${message}`, cause === undefined ? undefined : { cause });
     this.code = code;
-    if (details.field !== undefined) this.field = details.field;
-    if (details.path !== undefined) this.path = details.path;
-    if (details.end !== undefined) this.end = details.end;
-    this.outcomeUnknown = details.outcomeUnknown ?? false;
-    this.holders = details.holders ?? [];
+    if (field !== undefined) this.field = field;
+    if (path !== undefined) this.path = path;
+    if (end !== undefined) this.end = end;
+    this.outcomeUnknown = outcomeUnknown ?? false;
+    this.holders = holders ?? [];
   }
 }
 

@@ -194,7 +194,8 @@ export function checkVerifyOptions(
   options: VerifyOptions | undefined,
   names?: readonly string[],
 ): VerifyQuery {
-  const { ids = true, expect, chain = expect !== undefined, ...work } = checkOptions(options, names);
+  const given = checkOptions(options, names);
+  const { ids = true, expect, chain = expect !== undefined } = given;
   if (expect !== undefined && !isLink(expect)) {
     throw invalid('expect', `expected a link, 64 lowercase hexadecimal digits, got ${describe(expect)}`);
   }
@@ -203,7 +204,7 @@ export function checkVerifyOptions(
     ids: checkBoolean(ids, 'ids'),
     chain: checkBoolean(chain, 'chain'),
     expect,
-    ...checkWork<NonNullable<VerifyOptions['onProgress']>>(work),
+    ...checkWork<NonNullable<VerifyOptions['onProgress']>>(given),
   };
 }
 

@@ -3,7 +3,7 @@
  * what keeps it is an {@link Engine}.
  */
 import type { Readable } from 'node:stream';
-import { describe } from '../base/arguments.js';
+import { copyForLater, describe } from '../base/arguments.js';
 import { HoldfastError, invalid } from '../base/errors.js';
 import { type EventLine, lineOfEvent, lineOfText } from '../event/event-line.js';
 import type { JsonObject } from '../event/line.js';
@@ -151,7 +151,8 @@ export class Chronicle<T extends object = JsonObject> {
    * fastest way through a large file.
    */
   readBatches(range?: ReadRange): AsyncGenerator<Entry<T>[], void, undefined> {
-    return this.#read(() => checkReadRange(range));
+    const given = copyForLater(range);
+    return this.#read(() => checkReadRange(given));
   }
 
   /** As {@link read}, all at once, for what fits into memory. */

@@ -2,6 +2,7 @@
  * Following a chronicle as an iterable that can be ended while it waits.
  */
 import { onAbort } from '../base/abort.js';
+import { copyForLater } from '../base/arguments.js';
 import type { JsonObject } from '../event/line.js';
 import { checkFollowOptions, type FollowOptions, type FollowQuery } from './call-options.js';
 import type { Entry } from './results.js';
@@ -19,7 +20,7 @@ export function followEntries<T extends object>(
   names?: readonly string[],
 ): AsyncGenerator<Entry<T>, void, undefined> {
   const stop = new AbortController();
-  const entries = entriesUntil<T>(stop, follow, options, names);
+  const entries = entriesUntil<T>(stop, follow, copyForLater(options), names);
   // A generator that waits answers no return() before it has waited; so the wait is ended first.
   const end = async <R>(finish: () => Promise<R>) => {
     stop.abort();

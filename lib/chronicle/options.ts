@@ -9,6 +9,7 @@ import {
   checkOptions,
   checkTimeout,
   describe,
+  ownCopy,
 } from '../base/arguments.js';
 import { type Durability, durabilities } from '../base/durability.js';
 import { invalid } from '../base/errors.js';
@@ -176,6 +177,7 @@ export function checkChronicleOptions(
   options: ChronicleOptions | undefined,
   more?: readonly string[],
 ): Settings {
+  const given = checkOptions(options);
   const {
     lockTimeout = 2000,
     durability = 'data',
@@ -184,7 +186,8 @@ export function checkChronicleOptions(
     dedupe,
     rotate,
     chain = false,
-  } = checkOptions(options);
+  } = given;
+  const rotation = checkRotate(rotate);
   if (typeof idKey !== 'string' || idKey === '') {
     throw invalid('idKey', `expected the name of a property, got ${describe(idKey)}`);
   }
@@ -192,20 +195,20 @@ export function checkChronicleOptions(
   if (chain === true && computeId === false) {
     throw invalid('computeId', 'an event of a chain needs an id: leave it out, or leave out chain');
   }
-  if (chain === true && rotate?.keep === 0) {
+  if (chain === true && rotation?.keep === 0) {
     throw invalid('rotate.keep', 'a chain goes on after the last rotated file: keep at least 1');
   }
   if (!idKey.isWellFormed()) throw invalid('idKey', 'holds half a surrogate pair');
   const window = checkDedupe(dedupe);
   return {
-    ...checkReadOptions(options, more),
+    ...checkReadOptions(given, more),
     lockTimeout: checkTimeout(lockTimeout, 'lockTimeout'),
     durability: checkOneOf(durability, durabilities, 'durability'),
     idKey,
     computeId: checkBoolean(computeId, 'computeId'),
     dedupes: window > 0,
     window,
-    rotation: checkRotate(rotate),
+    rotation,
     chain: checkBoolean(chain, 'chain'),
   };
 }
@@ -215,9 +218,10 @@ function checkDedupe(dedupe: unknown): number {
   if (dedupe === false) return 0;
   if (dedupe === 'consecutive') return 1;
   if (dedupe === 'all') return Number.POSITIVE_INFINITY;
-  if (typeof dedupe === 'object' && dedupe !== null && 'window' in dedupe) {
-    checkNames(dedupe, ['window'], 'dedupe.');
-    return checkInteger(dedupe.window, 'dedupe.window', 1);
+  if (typeof dedupe === 'object' && dedupe !== null && Object.hasOwn(dedupe, 'window')) {
+    const own: { window?: unknown } = ownCopy(dedupe);
+    checkNames(own, ['window'], 'dedupe.');
+    return checkInteger(own.window, 'dedupe.window', 1);
   }
   throw invalid('dedupe', `expected false, 'consecutive', 'all' or { window }, got ${describe(dedupe)}`);
 }
@@ -227,8 +231,9 @@ function checkRotate(rotate: unknown): Rotation | undefined {
   if (typeof rotate !== 'object' || rotate === null) {
     throw invalid('rotate', `expected { maxBytes, maxAge, keep }, got ${describe(rotate)}`);
   }
-  checkNames(rotate, ['maxBytes', 'maxAge', 'keep'], 'rotate.');
-  const { maxBytes, maxAge, keep } = rotate as Rotate;
+  const own: Rotate = ownCopy(rotate);
+  checkNames(own, ['maxBytes', 'maxAge', 'keep'], 'rotate.');
+  const { maxBytes, maxAge, keep } = own;
   if (maxBytes === undefined && maxAge === undefined) {
     throw invalid('rotate', 'says neither maxBytes nor maxAge');
   }

@@ -48,8 +48,8 @@ async function lock(file: FilePath, options?: lockfile.LockOptions): Promise<() 
   const checked = checkLockOptions(options);
   const { stale, retries } = checked;
   const deadline = performance.now() + retryBudget(retries);
-  const target = await canonical(file, options);
-  const path = lockfileOf(target, options);
+  const target = await canonical(file, checked);
+  const path = lockfileOf(target, checked);
   let timeout: unknown;
   for (;;) {
     const left = timeout ? 0 : Math.max(deadline - performance.now(), 0);
@@ -80,8 +80,8 @@ function lockSync(file: FilePath, options?: lockfile.LockOptions): () => void {
   if ((typeof retries === 'object' ? (retries?.retries ?? 0) : (retries ?? 0)) > 0) {
     throw failure('Cannot use retries with the sync api', { code: 'ESYNC' });
   }
-  const target = canonicalSync(file, options);
-  const path = lockfileOf(target, options);
+  const target = canonicalSync(file, checked);
+  const path = lockfileOf(target, checked);
   for (;;) {
     try {
       const taken = takeLockFileSync(path);
@@ -98,48 +98,47 @@ function lockSync(file: FilePath, options?: lockfile.LockOptions): () => void {
 }
 
 async function unlock(file: FilePath, options?: lockfile.UnlockOptions): Promise<void> {
-  checkLockOptions(options);
-  release(lockOf(await canonical(file, options)));
+  release(lockOf(await canonical(file, checkLockOptions(options))));
 }
 
 function unlockSync(file: FilePath, options?: lockfile.UnlockOptions): void {
-  checkLockOptions(options);
-  release(lockOf(canonicalSync(file, options)));
+  release(lockOf(canonicalSync(file, checkLockOptions(options))));
 }
 
 async function check(file: FilePath, options?: lockfile.CheckOptions): Promise<boolean> {
-  const { stale } = checkLockOptions(options);
-  return isLocked(lockfileOf(await canonical(file, options), options), stale);
+  const checked = checkLockOptions(options);
+  return isLocked(lockfileOf(await canonical(file, checked), checked), checked.stale);
 }
 
 function checkSync(file: FilePath, options?: lockfile.CheckOptions): boolean {
-  const { stale } = checkLockOptions(options);
-  return isLocked(lockfileOf(canonicalSync(file, options), options), stale);
+  const checked = checkLockOptions(options);
+  return isLocked(lockfileOf(canonicalSync(file, checked), checked), checked.stale);
 }
 
 function checkLockOptions(options: lockfile.LockOptions | undefined): lockfile.LockOptions {
   const checked: lockfile.LockOptions = checkOptions(options);
-  const { onCompromised } = checked;
+  const { onCompromised, retries } = checked;
+  if (typeof retries === 'object' && retries !== null) checked.retries = checkOptions(retries);
   if (onCompromised !== undefined && typeof onCompromised !== 'function') {
     throw invalid('onCompromised', `expected a function, got ${describe(onCompromised)}`);
   }
   return checked;
 }
 
-async function canonical(file: FilePath, options: lockfile.UnlockOptions | undefined): Promise<string> {
+async function canonical(file: FilePath, options: lockfile.UnlockOptions): Promise<string> {
   const path = toNativePath(file, 'file').toString();
-  await checkFs(options?.fs, path);
-  return options?.realpath === false ? path : realpath(path);
+  await checkFs(options.fs, path);
+  return options.realpath === false ? path : realpath(path);
 }
 
-function canonicalSync(file: FilePath, options: lockfile.UnlockOptions | undefined): string {
+function canonicalSync(file: FilePath, options: lockfile.UnlockOptions): string {
   const path = toNativePath(file, 'file').toString();
-  checkFsSync(options?.fs, path);
-  return options?.realpath === false ? path : fs.realpathSync.native(path);
+  checkFsSync(options.fs, path);
+  return options.realpath === false ? path : fs.realpathSync.native(path);
 }
 
-function lockfileOf(target: string, options: lockfile.UnlockOptions | undefined): string {
-  return options?.lockfilePath ? resolve(options.lockfilePath) : `${target}.lock`;
+function lockfileOf(target: string, options: lockfile.UnlockOptions): string {
+  return options.lockfilePath ? resolve(options.lockfilePath) : `${target}.lock`;
 }
 
 function isLocked(path: string, stale: number | undefined): boolean {

@@ -3,7 +3,7 @@
  */
 import { clearTimeout, setTimeout } from 'node:timers';
 import { onAbort, throwIfAborted } from '../base/abort.js';
-import { checkOptions, checkSignal, checkTimeout } from '../base/arguments.js';
+import { checkSignal, checkTimeout } from '../base/arguments.js';
 import { lockTimeout } from '../base/errors.js';
 import type { LockHolder, LockMode } from '../base/lock-holder.js';
 import { type LockId, unbounded } from '../native/protocol.js';
@@ -33,9 +33,8 @@ interface Wait {
 /** The longest delay that setTimeout takes. */
 const maxTimerMs = 2 ** 31 - 1;
 
-/** Without `names`, other options may stand beside them. */
-export function checkWait(options: WaitOptions | undefined, names?: readonly string[]): Wait {
-  const { timeout, signal } = checkOptions(options, names);
+/** Of options that {@link checkOptions} has copied; others may stand beside them. */
+export function checkWait({ timeout, signal }: WaitOptions): Wait {
   return {
     timeout: timeout === undefined ? unbounded : checkTimeout(timeout, 'timeout'),
     signal: checkSignal(signal, 'signal'),
@@ -62,7 +61,7 @@ export function offerAtOnce(
   { timeout, signal }: Wait,
 ): Offer | 'busy' | 'mightBlock' {
   throwIfAborted(signal);
-  const first = target.tryOnThisThread(mode, { order: timeout === 0 ? 'atOnce' : 'inTurn' });
+  const first = target.tryOnThisThread(mode, { order: timeout === 0 ? 'atOnce' : 'inTurn', blocks: false });
   return typeof first === 'number' ? makeOffer(target, first) : first;
 }
 
@@ -100,7 +99,7 @@ export function acquireSync(target: Target, mode: LockMode, { timeout }: Wait): 
 
 /** Takes the lock if it is free now. */
 export async function tryAcquire(target: Target, mode: LockMode): Promise<LockId | 'busy'> {
-  let lock = target.tryOnThisThread(mode, { order: 'atOnce' });
+  let lock = target.tryOnThisThread(mode, { order: 'atOnce', blocks: false });
   if (typeof lock === 'number') {
     const offer = makeOffer(target, lock);
     await undefined;

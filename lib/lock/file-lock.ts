@@ -121,7 +121,7 @@ export class FileLock {
    * @throws as `lock` does; `ECLOSED` if the lock is not held
    */
   async upgrade(options?: WaitOptions): Promise<void> {
-    const wait = checkWait(options, ['timeout', 'signal']);
+    const wait = checkWait(checkOptions(options, ['timeout', 'signal']));
     const held = this.#checkHeld();
     if (this.#mode === 'exclusive') return;
     if (this.#target.isFcntl && this.#target.convert(held, 'exclusive')) {
@@ -167,7 +167,7 @@ export class FileLock {
       // A system whose flock(2) gives the lock up first, and somebody was faster.
       this.#forget();
       this.#target.release(held);
-      this.#lock = await acquire(this.#target, 'shared', checkWait(undefined));
+      this.#lock = await acquire(this.#target, 'shared', checkWait(checkOptions(undefined)));
     }
     this.#mode = 'shared';
   }

@@ -3,6 +3,7 @@
  * description, and lasts until the last copy of its descriptor is closed, in whichever process. Not on
  * Windows, where a lock belongs to its process.
  */
+import { checkOptions } from '../base/arguments.js';
 import type { LockMode } from '../base/lock-holder.js';
 import { acquire, checkWait, type WaitOptions } from './acquire.js';
 import { type Lockable, Target, type TargetOptions } from './target.js';
@@ -16,6 +17,8 @@ interface InheritedLockOptions extends WaitOptions, TargetOptions {
  * close. (With the caller's own descriptor as `file`, it is a second one.) Rejects as `lock()` does.
  */
 export async function lockToPassOn(file: Lockable, options: InheritedLockOptions): Promise<number> {
-  const target = new Target(file, options);
-  return target.giveAway(await acquire(target, options.mode, checkWait(options)));
+  const { mode, ...given } = options;
+  const own = checkOptions(given);
+  const target = new Target(file, own);
+  return target.giveAway(await acquire(target, mode, checkWait(own)));
 }

@@ -2,6 +2,7 @@
  * Lock files: files that are there for a lock alone. Their holders make them, and remove them when they
  * release the lock. A directory is none, and nothing behind a symbolic link is.
  */
+import { checkOptions } from '../base/arguments.js';
 import { native } from '../native/addon.js';
 import type { LockId } from '../native/protocol.js';
 import { acquire, checkWait, tryAcquire, tryAcquireSync } from './acquire.js';
@@ -24,24 +25,24 @@ export interface LockFile {
  * symbolic link, `EEXIST` for anything else that is no regular file.
  */
 export async function takeLockFile(path: string, timeout: number): Promise<LockFile | undefined> {
-  const target = new Target(path, {}, 'lockFile');
+  const target = new Target(path, checkOptions({}), 'lockFile');
   const lock =
     timeout > 0
-      ? await acquire(target, 'exclusive', checkWait({ timeout }))
+      ? await acquire(target, 'exclusive', checkWait(checkOptions({ timeout })))
       : await tryAcquire(target, 'exclusive');
   return lock === 'busy' ? undefined : held(target, lock, path);
 }
 
 /** As {@link takeLockFile}, without a wait. */
 export function takeLockFileSync(path: string): LockFile | undefined {
-  const target = new Target(path, {}, 'lockFile');
+  const target = new Target(path, checkOptions({}), 'lockFile');
   const lock = tryAcquireSync(target, 'exclusive');
   return lock === 'busy' ? undefined : held(target, lock, path);
 }
 
 /** Whether somebody has the lock. */
 export function isLockFileTaken(path: string): boolean {
-  const target = new Target(path, { create: false }, 'lockFile');
+  const target = new Target(path, checkOptions({ create: false }), 'lockFile');
   const lock = tryAcquireSync(target, 'shared');
   if (lock === 'busy') return true;
   target.release(lock);

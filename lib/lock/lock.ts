@@ -59,8 +59,8 @@ export type LockSyncOptions = Omit<LockOptions, 'signal'>;
  *   }
  */
 export async function lock(file: Lockable, options?: LockOptions): Promise<FileLock> {
-  const { target, mode } = check(file, options, lockOptionNames);
-  const wait = checkWait(options);
+  const { target, mode, given } = check(file, options, lockOptionNames);
+  const wait = checkWait(given);
   // As acquire(), without a promise of its own: on a free lock that shows.
   const first = offerAtOnce(target, mode, wait);
   if (typeof first === 'object') {
@@ -77,10 +77,9 @@ export async function lock(file: Lockable, options?: LockOptions): Promise<FileL
  *   using held = lockSync('jobs.lock');
  */
 export function lockSync(file: Lockable, options?: LockSyncOptions): FileLock {
-  const { target, mode } = check(file, options, lockOptionNames);
-  if ((options as LockOptions | undefined)?.signal !== undefined)
-    throw invalid('signal', 'cannot end a call that blocks its thread');
-  return newFileLock(target, acquireSync(target, mode, checkWait(options)), mode);
+  const { target, mode, given } = check(file, options, lockOptionNames);
+  if (given.signal !== undefined) throw invalid('signal', 'cannot end a call that blocks its thread');
+  return newFileLock(target, acquireSync(target, mode, checkWait(given)), mode);
 }
 
 /**
@@ -142,11 +141,11 @@ const lockOptionNames = [...tryOptionNames, 'timeout', 'signal'];
 
 function check(
   file: Lockable,
-  options: TryLockOptions | undefined,
+  options: LockOptions | undefined,
   names: readonly string[],
-): { target: Target; mode: LockMode } {
-  const checked = checkOptions(options, names);
-  const { mode = 'exclusive' } = checked;
-  const target = new Target(file, checked);
-  return { target, mode: checkOneOf(mode, ['exclusive', 'shared'], 'mode') };
+): { target: Target; mode: LockMode; given: LockOptions } {
+  const given = checkOptions(options, names);
+  const { mode = 'exclusive' } = given;
+  const target = new Target(file, given);
+  return { target, mode: checkOneOf(mode, ['exclusive', 'shared'], 'mode'), given };
 }

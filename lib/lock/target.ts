@@ -4,12 +4,15 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { constants } from 'node:os';
+import { types } from 'node:util';
 import {
   checkBoolean,
   checkNames,
   checkOneOf,
   describe,
   type FilePath,
+  ownCopy,
+  propertyOf,
   toNativePath,
 } from '../base/arguments.js';
 import { deadlock, invalid, isNativeError, type NativeError, systemError } from '../base/errors.js';
@@ -96,7 +99,7 @@ export interface Try {
    * The caller blocks this thread, and so may take what the thread's own waits were granted and have not
    * received.
    */
-  readonly blocks?: boolean;
+  readonly blocks: boolean;
 }
 
 export class Target {
@@ -129,9 +132,10 @@ export class Target {
     if (range !== undefined && (typeof range !== 'object' || range === null)) {
       throw invalid('range', `expected { start, length }, got ${describe(range)}`);
     }
-    if (range !== undefined) checkNames(range, ['start', 'length'], 'range.');
-    this.#start = checkOffset(range?.start, 'range.start');
-    this.#length = checkOffset(range?.length, 'range.length');
+    const bytes = range && ownCopy(range);
+    if (bytes) checkNames(bytes, ['start', 'length'], 'range.');
+    this.#start = checkOffset(bytes?.start, 'range.start');
+    this.#length = checkOffset(bytes?.length, 'range.length');
     if (range !== undefined && BigInt(this.#start) + BigInt(this.#length) > maxOffset) {
       throw invalid('range', 'ends beyond 2^63 - 1 bytes');
     }
@@ -165,7 +169,7 @@ export class Target {
     return typeof this.#target !== 'number' && native.isKnownLocal(this.#target);
   }
 
-  tryOnThisThread(mode: LockMode, { order, blocks = false }: Try): Attempt {
+  tryOnThisThread(mode: LockMode, { order, blocks }: Try): Attempt {
     if (typeof this.#target === 'number') return 'mightBlock';
     const flags =
       this.#flagsFor(mode) | (order === 'atOnce' ? lockFlag.barge : 0) | (blocks ? lockFlag.blocks : 0);
@@ -302,17 +306,18 @@ export class Target {
 }
 
 function toDescriptor(file: Lockable): number | undefined {
-  if (typeof file === 'number') {
-    if (!Number.isInteger(file) || file < 0 || file > 2 ** 31 - 1) {
-      throw invalid('file', `expected a path or an open descriptor, got ${file}`);
-    }
-    return file;
-  }
-  if (typeof file === 'object' && file !== null && 'fd' in file) {
-    if (file.fd < 0) throw invalid('file', 'the FileHandle is closed');
-    return file.fd;
-  }
-  return undefined;
+  if (typeof file === 'number') return checkDescriptor(file, 'a path or an open descriptor');
+  if (typeof file !== 'object' || file === null || types.isUint8Array(file)) return undefined;
+  const descriptor = propertyOf(file, 'fd');
+  if (descriptor === undefined) return undefined;
+  if (descriptor === -1) throw invalid('file', 'the FileHandle is closed');
+  return checkDescriptor(descriptor, 'a path or a FileHandle, with the number of a descriptor as its fd');
+}
+
+function checkDescriptor(value: unknown, expected: string): number {
+  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31)
+    return value as number;
+  throw invalid('file', `expected ${expected}, got ${describe(value)}`);
 }
 
 function checkPermissions(value: unknown): number {

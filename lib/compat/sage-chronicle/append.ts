@@ -84,7 +84,7 @@ const optionNames = ['lockTimeoutMs', 'computeId'] as const;
 
 /** Checked and filled in, for an engine. */
 export function checkAppend(options: number | AppendOptions | undefined): ChronicleOptions {
-  const given = typeof options === 'number' ? { lockTimeoutMs: options } : checkOptions(options, optionNames);
+  const given = checkOptions(typeof options === 'number' ? { lockTimeoutMs: options } : options, optionNames);
   const { computeId = true, lockTimeoutMs = defaultLockTimeout } = given;
   return {
     computeId,

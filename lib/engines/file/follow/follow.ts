@@ -2,7 +2,7 @@
  * Following a chronicle: its events as they are there, and then as they come, across rotation, replacement
  * and truncation of the file.
  */
-import { type FilePath, toNativePath } from '../../../base/arguments.js';
+import { checkOptions, type FilePath, toNativePath } from '../../../base/arguments.js';
 import type { NativePath } from '../../../base/paths.js';
 import { type FollowOptions, type FollowQuery, followOptionNames } from '../../../chronicle/call-options.js';
 import type { Batches } from '../../../chronicle/engine.js';
@@ -23,8 +23,9 @@ export function followChronicle<T extends object = JsonObject>(
   options?: FollowOptions & ReadOptions,
 ): AsyncGenerator<Entry<T>, void, undefined> {
   const nativePath = toNativePath(path, 'path');
-  const settings = checkReadOptions(options, followOptionNames);
-  return followEntries<T>((query, stop) => followBatches(nativePath, settings, { ...query, stop }), options);
+  const given = checkOptions(options);
+  const settings = checkReadOptions(given, followOptionNames);
+  return followEntries<T>((query, stop) => followBatches(nativePath, settings, { ...query, stop }), given);
 }
 
 /** Follows until `stop` is aborted, also while it waits. */

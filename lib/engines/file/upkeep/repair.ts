@@ -2,7 +2,7 @@
  * Repairing a chronicle: its corrupt lines are put aside, and the others stay as they are.
  */
 import { throwIfAborted } from '../../../base/abort.js';
-import { type FilePath, toNativePath } from '../../../base/arguments.js';
+import { checkOptions, type FilePath, toNativePath } from '../../../base/arguments.js';
 import { HoldfastError } from '../../../base/errors.js';
 import type { NativePath } from '../../../base/paths.js';
 import {
@@ -30,10 +30,11 @@ export async function repairChronicle(
   path: FilePath,
   options?: RepairOptions & Pick<ChronicleOptions, 'durability' | 'idKey' | 'lockTimeout' | 'maxLineBytes'>,
 ): Promise<Repair> {
+  const given = checkOptions(options);
   return repair(
     toNativePath(path, 'path'),
-    checkChronicleOptions(options, repairOptionNames),
-    checkRepairOptions(options),
+    checkChronicleOptions(given, repairOptionNames),
+    checkRepairOptions(given),
   );
 }
 

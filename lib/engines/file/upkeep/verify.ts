@@ -3,7 +3,7 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { throwIfAborted } from '../../../base/abort.js';
-import { type FilePath, toNativePath } from '../../../base/arguments.js';
+import { checkOptions, type FilePath, toNativePath } from '../../../base/arguments.js';
 import { eachWithIoErrors, HoldfastError, ioError, isMissing, withIoErrors } from '../../../base/errors.js';
 import type { NativePath } from '../../../base/paths.js';
 import {
@@ -36,10 +36,11 @@ export async function verifyChronicle(
   path: FilePath,
   options?: VerifyOptions & Pick<ChronicleOptions, 'idKey' | 'lockTimeout' | 'maxLineBytes'>,
 ): Promise<Verification> {
+  const given = checkOptions(options);
   return verify(
     toNativePath(path, 'path'),
-    checkChronicleOptions(options, verifyOptionNames),
-    checkVerifyOptions(options),
+    checkChronicleOptions(given, verifyOptionNames),
+    checkVerifyOptions(given),
   );
 }
 
