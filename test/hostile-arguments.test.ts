@@ -160,19 +160,19 @@ describe('a getter among the options is read once', () => {
   it.each<[string, Record<string, unknown>, (file: string, options: never) => unknown]>([
     [
       'lock',
-      { timeout: 5, mode: 'shared', create: true, kind: 'flock' },
+      { timeout: 60_000, mode: 'shared', create: true, kind: 'flock' },
       (file, options) => holdfast.lock(file, options),
     ],
-    ['lockSync', { timeout: 5, mode: 'shared' }, async (file, options) => holdfast.lockSync(file, options)],
+    ['lockSync', { timeout: 60_000, mode: 'shared' }, async (file, options) => holdfast.lockSync(file, options)],
     ['tryLock', { mode: 'shared', permissions: 0o600 }, (file, options) => holdfast.tryLock(file, options)],
     [
       'openChronicle',
-      { lockTimeout: 5, dedupe: 'all', chain: false, computeId: true, rotate: undefined, onCorrupt: 'skip' },
+      { lockTimeout: 60_000, dedupe: 'all', chain: false, computeId: true, rotate: undefined, onCorrupt: 'skip' },
       (file, options) => holdfast.openChronicle(file, options),
     ],
     [
       'appendEvent',
-      { lockTimeout: 50, durability: 'none' },
+      { lockTimeout: 60_000, durability: 'none' },
       (file, options) => holdfast.appendEvent(file, {}, options),
     ],
     [
@@ -182,7 +182,7 @@ describe('a getter among the options is read once', () => {
     ],
     [
       'verifyChronicle',
-      { ids: false, lockTimeout: 5, onProgress: () => {} },
+      { ids: false, lockTimeout: 60_000, onProgress: () => {} },
       (file, options) => holdfast.verifyChronicle(file, options),
     ],
     [

@@ -26,12 +26,17 @@ bool HasAncestors(const Napi::Value& entries) {
   return EnumFrom(entries, "entries", SyncedEntries::kWithAncestors) == SyncedEntries::kWithAncestors;
 }
 
+// A handle of our own: the caller's may be closed, and its number given to another file, while we wait.
+std::shared_ptr<os::File> FileFrom(const Napi::Value& descriptor) {
+  auto file = std::make_shared<os::File>();
+  const os::File::Handle handle = os::File::OfDescriptor(DescriptorFrom(descriptor, "descriptor"));
+  if (os::Error error = os::File::Duplicate(handle, file.get())) Throw(descriptor.Env(), error);
+  return file;
+}
+
 // sync(descriptor, durability, done): makes what was written to the file durable.
 void Sync(const Napi::CallbackInfo& info) {
-  // A handle of our own: the caller's may be closed, and its number given to another file, while we wait.
-  auto file = std::make_shared<os::File>();
-  const os::File::Handle handle = os::File::OfDescriptor(DescriptorFrom(info[0], "descriptor"));
-  if (os::Error error = os::File::Duplicate(handle, file.get())) Throw(info.Env(), error);
+  const std::shared_ptr<os::File> file = FileFrom(info[0]);
   const auto durability = EnumFrom(info[1], "durability", os::Durability::kFull);
   Environment::Of(info.Env()).RunOnHelper(info.Env(), info[2], [file, durability] {
     const os::Error error = file->Sync(durability);
@@ -42,20 +47,14 @@ void Sync(const Napi::CallbackInfo& info) {
 
 // copyRights(from, to, done): of one descriptor's file to another's; see os::CopyRights.
 void CopyRights(const Napi::CallbackInfo& info) {
-  auto files = std::make_shared<std::pair<os::File, os::File>>();
-  const auto duplicate = [&info](const Napi::Value& descriptor, os::File* file) {
-    const os::File::Handle handle = os::File::OfDescriptor(DescriptorFrom(descriptor, "descriptor"));
-    if (os::Error error = os::File::Duplicate(handle, file)) Throw(info.Env(), error);
-  };
-  duplicate(info[0], &files->first);
-  duplicate(info[1], &files->second);
-  Environment::Of(info.Env()).RunOnHelper(info.Env(), info[2], [files] {
-    bool whole = false;
-    const os::Error error = os::CopyRights(files->first, files->second, &whole);
-    files->first.Close();
-    files->second.Close();
-    return error;
-  });
+  Environment::Of(info.Env())
+      .RunOnHelper(info.Env(), info[2], [from = FileFrom(info[0]), to = FileFrom(info[1])] {
+        bool whole = false;
+        const os::Error error = os::CopyRights(*from, *to, &whole);
+        from->Close();
+        to->Close();
+        return error;
+      });
 }
 
 // syncDirectory(path, entries, done): makes directory entries durable; see os::SyncDirectory.
@@ -94,11 +93,7 @@ os::Error ListBesideNamed(const std::string& path, files::RotatedFiles* out) {
 // rotatedFiles(path, descriptor, done): see files::ListRotatedFiles. `descriptor` is that of the chronicle's
 // file; without one, it is what the path names. done({ believed, foreign }), or the error.
 void RotatedFiles(const Napi::CallbackInfo& info) {
-  auto file = std::make_shared<os::File>();
-  if (info[1].IsNumber()) {
-    const os::File::Handle handle = os::File::OfDescriptor(info[1].As<Napi::Number>().Int32Value());
-    if (os::Error error = os::File::Duplicate(handle, file.get())) Throw(info.Env(), error);
-  }
+  const auto file = info[1].IsUndefined() ? std::make_shared<os::File>() : FileFrom(info[1]);
   const auto job = [path = PathFrom(info[0]), file]() -> Environment::Answer {
     files::RotatedFiles found;
     const os::Error error =
@@ -117,9 +112,7 @@ void RotatedFiles(const Napi::CallbackInfo& info) {
 
 // removeAlias(path, descriptor, done): see files::RemoveAlias.
 void RemoveAlias(const Napi::CallbackInfo& info) {
-  auto file = std::make_shared<os::File>();
-  const os::File::Handle handle = os::File::OfDescriptor(info[1].As<Napi::Number>().Int32Value());
-  if (os::Error error = os::File::Duplicate(handle, file.get())) Throw(info.Env(), error);
+  const std::shared_ptr<os::File> file = FileFrom(info[1]);
   Environment::Of(info.Env()).RunOnHelper(info.Env(), info[2], [path = PathFrom(info[0]), file] {
     const os::Error error = files::RemoveAlias(path, *file);
     file->Close();
@@ -129,9 +122,7 @@ void RemoveAlias(const Napi::CallbackInfo& info) {
 
 // claimTemporary(path, descriptor, done): see files::ClaimTemporary. done(true), or false.
 void ClaimTemporary(const Napi::CallbackInfo& info) {
-  auto file = std::make_shared<os::File>();
-  const os::File::Handle handle = os::File::OfDescriptor(info[1].As<Napi::Number>().Int32Value());
-  if (os::Error error = os::File::Duplicate(handle, file.get())) Throw(info.Env(), error);
+  const std::shared_ptr<os::File> file = FileFrom(info[1]);
   const auto job = [path = PathFrom(info[0]), file]() -> Environment::Answer {
     const bool is_ours = files::ClaimTemporary(path, *file);
     file->Close();
