@@ -3,19 +3,11 @@
  * path sees the old file or the new one, also after a crash at any moment.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, open, stat, unlink } from 'node:fs/promises';
-import { constants as osConstants } from 'node:os';
+import { type FileHandle, open, stat, unlink } from 'node:fs/promises';
 import { throwIfAborted } from '../base/abort.js';
 import type { Durability } from '../base/durability.js';
-import {
-  irregular,
-  isMissing,
-  notReplaced,
-  replacementUnsynced,
-  systemError,
-  withIoErrors,
-} from '../base/errors.js';
-import { followLinks, type NativePath } from '../base/paths.js';
+import { irregular, isMissing, notReplaced, replacementUnsynced, withIoErrors } from '../base/errors.js';
+import { followLinksToWrite, type NativePath } from '../base/paths.js';
 import { namedFileId, stillNames } from '../lock/named-file.js';
 import { copyRights, replaceName, syncFile } from './sync.js';
 import { forgetTemporary, makeTemporary } from './temporary-file.js';
@@ -59,7 +51,7 @@ export async function replaceFile(
   fill: (file: NewFile) => Promise<void>,
 ): Promise<void> {
   const io = <T>(call: Promise<T>) => withIoErrors(call, path);
-  const target = await io(followLinks(path, refuseForeignLink));
+  const target = await io(followLinksToWrite(path));
   let old = given ?? (await io(openOld(target)));
   const isNew = old === undefined;
   let unsynced: Error | undefined;
@@ -105,23 +97,6 @@ export async function replaceFile(
   }
   if (unsynced) throw replacementUnsynced(unsynced, path.toString());
 }
-
-/**
- * Root does not follow the links of others: whoever puts one where root replaces a file would choose which
- * file of the system that is. (Linux does the same in sticky directories; fs.protected_symlinks in
- * proc_sys_fs(5).)
- */
-async function refuseForeignLink(link: NativePath): Promise<void> {
-  if (process.geteuid?.() !== 0) return;
-  const { uid } = await lstat(link);
-  if (uid !== 0) throw systemError(foreignLink, link.toString());
-}
-
-const foreignLink = {
-  errno: osConstants.errno.EACCES,
-  syscall: 'open',
-  text: 'a link of another user is not followed by root',
-};
 
 /** Of Linux, and not among node:fs's constants: a descriptor that tells which file it is, and no more. */
 const O_PATH = 0o10000000;

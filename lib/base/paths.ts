@@ -1,7 +1,7 @@
 /**
  * Paths as the system has them: on POSIX a name is bytes, and need not be UTF-8.
  */
-import { readlink } from 'node:fs/promises';
+import { lstat, readlink } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { isAbsolute, sep } from 'node:path';
 import { systemError } from './errors.js';
@@ -50,6 +50,25 @@ export async function followLinks(
   }
   throw systemError(tooManyLinks, path.toString());
 }
+
+/**
+ * As {@link followLinks}; but root does not follow the links of others: whoever puts one where root writes would
+ * choose which file of the system that is. (Linux does the same for everybody in sticky directories;
+ * fs.protected_symlinks in proc_sys_fs(5).)
+ */
+export function followLinksToWrite(path: NativePath): Promise<NativePath> {
+  return followLinks(path, async (link) => {
+    if (process.geteuid?.() !== 0) return;
+    const { uid } = await lstat(link);
+    if (uid !== 0) throw systemError(foreignLink, link.toString());
+  });
+}
+
+const foreignLink = {
+  errno: constants.errno.EACCES,
+  syscall: 'open',
+  text: 'a link of another user is not followed by root',
+};
 
 const tooManyLinks = {
   errno: constants.errno.ELOOP,

@@ -83,10 +83,11 @@ os::Error Rotate(const std::string& path, const os::File& file, const RotatedFil
 }
 
 os::Error RemoveAlias(const std::string& path, const os::File& file) {
-  for (;;) {
+  for (bool removed = false;; removed = true) {
     RotatedFiles rotated;
     if (os::Error error = ListRotatedFiles(path, file, &rotated)) return error;
-    if (rotated.alias.empty()) return {};
+    // After a power loss it must not be there beside the file that is to take the place of this one.
+    if (rotated.alias.empty()) return removed ? os::SyncDirectory(path, false) : os::Error{};
     if (os::Error error = os::Remove(rotated.alias)) return error.Of(rotated.alias);
   }
 }

@@ -43,7 +43,7 @@ struct Rotation {
 os::Error Rotate(const std::string& path, const os::File& file, const RotatedFiles& rotated,
                  os::Durability durability, os::File* next);
 
-// Removes a second name that a rotation has left of `file`, whose lock the caller holds.
+// Removes, durably, a second name that a rotation has left of `file`, whose lock the caller holds.
 os::Error RemoveAlias(const std::string& path, const os::File& file);
 
 }  // namespace holdfast::files

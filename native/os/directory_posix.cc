@@ -12,23 +12,26 @@
 namespace holdfast::os {
 namespace {
 
-// How many symbolic links Linux follows for one path (path_resolution(7)); macOS follows fewer.
-constexpr int kMaxLinks = 40;
-
 // What `path` names after the symbolic links that its last part may be, whether that exists or not.
 Error FollowLinks(std::string* path) {
-  char link[PATH_MAX];
   for (int links = 0; links < kMaxLinks; links++) {
-    const ssize_t length = system_calls.readlink(path->c_str(), link, sizeof link);
+    const Error error = FollowLink(path);
     // EINVAL: no link.
-    if (length == -1) return errno == EINVAL || errno == ENOENT ? Error{} : Failed("readlink");
-    const std::string target(link, static_cast<size_t>(length));
-    *path = target[0] == '/' ? target : DirectoryOf(*path) + '/' + target;
+    if (error) return error.number == EINVAL || error.number == ENOENT ? Error{} : error;
   }
   return {ELOOP, "readlink"};
 }
 
 }  // namespace
+
+Error FollowLink(std::string* path) {
+  char link[PATH_MAX];
+  const ssize_t length = system_calls.readlink(path->c_str(), link, sizeof link);
+  if (length == -1) return Failed("readlink");
+  const std::string target(link, static_cast<size_t>(length));
+  *path = target[0] == '/' ? target : DirectoryOf(*path) + '/' + target;
+  return {};
+}
 
 Directory::~Directory() {
   if (handle_ != nullptr) system_calls.closedir(static_cast<DIR*>(handle_));

@@ -53,6 +53,24 @@ Error OpenOrMake(const std::string& path, int flags, File* out, mode_t mode = 06
   return made.number == EACCES && !Open(path, flags, out) ? Error{} : made;
 }
 
+// As OpenOrMake, for root: follows only the links of root. Else whoever puts a link where root appends would
+// choose which file of the system that is. (Linux does the same for everybody in sticky directories:
+// fs.protected_symlinks in proc_sys_fs(5).)
+Error OpenOrMakeAsRoot(std::string path, int flags, File* out) {
+  for (int links = 0; links < kMaxLinks; links++) {
+    const Error error = OpenOrMake(path, flags | O_NOFOLLOW, out);
+    if (error.number != ELOOP) return error;
+    struct stat before, after;
+    const std::string link = path;
+    if (system_calls.lstat(link.c_str(), &before) != 0) return Failed("lstat");
+    if (Error failed = FollowLink(&path)) return failed;
+    if (system_calls.lstat(link.c_str(), &after) != 0) return Failed("lstat");
+    const bool is_roots = before.st_uid == 0 && after.st_uid == 0 && before.st_ino == after.st_ino;
+    if (!is_roots) return {EACCES, "open", link};
+  }
+  return {ELOOP, "open"};
+}
+
 // As OpenOrMake; a file that is made has these permissions, in spite of the umask. For a moment it has less.
 Error OpenOrMakeFor(const std::string& path, int flags, mode_t permissions, File* out) {
   Error error = Open(path, flags, out);
@@ -167,10 +185,13 @@ Error File::Duplicate(Handle handle, File* out) {
 
 Error File::OpenForAppend(const std::string& path, File* out) {
   constexpr int kFlags = O_RDWR | O_APPEND | O_NONBLOCK;
-  Error error = OpenOrMake(path, kFlags, out);
+  const auto open = system_calls.geteuid() == 0 ? OpenOrMakeAsRoot : [](std::string at, int flags, File* to) {
+    return OpenOrMake(at, flags, to);
+  };
+  Error error = open(path, kFlags, out);
   if (error.number == ENOENT) {
     if (Error failed = MakeDirectories(DirectoryOf(path))) return failed;
-    error = OpenOrMake(path, kFlags, out);
+    error = open(path, kFlags, out);
   }
   error = OpenAfterLease(error, path, kFlags, out);
   if (error) return error;

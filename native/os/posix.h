@@ -29,6 +29,12 @@ auto Retry(Call call) {
 // Opens a descriptor that no child process inherits, and that never becomes the controlling terminal.
 Error Open(const std::string& path, int flags, File* out, mode_t mode = 0666);
 
+// How many symbolic links Linux follows for one path (path_resolution(7)); macOS follows fewer.
+constexpr int kMaxLinks = 40;
+
+// Makes `path` what the symbolic link leads to that it names (EINVAL: it is none).
+Error FollowLink(std::string* path);
+
 // True for a file system of this machine, whose calls do not hang on a network. Unknown kinds count as
 // remote.
 bool IsLocalFileSystem(const struct statfs& status);

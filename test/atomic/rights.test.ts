@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { openChronicle, repairChronicle, writeFileAtomic } from 'holdfast';
+import { appendEvent, openChronicle, repairChronicle, writeFileAtomic } from 'holdfast';
 import { describe, expect, it } from 'vitest';
 import { aclOf, setAcl, withoutAcls } from '../support/acl.js';
 import { ChronicleProcess } from '../support/chronicle-process.js';
@@ -210,16 +210,34 @@ describe.runIf(isRoot)('root beside a user who keeps giving the name to other fi
     expect(statSync(program).mode & 0o7777).toBe(0o4755);
   });
 
-  it("does not follow the user's link, and follows its own", async () => {
+  // Before: whoever put a link there chose which file of the system root wrote to.
+  it.each<[string, (path: string) => Promise<unknown>]>([
+    ['writeFileAtomic', (path) => writeFileAtomic(path, '{"eventId":"new"}\n')],
+    ['an append', (path) => appendEvent(path, { eventId: 'new' })],
+    ['a rotating append', (path) => appendEvent(path, { eventId: 'new' }, { rotate: { maxBytes: 1 } })],
+    ['repair', (path) => repairChronicle(path)],
+  ])("%s does not follow the user's link, and follows its own", async (name, call) => {
     const { directory, file } = oldFile();
-    const [theirs, ours] = [join(directory, 'theirs'), join(directory, 'ours')];
-    for (const link of [theirs, ours]) symlinkSync(file, link);
-    lchownSync(theirs, user, user);
-    await expect(writeFileAtomic(theirs, 'new')).rejects.toMatchObject({
-      code: 'EIO',
-      cause: { code: 'EACCES', path: theirs },
-    });
-    await writeFileAtomic(ours, 'new');
-    expect(readFileSync(file, 'utf8')).toBe('new');
+    const names = ['theirs', 'to nothing', 'of theirs', 'ours'].map((name) => join(directory, name));
+    const [theirs = '', toNothing = '', ofTheirs = '', ours = ''] = names;
+    symlinkSync(file, theirs);
+    symlinkSync(join(directory, 'nothing'), toNothing);
+    for (const link of [theirs, toNothing]) lchownSync(link, user, user);
+    symlinkSync(theirs, ofTheirs);
+    symlinkSync(file, ours);
+    for (const [link, met] of [
+      [theirs, theirs],
+      [ofTheirs, theirs],
+      [toNothing, toNothing],
+    ] as const) {
+      // What is repaired is opened for reading first.
+      const cause =
+        name === 'repair' && link === toNothing ? { code: 'ENOENT' } : { code: 'EACCES', path: met };
+      await expect(call(link)).rejects.toMatchObject({ code: 'EIO', cause });
+    }
+    expect(readFileSync(file, 'utf8')).toBe(damaged);
+    expect(existsSync(join(directory, 'nothing'))).toBe(false);
+    await call(ours);
+    expect(readFileSync(file, 'utf8')).not.toBe(damaged);
   });
 });

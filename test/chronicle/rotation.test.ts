@@ -265,6 +265,41 @@ describe('rotate', () => {
     },
   );
 
+  it('C12: nobody writes to the old file after the rotation, also who does not rotate', async () => {
+    const file = newFile();
+    const rotating = { rotate: { maxBytes: 2000 }, lockTimeout: 60_000 };
+    const processes = await Promise.all([
+      ChronicleProcess.open(file, rotating),
+      ChronicleProcess.open(file, { lockTimeout: 60_000 }),
+      ChronicleProcess.open(file, { lockTimeout: 60_000, dedupe: false }),
+    ]);
+    const sizes = new Map<string, number>();
+    const look = () => {
+      for (const one of rotatedOf(file)) {
+        const { size } = statSync(one);
+        expect(sizes.get(one) ?? size).toBe(size);
+        sizes.set(one, size);
+      }
+    };
+    let done = false;
+    const floods = Promise.all(processes.map((process, n) => process.flood(`p${n}`, 2, 60, [10, 100])));
+    void floods.finally(() => {
+      done = true;
+    });
+    while (!done) {
+      look();
+      await setTimeout(1);
+    }
+    await floods;
+    look();
+    expect(sizes.size).toBeGreaterThan(5);
+    const counts = countIds(allEventsOf(file));
+    for (const { acknowledged } of processes) {
+      for (const { eventId } of acknowledged) expect(counts.get(eventId)).toBe(1);
+    }
+    expect(counts.size).toBe(3 * 2 * 60);
+  });
+
   it.skipIf(unwatchable)('C12: removes old files when the lock is free', async () => {
     const file = newFile();
     const calls = await SystemCalls.under(dirname(file));

@@ -2,7 +2,7 @@
  * The engine that keeps a chronicle in one NDJSON file, and in the files that rotation has left beside it.
  */
 import { withIoErrors } from '../../base/errors.js';
-import { followLinks, type NativePath } from '../../base/paths.js';
+import { followLinksToWrite, type NativePath } from '../../base/paths.js';
 import type { FollowQuery, ReadQuery, RepairOptions, VerifyQuery } from '../../chronicle/call-options.js';
 import type { Batches, Engine } from '../../chronicle/engine.js';
 import type { Settings } from '../../chronicle/options.js';
@@ -27,7 +27,8 @@ export class FileEngine implements Engine {
   static async open(path: NativePath, settings: Settings): Promise<FileEngine> {
     // Rotation renames the file, not a link to it, and puts the rotated files beside the file. A chain goes on
     // after them.
-    const target = settings.rotation || settings.chain ? await withIoErrors(followLinks(path), path) : path;
+    const target =
+      settings.rotation || settings.chain ? await withIoErrors(followLinksToWrite(path), path) : path;
     const engine = new FileEngine(target, settings);
     await engine.#appender.open();
     return engine;

@@ -8,7 +8,7 @@ import { constants as osConstants } from 'node:os';
 import { copyRights, syncDirectory, syncFile } from '../../../atomic/sync.js';
 import type { Durability } from '../../../base/durability.js';
 import { HoldfastError, ioError, irregular, systemError, withIoErrors } from '../../../base/errors.js';
-import { followLinks, type NativePath, withSuffix } from '../../../base/paths.js';
+import { followLinks, followLinksToWrite, type NativePath, withSuffix } from '../../../base/paths.js';
 import type { FileLock } from '../../../lock/file-lock.js';
 import { lock } from '../../../lock/lock.js';
 import { stillNames } from '../../../lock/named-file.js';
@@ -44,7 +44,8 @@ export class DamagedFile {
     source: FileHandle,
     { lockTimeout: timeout, signal }: Opening,
   ): Promise<DamagedFile> {
-    const path = await damagedPathOf(chronicle);
+    const target = await withIoErrors(followLinksToWrite(chronicle), chronicle);
+    const path = withSuffix(target, '.damaged');
     let file: FileHandle | undefined;
     let held: FileLock | undefined;
     try {

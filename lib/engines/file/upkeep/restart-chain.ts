@@ -3,7 +3,7 @@
  * one. Nothing of the old chain is touched, so what was wrong with it can still be seen.
  */
 import { HoldfastError, withIoErrors } from '../../../base/errors.js';
-import { followLinks, type NativePath } from '../../../base/paths.js';
+import { followLinksToWrite, type NativePath } from '../../../base/paths.js';
 import type { Settings } from '../../../chronicle/options.js';
 import type { AppendResult, ChainRestart } from '../../../chronicle/results.js';
 import { restartKey } from '../../../event/chain-link.js';
@@ -13,7 +13,7 @@ import { Appender } from '../append/appender.js';
 import { lastLink } from '../read/head.js';
 
 export async function restartChain(path: NativePath, settings: Settings): Promise<ChainRestart> {
-  const target = await withIoErrors(followLinks(path), path);
+  const target = await withIoErrors(followLinksToWrite(path), path);
   const alone = { ...settings, chain: true, window: 0, dedupes: false, rotation: undefined };
   const appender = new Appender(target, alone, chainMode.restart);
   try {
