@@ -163,11 +163,22 @@ describe('a getter among the options is read once', () => {
       { timeout: 60_000, mode: 'shared', create: true, kind: 'flock' },
       (file, options) => holdfast.lock(file, options),
     ],
-    ['lockSync', { timeout: 60_000, mode: 'shared' }, async (file, options) => holdfast.lockSync(file, options)],
+    [
+      'lockSync',
+      { timeout: 60_000, mode: 'shared' },
+      async (file, options) => holdfast.lockSync(file, options),
+    ],
     ['tryLock', { mode: 'shared', permissions: 0o600 }, (file, options) => holdfast.tryLock(file, options)],
     [
       'openChronicle',
-      { lockTimeout: 60_000, dedupe: 'all', chain: false, computeId: true, rotate: undefined, onCorrupt: 'skip' },
+      {
+        lockTimeout: 60_000,
+        dedupe: 'all',
+        chain: false,
+        computeId: true,
+        rotate: undefined,
+        onCorrupt: 'skip',
+      },
       (file, options) => holdfast.openChronicle(file, options),
     ],
     [

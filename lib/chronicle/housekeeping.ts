@@ -44,11 +44,11 @@ const warned = new Set<string>();
 
 const maxWarned = 1000;
 
-/** Tells of a problem: to the channel each time, and as a warning once for each kind and file. */
+/** Tells of a problem: to the channel each time, and as a warning once for each kind and chronicle. */
 export function reportProblem(problem: HousekeepingProblem): void {
   if (channels.housekeeping.hasSubscribers) channels.housekeeping.publish(problem);
   const { path, file, error, count } = problem;
-  const key = `${problem.problem} ${problem.problem === 'foreign' ? file : path}`;
+  const key = `${problem.problem} ${path}`;
   if (warned.has(key) || warned.size >= maxWarned) return;
   warned.add(key);
   const others = count > 1 ? ` and ${count - 1} more` : '';

@@ -39,13 +39,16 @@ class Acl {
 
   Error Give(const File& to, bool* given) const {
     *given = true;
+    Acl own;
+    if (!is_there()) {
+      if (Error error = own.Read(to)) return error;
+      if (!own.is_there()) return {};
+    }
     acl_t none = is_there() ? nullptr : ::acl_init(0);
     const int result = system_calls.acl_set_fd(to.handle(), is_there() ? acl_ : none);
     const int number = errno;
     if (none != nullptr) ::acl_free(none);
-    if (result == 0) return {};
-    // A file system without ACLs has none to take away.
-    *given = !is_there() && number == ENOTSUP;
+    *given = result == 0;
     return *given || IsRefusal(number) ? Error{} : Error{number, "acl_set_fd"};
   }
 
@@ -65,8 +68,8 @@ class Acl {
         bytes.resize(bytes.size() * 4);
         continue;
       }
-      // The last two: the file system has no ACLs.
-      if (errno == ENODATA || errno == ENOTSUP || errno == ENOSYS) return {};
+      // All but the first: the file system has no ACLs.
+      if (errno == ENODATA || errno == ENOTSUP || errno == ENOSYS || errno == EINVAL) return {};
       is_known_ = false;
       return IsRefusal(errno) || errno == EBADF || errno == ENOENT ? Error{} : Failed("fgetxattr");
     }
@@ -77,14 +80,16 @@ class Acl {
   // If there is none, takes that away which the file was given for its directory's default ACL.
   Error Give(const File& to, bool* given) const {
     *given = true;
-    if (is_there()) {
-      if (system_calls.fsetxattr(to.handle(), kName, bytes_.data(), bytes_.size(), 0) == 0) return {};
-    } else {
-      if (system_calls.fremovexattr(to.handle(), kName) == 0) return {};
-      if (errno == ENODATA || errno == ENOTSUP || errno == ENOSYS) return {};
+    if (!is_there()) {
+      Acl own;
+      if (Error error = own.Read(to)) return error;
+      if (own.is_known() && !own.is_there()) return {};
     }
-    *given = false;
-    return IsRefusal(errno) ? Error{} : Failed(is_there() ? "fsetxattr" : "fremovexattr");
+    const int result = is_there()
+                           ? system_calls.fsetxattr(to.handle(), kName, bytes_.data(), bytes_.size(), 0)
+                           : system_calls.fremovexattr(to.handle(), kName);
+    *given = result == 0;
+    return *given || IsRefusal(errno) ? Error{} : Failed(is_there() ? "fsetxattr" : "fremovexattr");
   }
 
  private:
