@@ -20,13 +20,16 @@ export interface NewFile {
   sync(): Promise<void>;
 }
 
+/** What is asked of the file that is replaced. */
+type OldFile = Pick<FileHandle, 'fd' | 'close'> & Parameters<typeof stillNames>[1];
+
 export interface Replacement {
   /** The permissions of a file that did not exist before, which the umask still narrows. */
   readonly mode: number;
   readonly durability: Durability;
   readonly signal: AbortSignal | undefined;
   /** The file that is replaced, and no other one: see {@link replacedMeanwhile}. Default: whatever is there. */
-  readonly old?: FileHandle;
+  readonly old?: OldFile;
 }
 
 /** Thrown, and nothing is replaced, if the path does not name the file any more that was to be replaced. */
@@ -52,7 +55,7 @@ export async function replaceFile(
 ): Promise<void> {
   const io = <T>(call: Promise<T>) => withIoErrors(call, path);
   const target = await io(followLinksToWrite(path));
-  let old = given ?? (await io(openOld(target)));
+  let old: OldFile | undefined = given ?? (await io(openOld(target)));
   const isNew = old === undefined;
   let unsynced: Error | undefined;
   try {
@@ -127,7 +130,7 @@ async function openOld(path: NativePath): Promise<FileHandle | undefined> {
 }
 
 /** Whether the path names this file, or none where there is none. */
-async function isNamed(path: NativePath, file: FileHandle | undefined): Promise<boolean> {
+async function isNamed(path: NativePath, file: OldFile | undefined): Promise<boolean> {
   if (file) return stillNames(path, file, { followLink: false });
   return (await namedFileId(path, { followLink: false })) === undefined;
 }

@@ -21,12 +21,17 @@ export function syncDirectory(path: NativePath, entries: keyof typeof syncedEntr
   return run(path, (done) => native.syncDirectory(path, syncedEntries[entries], done));
 }
 
+/** An open file. */
+interface Descriptor {
+  readonly fd: number;
+}
+
 /**
  * Gives `to` the owner, group, permissions and ACL of `from`, as far as this user may. Nobody gains access by
  * that: what cannot be given leaves the new file with less. set-user-ID, set-group-ID and sticky bits are
  * never passed on.
  */
-export function copyRights(from: FileHandle, to: FileHandle, path: NativePath): Promise<void> {
+export function copyRights(from: Descriptor, to: Descriptor, path: NativePath): Promise<void> {
   return run(path, (done) => native.copyRights(from.fd, to.fd, done));
 }
 

@@ -23,6 +23,7 @@ export interface NativeError {
  * - `EIO`: the file system failed a call; `cause` is the system's error, with its own code.
  * - `ECONFLICT`: the file did not end where `ifEnd` said; {@link HoldfastError.end} is where it ends. Nothing
  *   was written.
+ * - `EGAP`: events that a reader should have got are gone; {@link HoldfastError.gap} is what is known of them.
  * - `ECLOSED`: the chronicle was closed before the call, or the lock is not held.
  * - `ELOST`: the reason of a {@link FileLock.lost} that is aborted.
  * - `EDEADLK`: a call that blocks its thread would have waited for a lock that this thread holds itself. Nothing
@@ -34,6 +35,7 @@ export type HoldfastErrorCode =
   | 'EVALIDATION'
   | 'EIO'
   | 'ECONFLICT'
+  | 'EGAP'
   | 'ECLOSED'
   | 'EDEADLK'
   | 'ECHAIN'
@@ -53,6 +55,18 @@ export interface HoldfastErrorDetails {
   holders?: readonly LockHolder[] | undefined;
   /** `ECONFLICT`: where the file ends, in bytes. Default: none. */
   end?: number | undefined;
+  /** `EGAP`: what is known of the events that are gone. Default: none. */
+  gap?: Missing | undefined;
+}
+
+/** What is known of events that are gone. */
+export interface Missing {
+  /** The position after which they were; undefined if nothing was read before. */
+  readonly after: string | undefined;
+  /** The paths of the files that are gone, as far as they are known. */
+  readonly files: readonly string[];
+  /** The path of the file at whose beginning the chronicle goes on; undefined if it has none. */
+  readonly next: string | undefined;
 }
 
 /** The same symbol in every copy of the package. */
@@ -113,16 +127,20 @@ export class HoldfastError extends Error {
   /** `ECONFLICT`: where the file ends, in bytes. */
   readonly end?: number;
 
+  /** `EGAP`: what is known of the events that are gone. */
+  readonly gap?: Missing;
+
   /** For tests that need such an error; nothing else has to make one. The message begins with the code. */
   constructor(code: HoldfastErrorCode, message: string, details: HoldfastErrorDetails = {}) {
     // Own properties only: Object.prototype may be polluted.
     const own: HoldfastErrorDetails = Object.assign(Object.create(null), details);
-    const { cause, field, path, end, outcomeUnknown, holders } = own;
+    const { cause, field, path, end, gap, outcomeUnknown, holders } = own;
     super(`${code}: ${message}`, cause === undefined ? undefined : { cause });
     this.code = code;
     if (field !== undefined) this.field = field;
     if (path !== undefined) this.path = path;
     if (end !== undefined) this.end = end;
+    if (gap !== undefined) this.gap = gap;
     this.outcomeUnknown = outcomeUnknown ?? false;
     this.holders = holders ?? [];
   }
@@ -144,6 +162,7 @@ export type AnyHoldfastError =
   | ValidationError
   | IoError
   | ConflictError
+  | GapError
   | ClosedError
   | ChainError;
 
@@ -180,6 +199,16 @@ export interface ConflictError extends HoldfastError {
   /** Where the file ends, in bytes. */
   readonly end: number;
   /** The file that the call was about. */
+  readonly path: string;
+}
+
+/** Events that a reader should have got are gone. */
+export interface GapError extends HoldfastError {
+  /** What went wrong. */
+  readonly code: 'EGAP';
+  /** What is known of them. */
+  readonly gap: Missing;
+  /** The chronicle. */
   readonly path: string;
 }
 
@@ -295,6 +324,15 @@ export function irregular(stats: { isDirectory(): boolean }, path: string): Node
 /** The file had been written to since its caller looked. */
 export function conflict(path: string, expected: number, end: number): HoldfastError {
   return new HoldfastError('ECONFLICT', `'${path}' ends at ${end}, not at ${expected}`, { path, end });
+}
+
+/** A reader cannot get all events after a position, or after the last one that it got. */
+export function gapIn(path: string, gap: Missing): HoldfastError {
+  const { after, files, next } = gap;
+  const gone = files.length > 0 ? `: ${files.map((file) => `'${file}'`).join(', ')} was removed` : '';
+  const goesOn = next === undefined ? '' : `; it goes on with '${next}'`;
+  const where = after === undefined ? '' : ` after the position ${after}`;
+  return new HoldfastError('EGAP', `events of '${path}'${where} are gone${gone}${goesOn}`, { path, gap });
 }
 
 /** A write was made whose sync failed, so nobody can say whether it will last. */

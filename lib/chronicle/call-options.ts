@@ -1,9 +1,17 @@
 /**
  * The options of single calls of a chronicle, checked and filled in.
  */
-import { checkBoolean, checkInteger, checkOptions, checkSignal, describe } from '../base/arguments.js';
+import {
+  checkBoolean,
+  checkInteger,
+  checkOneOf,
+  checkOptions,
+  checkSignal,
+  describe,
+} from '../base/arguments.js';
 import { invalid } from '../base/errors.js';
 import { isLink } from '../event/chain-link.js';
+import type { OnGap } from '../event/gap.js';
 import { checkWhere, type Where } from '../event/where.js';
 import type { Position, Progress } from './results.js';
 
@@ -32,11 +40,11 @@ export interface AppendOptions {
  */
 export interface ReadRange {
   /**
-   * Only events at this position or after it: the `next` of the last event that was read. In bytes. Default:
-   * 0.
+   * Only events at this offset or after it: the `next` of the last event that was read. In bytes, of one file: it
+   * does not go together with rotation, unless `files` is `'current'`; `after` does. Default: 0.
    */
   from?: Position | undefined;
-  /** Only events before this position. In bytes. Default: the end. */
+  /** Only events before this offset. Likewise. Default: the end. */
   to?: Position | undefined;
   /** At most this many events. Default: all. */
   limit?: number | undefined;
@@ -44,6 +52,26 @@ export interface ReadRange {
   reverse?: boolean | undefined;
   /** Only events whose own properties have these values: `{ type: 'order' }`. Default: all. */
   where?: Where | undefined;
+  /** Only events after this one: the `position` of an entry that was read once. Default: from the beginning. */
+  after?: string | undefined;
+  /** What to do where events after that position are gone. Default: `'throw'`, which is `EGAP`. */
+  onGap?: OnGap | undefined;
+  /** Rotated files too, or only the file that is written. Default: `'all'`. */
+  files?: WhichFiles | undefined;
+}
+
+/** Rotated files too, or only the file that is written. */
+export type WhichFiles = 'all' | 'current';
+
+/**
+ * Options of {@link Chronicle.tail} and {@link Chronicle.find}.
+ *
+ * @example
+ *   const [last] = await chronicle.tail(1, { files: 'current' });
+ */
+export interface FilesOption {
+  /** Rotated files too, or only the file that is written. Default: `'all'`. */
+  files?: WhichFiles | undefined;
 }
 
 /**
@@ -55,11 +83,21 @@ export interface ReadRange {
  */
 export interface FollowOptions {
   /**
-   * Only events at this position or after it, or `'end'`: only what is appended from now on, and a last line
-   * that is not finished yet. In bytes. A position after the end is that of a file which was truncated or
-   * rotated since, and means the beginning. Default: 0.
+   * Only events at this offset or after it, or `'end'`: only what is appended from now on, and a last line
+   * that is not finished yet. In bytes, of one file: it does not go together with rotation; `after` does. An offset
+   * after the end is that of a file which was truncated since, and means the beginning. Default: 0, which is the
+   * beginning of the oldest file.
    */
   from?: Position | 'end' | undefined;
+  /** Only events after this one: the `position` of an entry that was read once. Default: none. */
+  after?: string | undefined;
+  /**
+   * What to do where events are gone before they were read: after that position, or since files were removed faster
+   * than they were read. Default: `'throw'`, which is `EGAP`.
+   */
+  onGap?: OnGap | undefined;
+  /** Rotated files too, or only the file that is written, and those that come. Default: `'all'`. */
+  files?: WhichFiles | undefined;
   /** Only events whose own properties have these values: `{ type: 'order' }`. Default: all. */
   where?: Where | undefined;
   /** Ends the iteration, quietly. Default: none. */
@@ -86,6 +124,8 @@ export interface VerifyOptions {
   onProgress?: ((progress: Progress) => void) | undefined;
   /** Ends the work; the call then rejects with `signal.reason`. Default: none. */
   signal?: AbortSignal | undefined;
+  /** Rotated files too, or only the file that is written. A chain is always checked as a whole. Default: `'all'`. */
+  files?: WhichFiles | undefined;
 }
 
 /**
@@ -119,12 +159,20 @@ export interface ReadQuery {
   readonly limit: number;
   readonly reverse: boolean;
   readonly where: Where | undefined;
+  /** Not looked at: it is the engine's. */
+  readonly after: string | undefined;
+  readonly onGap: OnGap;
+  readonly files: WhichFiles;
 }
 
 /** What is to be followed. */
 export interface FollowQuery {
   readonly from: Position | 'end';
   readonly where: Where | undefined;
+  /** Not looked at: it is the engine's. */
+  readonly after: string | undefined;
+  readonly onGap: OnGap;
+  readonly files: WhichFiles;
 }
 
 /** What is to be verified. */
@@ -132,6 +180,7 @@ export interface VerifyQuery extends Work<NonNullable<VerifyOptions['onProgress'
   readonly ids: boolean;
   readonly chain: boolean;
   readonly expect: string | undefined;
+  readonly files: WhichFiles;
 }
 
 function checkPosition(value: unknown, field: string): Position {
@@ -152,19 +201,44 @@ export function checkReadRange(range: ReadRange | undefined): ReadQuery {
     limit = Number.MAX_SAFE_INTEGER,
     reverse = false,
     where,
-  } = checkOptions(range, ['from', 'to', 'limit', 'reverse', 'where']);
+    after,
+    onGap = 'throw',
+    files = 'all',
+  } = checkOptions(range, ['from', 'to', 'limit', 'reverse', 'where', 'after', 'onGap', 'files']);
+  if (after !== undefined && (range?.from !== undefined || range?.to !== undefined)) throw twoBeginnings();
   return {
     from: checkPosition(from, 'from'),
     to: checkPosition(to, 'to'),
     limit: checkInteger(limit, 'limit', 0),
     reverse: checkBoolean(reverse, 'reverse'),
     where: checkWhere(where),
+    after,
+    onGap: checkOnGap(onGap),
+    files: checkFiles(files),
   };
 }
 
+function twoBeginnings(): Error {
+  return invalid('after', 'does not go together with from or to: an offset is one of a single file');
+}
+
+function checkOnGap(onGap: unknown): OnGap {
+  if (typeof onGap === 'function') return onGap as OnGap;
+  return checkOneOf(onGap, ['throw', 'continue'] as const, 'onGap');
+}
+
+export function checkFiles(files: unknown): WhichFiles {
+  return checkOneOf(files, ['all', 'current'] as const, 'files');
+}
+
+/** Of {@link Chronicle.find} and its kin; without `names`, other options may stand beside it. */
+export function checkFilesOption(options: FilesOption | undefined, names?: readonly string[]): WhichFiles {
+  return checkFiles(checkOptions(options, names).files ?? 'all');
+}
+
 /** The last `count` events, the last one first. */
-export function checkTail(count: number): ReadQuery {
-  return checkReadRange({ reverse: true, limit: checkInteger(count, 'count', 0) });
+export function checkTail(count: number, files: WhichFiles): ReadQuery {
+  return checkReadRange({ reverse: true, limit: checkInteger(count, 'count', 0), files });
 }
 
 export function checkEventId(eventId: string): string {
@@ -172,8 +246,9 @@ export function checkEventId(eventId: string): string {
   throw invalid('eventId', `expected a non-empty string, got ${describe(eventId)}`);
 }
 
-export const followOptionNames = ['from', 'where', 'signal'];
-export const verifyOptionNames = ['ids', 'chain', 'expect', 'onProgress', 'signal'];
+export const filesOptionNames = ['files'];
+export const followOptionNames = ['from', 'where', 'signal', 'after', 'onGap', 'files'];
+export const verifyOptionNames = ['ids', 'chain', 'expect', 'onProgress', 'signal', 'files'];
 export const repairOptionNames = ['onProgress', 'signal'];
 
 /** Without `names`, other options may stand beside these. */
@@ -181,10 +256,14 @@ export function checkFollowOptions(
   options: FollowOptions | undefined,
   names?: readonly string[],
 ): FollowQuery & { readonly signal: AbortSignal | undefined } {
-  const { from = 0, where, signal } = checkOptions(options, names);
+  const { from = 0, where, signal, after, onGap = 'throw', files = 'all' } = checkOptions(options, names);
+  if (after !== undefined && options?.from !== undefined) throw twoBeginnings();
   return {
     from: from === 'end' ? from : checkPosition(from, 'from'),
     where: checkWhere(where),
+    after,
+    onGap: checkOnGap(onGap),
+    files: checkFiles(files),
     signal: checkSignal(signal, 'signal'),
   };
 }
@@ -195,7 +274,7 @@ export function checkVerifyOptions(
   names?: readonly string[],
 ): VerifyQuery {
   const given = checkOptions(options, names);
-  const { ids = true, expect, chain = expect !== undefined } = given;
+  const { ids = true, expect, chain = expect !== undefined, files = 'all' } = given;
   if (expect !== undefined && !isLink(expect)) {
     throw invalid('expect', `expected a link, 64 lowercase hexadecimal digits, got ${describe(expect)}`);
   }
@@ -204,6 +283,7 @@ export function checkVerifyOptions(
     ids: checkBoolean(ids, 'ids'),
     chain: checkBoolean(chain, 'chain'),
     expect,
+    files: checkFiles(files),
     ...checkWork<NonNullable<VerifyOptions['onProgress']>>(given),
   };
 }

@@ -12,12 +12,15 @@ import { arrayOf, streamOf } from './batches.js';
 import {
   type AppendOptions,
   checkEventId,
+  checkFilesOption,
   checkIfEnd,
   checkReadRange,
   checkRepairOptions,
   checkTail,
   checkVerifyOptions,
+  type FilesOption,
   type FollowOptions,
+  filesOptionNames,
   followOptionNames,
   type ReadQuery,
   type ReadRange,
@@ -25,12 +28,13 @@ import {
   repairOptionNames,
   type VerifyOptions,
   verifyOptionNames,
+  type WhichFiles,
 } from './call-options.js';
 import type { Engine } from './engine.js';
-import { followEntries } from './follow-entries.js';
+import { type Follow, followEntries } from './follow-entries.js';
 import { OneByOne } from './one-by-one.js';
 import type { Settings } from './options.js';
-import type { AppendResult, Entry, Head, Position, Repair, Verification } from './results.js';
+import type { AppendResult, ChronicleFile, Entry, Head, Position, Repair, Verification } from './results.js';
 import type { ChronicleStats } from './stats.js';
 
 /** Set by the class, of which only this module can make instances. */
@@ -60,6 +64,8 @@ export class Chronicle<T extends object = JsonObject> {
   readonly #engine: Engine;
   readonly #settings: Settings;
   #closing: Promise<void> | undefined;
+  /** Ends what would go on for ever. */
+  readonly #closed = new AbortController();
   /** The last append that waits for the schema's validator. */
   #validating: Promise<void> | undefined;
 
@@ -141,7 +147,12 @@ export class Chronicle<T extends object = JsonObject> {
     return this.#engine.stats();
   }
 
-  /** The events, in their order. Lines that are no event are skipped as `onCorrupt` says. Takes no lock. */
+  /**
+   * The events, in their order: those of the rotated files, and of the one that is written. Lines that are no event are
+   * skipped as `onCorrupt` says. Takes no lock.
+   *
+   * @throws `EVALIDATION`, `EIO`, `EGAP`
+   */
   read(range?: ReadRange): AsyncGenerator<Entry<T>, void, undefined> {
     return new OneByOne(this.readBatches(range));
   }
@@ -172,13 +183,21 @@ export class Chronicle<T extends object = JsonObject> {
    * The first event with this id, however its JSON is written. Looks for the bytes of the id and parses only
    * the lines that may hold it, so it reports no damage.
    */
-  async find(eventId: string): Promise<Entry<T> | undefined> {
-    return (await this.#engine.find(checkEventId(eventId))) as Entry<T> | undefined;
+  async find(eventId: string, options?: FilesOption): Promise<Entry<T> | undefined> {
+    const files = checkFilesOption(options, filesOptionNames);
+    return (await this.#engine.find(checkEventId(eventId), files)) as Entry<T> | undefined;
   }
 
-  /** The last `count` events, in their order. Costs what they hold, not what the file holds. */
-  async tail(count = 10): Promise<Entry<T>[]> {
-    return (await arrayOf(this.#read(() => checkTail(count)))).reverse();
+  /** The last `count` events, in their order. Costs what they hold, not what the files hold. */
+  async tail(count = 10, options?: FilesOption): Promise<Entry<T>[]> {
+    const query = () => checkTail(count, checkFilesOption(options, filesOptionNames));
+    return (await arrayOf(this.#read(query))).reverse();
+  }
+
+  /** The files that the chronicle is kept in, in the order of their events; the last one is written. */
+  async files(): Promise<ChronicleFile[]> {
+    if (!this.#engine.files) throw this.#missing('files');
+    return this.#engine.files();
   }
 
   /**
@@ -188,14 +207,20 @@ export class Chronicle<T extends object = JsonObject> {
    * skipped as `onCorrupt` says; a last line without newline is waited for. Takes from the file what its
    * consumer takes, a chunk at a time.
    *
-   * Offsets are those of the file that the path named when the event was read. An event may be seen before it
-   * is durable (C10). If the file is replaced by another one that does not begin with the same events, all
+   * It begins with the oldest rotated file, unless `from` or `after` say otherwise. An event may be seen before it
+   * is durable (C10). Where events are gone before they were read, since files were removed faster than that, it
+   * rejects with `EGAP`, or goes on as `onGap` says. A failure that passes, such as a full table of descriptors, does
+   * not end it: it warns and tries again. {@link close} ends it. If the file is replaced by another one that does not begin with the same events, all
    * events of that are new.
    *
-   * @throws `EVALIDATION`, `EIO`
+   * @throws `EVALIDATION`, `EIO`, `EGAP`
    */
   follow(options?: FollowOptions): AsyncGenerator<Entry<T>, void, undefined> {
-    return followEntries<T>((query, stop) => this.#engine.follow(query, stop), options, followOptionNames);
+    const follow: Follow = (query, stop) => {
+      this.#checkRange(query.from !== 'end' && query.from > 0 && 'from', query.files);
+      return this.#engine.follow(query, stop);
+    };
+    return followEntries<T>(follow, options, followOptionNames, this.#closed.signal);
   }
 
   /**
@@ -248,6 +273,7 @@ export class Chronicle<T extends object = JsonObject> {
 
   /** Lets the appends that were made before finish, and closes the file. To do so again has no effect. */
   close(): Promise<void> {
+    this.#closed.abort();
     this.#closing ??= this.flush().then(() => this.#engine.close());
     return this.#closing;
   }
@@ -258,8 +284,17 @@ export class Chronicle<T extends object = JsonObject> {
   }
 
   /** The range is checked when the first batch is asked for. */
-  async *#read(query: () => ReadQuery): AsyncGenerator<Entry<T>[], void, undefined> {
-    yield* this.#engine.read(query()) as AsyncGenerator<Entry<T>[], void, undefined>;
+  async *#read(check: () => ReadQuery): AsyncGenerator<Entry<T>[], void, undefined> {
+    const query = check();
+    const { from, to, files } = query;
+    this.#checkRange(from > 0 ? 'from' : to < Number.MAX_SAFE_INTEGER && 'to', files);
+    yield* this.#engine.read(query) as AsyncGenerator<Entry<T>[], void, undefined>;
+  }
+
+  /** @param field of an offset that was given */
+  #checkRange(field: string | false, files: WhichFiles): void {
+    if (field === false || !this.#settings.rotation || files === 'current') return;
+    throw invalid(field, 'does not go together with rotate: an offset is one of a single file; use after');
   }
 
   #checkIfEnd(options: AppendOptions | undefined): Position | undefined {

@@ -11,8 +11,8 @@
  */
 import type { EventLine } from '../event/event-line.js';
 import type { JsonObject } from '../event/line.js';
-import type { FollowQuery, ReadQuery, RepairOptions, VerifyQuery } from './call-options.js';
-import type { AppendResult, Entry, Head, Position, Repair, Verification } from './results.js';
+import type { FollowQuery, ReadQuery, RepairOptions, VerifyQuery, WhichFiles } from './call-options.js';
+import type { AppendResult, ChronicleFile, Entry, Head, Position, Repair, Verification } from './results.js';
 import type { ChronicleStats } from './stats.js';
 
 /**
@@ -76,7 +76,10 @@ export interface Engine {
   read(query: ReadQuery): Batches;
 
   /** The first event with this id. Reports no damage. */
-  find(eventId: string): Promise<Entry<JsonObject> | undefined>;
+  find(eventId: string, files: WhichFiles): Promise<Entry<JsonObject> | undefined>;
+
+  /** What it is kept in. Missing in an engine that keeps it in no files. */
+  files?(): Promise<ChronicleFile[]>;
 
   /**
    * As {@link read}, and then what comes, until `stop` is aborted, also while it waits. Nothing is skipped

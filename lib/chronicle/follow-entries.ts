@@ -13,14 +13,17 @@ export type Follow = (query: FollowQuery, stop: AbortSignal) => AsyncIterable<re
 /**
  * The events, one by one. The iteration ends when the signal is aborted, and on `return()`, also while it
  * waits.
+ *
+ * @param closed likewise ends it, quietly
  */
 export function followEntries<T extends object>(
   follow: Follow,
   options: FollowOptions | undefined,
   names?: readonly string[],
+  closed?: AbortSignal,
 ): AsyncGenerator<Entry<T>, void, undefined> {
   const stop = new AbortController();
-  const entries = entriesUntil<T>(stop, follow, copyForLater(options), names);
+  const entries = entriesUntil<T>(stop, follow, copyForLater(options), { names, closed });
   // A generator that waits answers no return() before it has waited; so the wait is ended first.
   const end = async <R>(finish: () => Promise<R>) => {
     stop.abort();
@@ -41,12 +44,15 @@ async function* entriesUntil<T extends object>(
   stop: AbortController,
   follow: Follow,
   options: FollowOptions | undefined,
-  names: readonly string[] | undefined,
+  {
+    names,
+    closed,
+  }: { readonly names: readonly string[] | undefined; readonly closed: AbortSignal | undefined },
 ): AsyncGenerator<Entry<T>, void, undefined> {
   const { signal, ...query } = checkFollowOptions(options, names);
   const abort = () => stop.abort();
-  const forget = signal && onAbort(signal, abort);
-  if (signal?.aborted) stop.abort();
+  const forget = [signal, closed].map((each) => each && onAbort(each, abort));
+  if (signal?.aborted || closed?.aborted) stop.abort();
   try {
     for await (const entries of follow(query, stop.signal)) {
       for (const entry of entries) {
@@ -55,6 +61,6 @@ async function* entriesUntil<T extends object>(
       }
     }
   } finally {
-    forget?.();
+    for (const each of forget) each?.();
   }
 }

@@ -25,7 +25,7 @@ export interface Identified {
  * An event, and where it is.
  *
  * @example
- *   for await (const { event, next } of chronicle.read()) console.log(event.eventId, next);
+ *   for await (const { event, position } of chronicle.read()) console.log(event.eventId, position);
  */
 export interface Entry<T> {
   /** The event, as `JSON.parse` makes it of its line. */
@@ -34,8 +34,30 @@ export interface Entry<T> {
   readonly offset: number;
   /** Of its line with the newline, in bytes. */
   readonly length: number;
-  /** Where the chronicle goes on after this event: reading from here begins with the next one. */
+  /** Where the file goes on after this event: reading from here begins with the next one. */
   readonly next: Position;
+  /**
+   * Where the chronicle goes on after this event, whatever becomes of its file: `read({ after })` and `follow({ after
+   * })` take it, also in another process, after rotation, `repair` and restarts. A string of at most 64 characters,
+   * for JSON or a database column. A property of the prototype: `{ ...entry }` and `JSON.stringify` leave it out.
+   */
+  readonly position: string;
+  /** The absolute path of the file that it is in, as the file was called when it was opened. Likewise. */
+  readonly path: string;
+}
+
+/** A file of a chronicle. */
+export interface ChronicleFile {
+  /** Its absolute path. */
+  readonly path: string;
+  /** Its size. Of a compressed file: as it is on the disk. */
+  readonly bytes: number;
+  /** When it was last written. */
+  readonly modified: Date;
+  /** When it was rotated, as its name says; undefined for the file that is written. */
+  readonly rotated: Date | undefined;
+  /** Whether it was compressed with gzip. */
+  readonly compressed: boolean;
 }
 
 /**
@@ -91,9 +113,13 @@ export interface Damage {
 export interface DuplicateId {
   /** The id that both have. */
   readonly eventId: string;
-  /** Where the event is, in bytes. */
+  /** The file that the event is in. */
+  readonly path: string;
+  /** Where the event is in it, in bytes. */
   readonly offset: number;
-  /** Where the first event with this id is, in bytes. */
+  /** The file that the first event with this id is in. */
+  readonly firstPath: string;
+  /** Where that is in it, in bytes. */
   readonly firstOffset: number;
 }
 
@@ -101,7 +127,9 @@ export interface DuplicateId {
 export interface WrongId {
   /** The id that the event has. */
   readonly eventId: string;
-  /** Where the event is, in bytes. */
+  /** The file that the event is in. */
+  readonly path: string;
+  /** Where the event is in it, in bytes. */
   readonly offset: number;
   /** The id that the event should have; undefined if it has no canonical JSON. */
   readonly computed: string | undefined;
@@ -183,14 +211,14 @@ export interface EventPlace {
  *   console.log(`${duplicates.count} ids stand twice`);
  */
 export interface Verification {
-  /** The absolute path of the file. */
+  /** The absolute path of the file that is written. */
   readonly path: string;
   /**
    * True if no line is corrupt, no id is wrong, and the chain, if it was asked for, is intact. Duplicates are
    * no damage: options may have allowed them.
    */
   readonly intact: boolean;
-  /** The size of the file: of all lines, with their newlines. */
+  /** The size of all lines, with their newlines, those of rotated files among them. */
   readonly bytes: number;
   /** All lines: events, blank lines and corrupt lines. */
   readonly lines: number;
@@ -213,7 +241,7 @@ export interface Verification {
 
 /** How many there are of a kind, and the first of them. */
 export interface Findings<Finding> {
-  /** How many in the whole file. */
+  /** How many there are. */
   readonly count: number;
   /** The first 100 of them. */
   readonly first: readonly Finding[];

@@ -1,34 +1,61 @@
 /**
- * `holdfast cat FILE`: prints the events of a file.
+ * `holdfast cat FILE`: prints the events of a chronicle.
  */
 import { Command } from 'commander';
 import { toNativePath } from '../base/arguments.js';
-import { openForReading } from '../engines/file/lines/open-file.js';
+import { gapIn, invalid } from '../base/errors.js';
+import { takeSnapshot } from '../engines/file/lines/chronicle-files.js';
+import { parsePosition } from '../engines/file/lines/position.js';
+import { locate } from '../engines/file/read/locate.js';
 import { exitCodeHelp } from './exit-codes.js';
-import { wholeNumber } from './options.js';
+import { currentOption, maxLineBytesOption, wholeNumber } from './options.js';
 import { printRange } from './raw-events.js';
+
+interface Options {
+  from: number;
+  after?: string;
+  limit?: number;
+  current?: boolean;
+  maxLineBytes: number;
+}
 
 export function catCommand(): Command {
   return new Command('cat')
     .summary('print the events')
     .description(
-      'Prints the events of FILE byte for byte as they are there, one on each line. Lines that are no event are left ' +
-        'out and named on standard error, and the exit code is then 1. Takes no lock.',
+      'Prints the events of FILE byte for byte as they are there, one on each line: those of its rotated files first, ' +
+        'compressed with gzip or not. Lines that are no event are left out and named on standard error, and the exit ' +
+        'code is then 1. Takes no lock.',
     )
     .argument('<file>', 'the chronicle')
-    .option('--from <offset>', 'only events whose line begins at this byte or after it', wholeNumber, 0)
+    .option(
+      '--from <offset>',
+      'only events whose line begins at this byte or after it; needs --current if there are rotated files',
+      wholeNumber,
+      0,
+    )
+    .option('--after <position>', 'only events after this position, which reading has given for an event')
     .option('--limit <number>', 'at most this many events', wholeNumber)
+    .addOption(currentOption())
+    .addOption(maxLineBytesOption())
     .addHelpText('after', `\n${exitCodeHelp}\n\nExample: holdfast cat orders.ndjson | jq .number`)
-    .action(
-      async (name: string, { from, limit = Number.MAX_SAFE_INTEGER }: { from: number; limit?: number }) => {
-        if (limit === 0) return;
-        const file = await openForReading(toNativePath(name, 'file'));
-        try {
-          const { size } = await file.stat();
-          await printRange(file, name, { from, to: size, limit });
-        } finally {
-          await file.close();
-        }
-      },
-    );
+    .action(run);
+}
+
+async function run(name: string, options: Options): Promise<void> {
+  const { from, after, limit = Number.MAX_SAFE_INTEGER, current, maxLineBytes } = options;
+  const path = toNativePath(name, 'file');
+  if (limit === 0) return;
+  if (after !== undefined) {
+    const { snapshot, index, from } = await locate(path, parsePosition(after, '--after'), maxLineBytes);
+    if (from === undefined) throw gapIn(path.toString(), { after, files: [], next: undefined });
+    await printRange(name, { snapshot, index, from, limit, maxLineBytes });
+    return;
+  }
+  const snapshot = await takeSnapshot(path, current ? 'current' : 'all');
+  if (from > 0 && snapshot.rotated.length > 0) {
+    await snapshot.current?.file.close();
+    throw invalid('--from', 'is an offset in a single file, and there are rotated files: add --current');
+  }
+  await printRange(name, { snapshot, index: 0, from, limit, maxLineBytes });
 }

@@ -28,13 +28,19 @@ export function summary({ lines, bytes, reasons }: Damage): string {
 }
 
 /** One line for each of the first corrupt lines. */
-export function details({ lines, first }: Damage): string[] {
+export function details({ lines, first }: Damage, file: string): string[] {
   return listed(
     first.map(
-      ({ offset, length, reason }) => `offset ${offset}: ${counted(length, 'byte')}, ${words[reason]}`,
+      ({ path, offset, length, reason }) =>
+        `${placeOf(path, offset, file)}: ${counted(length, 'byte')}, ${words[reason]}`,
     ),
     lines,
   );
+}
+
+/** Names the file only if it is another one. */
+export function placeOf(path: string, offset: number, file: string): string {
+  return path === file ? `offset ${offset}` : `offset ${offset} of ${path}`;
 }
 
 /** The first of a list, indented, and how many more there are. */

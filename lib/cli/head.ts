@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { toNativePath } from '../base/arguments.js';
 import { headOf } from '../engines/file/read/head.js';
 import { exitCodeHelp, exitCodes } from './exit-codes.js';
-import { jsonOption } from './options.js';
+import { jsonOption, maxLineBytesOption } from './options.js';
 import { print, printJson, say } from './output.js';
 import { rawSettings } from './raw-events.js';
 
@@ -17,13 +17,17 @@ export function headCommand(): Command {
         'up to this event was changed or taken away: holdfast verify --expect LINK FILE.',
     )
     .argument('<file>', 'the chronicle')
+    .addOption(maxLineBytesOption())
     .addOption(jsonOption('the link, and the position after the last event, as JSON'))
     .addHelpText('after', `\n${exitCodeHelp}\n\nExample: holdfast head orders.ndjson | gpg --clearsign`)
     .action(run);
 }
 
-async function run(file: string, { json }: { json?: boolean }): Promise<void> {
-  const head = await headOf(toNativePath(file, 'file'), rawSettings);
+async function run(
+  file: string,
+  { json, maxLineBytes }: { json?: boolean; maxLineBytes: number },
+): Promise<void> {
+  const head = await headOf(toNativePath(file, 'file'), rawSettings(maxLineBytes));
   if (!head) {
     say(`'${file}' has no chain`);
     process.exitCode = exitCodes.failed;

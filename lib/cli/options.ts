@@ -42,6 +42,16 @@ export function durabilityOption(): Option {
     .default('data');
 }
 
+export function maxLineBytesOption(): Option {
+  return new Option('--max-line-bytes <number>', 'longer lines are damage, and longer events are refused')
+    .argParser(wholeNumber)
+    .default(8 * 1024 * 1024, '8 MiB');
+}
+
+export function currentOption(): Option {
+  return new Option('--current', 'only FILE itself, not its rotated files');
+}
+
 export function jsonOption(description: string): Option {
   return new Option('--json', description);
 }

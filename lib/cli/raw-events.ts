@@ -1,13 +1,14 @@
 /**
  * Events byte for byte as they are in the file, for `holdfast cat` and `holdfast tail`.
  */
-import type { FileHandle } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { eachWithIoErrors } from '../base/errors.js';
+import { eachWithIoErrors, gapIn } from '../base/errors.js';
 import { checkReadOptions, type ReadSettings } from '../chronicle/options.js';
 import type { Entry } from '../chronicle/results.js';
-import { readAt } from '../engines/file/lines/open-file.js';
+import type { Snapshot } from '../engines/file/lines/chronicle-files.js';
+import { type ReadableFile, readAt } from '../engines/file/lines/open-file.js';
 import { scanForwards } from '../engines/file/lines/scanner.js';
+import { FilesInOrder } from '../engines/file/read/files-in-order.js';
 import { splitAtDamage } from '../engines/file/read/read-filter.js';
 import type { CorruptLine } from '../event/corrupt-line.js';
 import { exitCodes } from './exit-codes.js';
@@ -17,7 +18,9 @@ const newline = 0x0a;
 const chunkBytes = 256 * 1024;
 
 /** Names corrupt lines on standard error, and makes the exit code say that there were any. */
-export const rawSettings: ReadSettings = checkReadOptions({ onCorrupt: reportDamage });
+export function rawSettings(maxLineBytes?: number): ReadSettings {
+  return checkReadOptions({ onCorrupt: reportDamage, maxLineBytes });
+}
 
 function reportDamage({ path, offset, length, reason }: CorruptLine): void {
   say(`corrupt line in '${path}' at offset ${offset}, ${length} bytes (${reason})`);
@@ -26,7 +29,7 @@ function reportDamage({ path, offset, length, reason }: CorruptLine): void {
 
 /** Prints events that are in the file in this order. */
 export async function printEvents(
-  file: FileHandle,
+  file: ReadableFile,
   entries: readonly Pick<Entry<object>, 'offset' | 'length'>[],
 ): Promise<void> {
   let begin = 0;
@@ -42,36 +45,47 @@ export async function printEvents(
 }
 
 export interface RawRange {
-  /** Only events whose line begins at this offset or after it. */
+  readonly snapshot: Snapshot;
+  /** The first of the rotated files that is printed; their number for the current file. */
+  readonly index: number;
+  /** Only events of it whose line begins at this offset or after it. */
   readonly from: number;
-  /** Only events whose line begins before this offset. */
-  readonly to: number;
   /** At most this many events. */
   readonly limit: number;
+  readonly maxLineBytes: number;
 }
 
-export async function printRange(
-  file: FileHandle,
-  path: string,
-  { limit, ...range }: RawRange,
-): Promise<void> {
-  const scanned = scanForwards(file, { ...range, maxLineBytes: rawSettings.maxLineBytes });
-  let left = limit;
-  for await (const batch of eachWithIoErrors(scanned, path)) {
-    for (const part of splitAtDamage(batch, false)) {
-      if (!Array.isArray(part)) {
-        reportDamage({ path: resolve(path), ...part });
-        continue;
+/** Prints events of the files of a snapshot, which it closes. */
+export async function printRange(name: string, range: RawRange): Promise<void> {
+  const { snapshot, index, from, maxLineBytes } = range;
+  const files = new FilesInOrder(snapshot, index, false, false);
+  let left = range.limit;
+  try {
+    for await (const each of files.each()) {
+      if ('gone' in each) throw gapIn(resolve(name), { after: undefined, files: each.gone, next: each.next });
+      const { file, path, isFirst } = each;
+      // What comes from now on is for tail -f.
+      const to = path === snapshot.current?.path ? (await file.stat()).size : Number.MAX_SAFE_INTEGER;
+      const scanned = scanForwards(file, { from: isFirst ? from : 0, to, maxLineBytes });
+      for await (const batch of eachWithIoErrors(scanned, path)) {
+        for (const part of splitAtDamage(batch, false)) {
+          if (!Array.isArray(part)) {
+            reportDamage({ path: path.toString(), ...part });
+            continue;
+          }
+          const entries = part.slice(0, left);
+          await printEvents(file, entries);
+          left -= entries.length;
+          if (left === 0) return;
+        }
       }
-      const entries = part.slice(0, left);
-      await printEvents(file, entries);
-      left -= entries.length;
-      if (left === 0) return;
     }
+  } finally {
+    await files.close();
   }
 }
 
-async function printBytes(file: FileHandle, begin: number, end: number): Promise<void> {
+async function printBytes(file: ReadableFile, begin: number, end: number): Promise<void> {
   let last = newline;
   for (let at = begin; at < end; ) {
     const bytes = await readAt(file, at, Buffer.allocUnsafe(Math.min(chunkBytes, end - at)));

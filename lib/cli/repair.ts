@@ -73,10 +73,10 @@ function report(file: string, repair: Repair): string {
   return damagedPath === undefined ? restart : lineReport(file, repair) + restart;
 }
 
-function lineReport(file: string, { removed, damagedPath }: Repair): string {
+function lineReport(file: string, { path, removed, damagedPath }: Repair): string {
   const name = style('bold', file);
   if (damagedPath === undefined) return `${name}: ${style('green', 'nothing to repair')}\n`;
-  const lines = details(removed).map((line) => `${line}\n`);
+  const lines = details(removed, path).map((line) => `${line}\n`);
   return `${name}: ${style('green', 'repaired')}, moved to ${relativeTo(file, damagedPath)}: ${summary(removed)}\n${lines.join('')}`;
 }
 

@@ -7,7 +7,7 @@ import { toNativePath } from '../base/arguments.js';
 import { ioError, isMissing } from '../base/errors.js';
 import type { LockHolder } from '../base/lock-holder.js';
 import type { NativePath } from '../base/paths.js';
-import { openForReading } from '../engines/file/lines/open-file.js';
+import { openForReading, readAt } from '../engines/file/lines/open-file.js';
 import { rotatedFiles } from '../engines/file/lines/rotated-files.js';
 import { scanBackwards } from '../engines/file/lines/scanner.js';
 import { damagedPathOf } from '../engines/file/upkeep/damaged-file.js';
@@ -63,7 +63,7 @@ async function factsOf(path: NativePath, idKey: string): Promise<FileFacts> {
   const file = await openForReading(path);
   try {
     const { size, mtime, mode, uid, gid } = await file.stat();
-    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, Math.max(0, size - 1));
+    const last = await readAt(file, Math.max(0, size - 1), Buffer.alloc(1));
     const facts: FileFacts = {
       path: await realpath(path),
       bytes: size,
@@ -71,7 +71,7 @@ async function factsOf(path: NativePath, idKey: string): Promise<FileFacts> {
       mode: (mode & 0o7777).toString(8).padStart(4, '0'),
       uid,
       gid,
-      finished: size === 0 || buffer[0] === 0x0a,
+      finished: size === 0 || last[0] === 0x0a,
       rotated: { files: 0, bytes: 0 },
       damagedBytes: await sizeOf(await damagedPathOf(path)),
       holders: await lockHolders(path),
@@ -80,7 +80,7 @@ async function factsOf(path: NativePath, idKey: string): Promise<FileFacts> {
       facts.rotated.files++;
       facts.rotated.bytes += await sizeOf(rotated);
     }
-    const { maxLineBytes } = rawSettings;
+    const { maxLineBytes } = rawSettings();
     for await (const { entries } of scanBackwards(file, { from: 0, to: size, maxLineBytes })) {
       const [last] = entries;
       if (!last) continue;

@@ -6,9 +6,9 @@ import { toNativePath } from '../base/arguments.js';
 import type { ChainBreak, ChainReport, Verification } from '../chronicle/results.js';
 import { headOf } from '../engines/file/read/head.js';
 import { verifyChronicle } from '../engines/file/upkeep/verify.js';
-import { details, listed, summary } from './damage-report.js';
+import { details, listed, placeOf, summary } from './damage-report.js';
 import { exitCodeHelp, exitCodes } from './exit-codes.js';
-import { idKeyOption, jsonOption, timeoutOption } from './options.js';
+import { currentOption, idKeyOption, jsonOption, maxLineBytesOption, timeoutOption } from './options.js';
 import { count, counted, print, printJson, style, table } from './output.js';
 import { ProgressBar } from './progress-bar.js';
 import { rawSettings } from './raw-events.js';
@@ -20,16 +20,17 @@ interface Options {
   idKey: string;
   timeout: number;
   json?: boolean;
+  current?: boolean;
+  maxLineBytes: number;
 }
 
 export function verifyCommand(): Command {
   return new Command('verify')
     .summary('look at every line and every id')
     .description(
-      'Checks every line of FILE, and changes nothing. Exits with 1 if a line is damaged, or if an id that looks ' +
+      'Checks every line of FILE and of its rotated files, and changes nothing. Exits with 1 if a line is damaged, or if an id that looks ' +
         'like a computed one (64 hexadecimal digits) does not match its event, which then was changed by somebody. Ids that ' +
-        'occur twice are counted, and are no damage. With --chain, the links of a chain are checked too, from the oldest ' +
-        'rotated file on.',
+        'occur twice are counted, and are no damage. With --chain, the links of a chain are checked too.',
     )
     .argument('<file>', 'the chronicle')
     .option('--no-ids', 'look at the lines only, which is several times faster')
@@ -39,6 +40,8 @@ export function verifyCommand(): Command {
       'check the chain, and that it still has this link, which holdfast head once printed',
     )
     .addOption(idKeyOption())
+    .addOption(currentOption())
+    .addOption(maxLineBytesOption())
     .addOption(timeoutOption())
     .addOption(jsonOption('the report as JSON, with the first hundred of everything that was found'))
     .addHelpText(
@@ -48,7 +51,10 @@ export function verifyCommand(): Command {
     .action(run);
 }
 
-async function run(file: string, { ids, chain, expect, idKey, timeout, json }: Options): Promise<void> {
+async function run(
+  file: string,
+  { ids, chain, expect, idKey, timeout, json, current, maxLineBytes }: Options,
+): Promise<void> {
   const bar = new ProgressBar('verify');
   let found: Verification;
   try {
@@ -57,6 +63,8 @@ async function run(file: string, { ids, chain, expect, idKey, timeout, json }: O
       ...(chain && { chain }),
       ...(expect !== undefined && { expect }),
       idKey,
+      files: current ? 'current' : 'all',
+      maxLineBytes,
       lockTimeout: timeout,
       onProgress: ({ done, total }) => bar.update(done, total),
     });
@@ -66,7 +74,8 @@ async function run(file: string, { ids, chain, expect, idKey, timeout, json }: O
   if (json) {
     await printJson(found);
   } else {
-    const isUnchecked = !found.chain && (await headOf(toNativePath(file, 'file'), rawSettings)) !== undefined;
+    const isUnchecked =
+      !found.chain && (await headOf(toNativePath(file, 'file'), rawSettings(maxLineBytes))) !== undefined;
     await print(report(file, found, { ids, isUnchecked }));
   }
   if (!found.intact) process.exitCode = exitCodes.failed;
@@ -89,16 +98,18 @@ function report(
   if (ids) rows.push(['duplicate ids', count(duplicates.count)], ['wrong ids', count(wrongIds.count)]);
   if (chain) rows.push(['chain', chainSummary(chain)]);
   if (isUnchecked) rows.push(['chain', 'not checked: --chain checks it']);
+  const at = (path: string, offset: number) => placeOf(path, offset, found.path);
   const findings = [
-    ...details(corrupt),
+    ...details(corrupt, found.path),
     ...(chain ? chainFindings(chain) : []),
     ...listed(
-      wrongIds.first.map(({ offset, eventId }) => `offset ${offset}: wrong id ${eventId}`),
+      wrongIds.first.map(({ path, offset, eventId }) => `${at(path, offset)}: wrong id ${eventId}`),
       wrongIds.count,
     ),
     ...listed(
       duplicates.first.map(
-        ({ offset, eventId, firstOffset }) => `offset ${offset}: id ${eventId}, as at offset ${firstOffset}`,
+        ({ path, offset, eventId, firstPath, firstOffset }) =>
+          `${at(path, offset)}: id ${eventId}, as at ${at(firstPath, firstOffset)}`,
       ),
       duplicates.count,
     ),

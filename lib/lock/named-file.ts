@@ -3,7 +3,7 @@
  * The native code has the same check in native/lock/named_file.h.
  */
 import { type BigIntStats, constants } from 'node:fs';
-import { type FileHandle, lstat, open, stat } from 'node:fs/promises';
+import { lstat, open, stat } from 'node:fs/promises';
 import { isMissing } from '../base/errors.js';
 import type { NativePath } from '../base/paths.js';
 
@@ -17,7 +17,7 @@ interface NameOptions {
 }
 
 /** Device and inode; from bigints, because a number does not hold every inode exactly. */
-export function fileId({ dev, ino }: BigIntStats): string {
+export function fileId({ dev, ino }: Pick<BigIntStats, 'dev' | 'ino'>): string {
   return `${dev}:${ino}`;
 }
 
@@ -56,7 +56,7 @@ async function openedFileId(path: NativePath, followLink: boolean): Promise<stri
 /** True if the path names the open file. */
 export async function stillNames(
   path: NativePath,
-  file: FileHandle,
+  file: { stat(options: { bigint: true }): Promise<BigIntStats> },
   options?: NameOptions,
 ): Promise<boolean> {
   return (await namedFileId(path, options)) === fileId(await file.stat({ bigint: true }));

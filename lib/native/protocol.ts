@@ -94,6 +94,8 @@ export const syncedEntries = { own: 0, withAncestors: 1 } as const;
 export interface RotatedFiles {
   /** The oldest first. */
   readonly believed: readonly Buffer[];
+  /** Believed too, and compressed with gzip. */
+  readonly compressed: readonly Buffer[];
   /** Called like rotated files, but not believed; only the first of many. */
   readonly foreign: readonly Buffer[];
 }

@@ -91,7 +91,7 @@ os::Error ListBesideNamed(const std::string& path, files::RotatedFiles* out) {
 }
 
 // rotatedFiles(path, descriptor, done): see files::ListRotatedFiles. `descriptor` is that of the chronicle's
-// file; without one, it is what the path names. done({ believed, foreign }), or the error.
+// file; without one, it is what the path names. done({ believed, compressed, foreign }), or the error.
 void RotatedFiles(const Napi::CallbackInfo& info) {
   const auto file = info[1].IsUndefined() ? std::make_shared<os::File>() : FileFrom(info[1]);
   const auto job = [path = PathFrom(info[0]), file]() -> Environment::Answer {
@@ -103,6 +103,7 @@ void RotatedFiles(const Napi::CallbackInfo& info) {
       if (error) return ToObject(env, error);
       Napi::Object answer = Napi::Object::New(env);
       answer["believed"] = PathsOf(env, found.believed);
+      answer["compressed"] = PathsOf(env, found.compressed);
       answer["foreign"] = PathsOf(env, found.foreign);
       return answer;
     };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string_view>
 #include <utility>
 
 #include "os/directory.h"
@@ -12,6 +13,12 @@ namespace holdfast::files {
 namespace {
 
 constexpr size_t kMaxForeign = 100;
+
+constexpr std::string_view kGzip = ".gz";
+
+bool EndsWith(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
 
 // By how much clocks may differ, so that nobody's files are lost for it.
 constexpr Milliseconds kMaxAhead{24 * 60 * 60 * 1000};
@@ -37,17 +44,20 @@ os::Error ListRotatedFiles(const std::string& path, const os::File& file, Rotate
   for (std::string name;;) {
     if (os::Error error = listed.Next(&name)) return error.Of(directory);
     if (name.empty()) break;
-    if (name.compare(0, prefix.size(), prefix) != 0 || !LooksLikeStamp(name.substr(prefix.size()))) continue;
-    const std::string stamp = name.substr(prefix.size());
+    if (name.compare(0, prefix.size(), prefix) != 0) continue;
+    const bool is_compressed = EndsWith(name, kGzip);
+    const size_t end = is_compressed ? name.size() - kGzip.size() : name.size();
+    if (end < prefix.size() || !LooksLikeStamp(name.substr(prefix.size(), end - prefix.size()))) continue;
+    const std::string stamp = name.substr(prefix.size(), end - prefix.size());
     const std::string found = (slash == std::string::npos ? "" : directory) + name;
     os::Named named;
     const os::Error error = os::LookBeside(found, file, &named);
     if (error.number == ENOENT) continue;  // removed meanwhile, as too old
     if (error) return error.Of(found);
-    if (file.is_open() && named.id == own) {
+    if (file.is_open() && named.id == own && !is_compressed) {
       out->alias = std::max(out->alias, found);
     } else if (named.is_believed && IsStamp(stamp) && stamp <= latest) {
-      out->believed.push_back(found);
+      (is_compressed ? out->compressed : out->believed).push_back(found);
     } else if (out->foreign.size() < kMaxForeign) {
       out->foreign.push_back(found);
     }

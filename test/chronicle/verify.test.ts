@@ -106,7 +106,7 @@ describe('verify', () => {
     expect(rest).toMatchObject({ intact: false, events: 2, corrupt: { lines: 0 } });
     expect(wrongIds).toEqual({
       count: 1,
-      first: [{ eventId, offset, computed: expect.stringMatching(/^[0-9a-f]{64}$/) }],
+      first: [{ eventId, path: file, offset, computed: expect.stringMatching(/^[0-9a-f]{64}$/) }],
     });
     expect(wrongIds.first[0]?.computed).not.toBe(eventId);
     expect(await chronicle.verify({ ids: false })).toMatchObject({ intact: true });

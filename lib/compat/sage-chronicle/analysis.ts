@@ -5,7 +5,7 @@ import { hash } from 'node:crypto';
 import { checkReadRange } from '../../chronicle/call-options.js';
 import { checkChronicleOptions } from '../../chronicle/options.js';
 import { orMissing } from '../../engines/file/functions.js';
-import { readBatches } from '../../engines/file/read/read.js';
+import { readFile } from '../../engines/file/read/read-file.js';
 import { computedId } from '../../event/event-id.js';
 import { isObject, type JsonObject } from '../../event/line.js';
 import { type ChainValidationResult, validationOf } from './chain.js';
@@ -84,7 +84,7 @@ export async function analyzeChronicle(path: ChroniclePath): Promise<ChronicleAn
   const counts = new Counts();
   const settings = checkChronicleOptions({ onCorrupt: () => counts.corrupt++ });
   await orMissing(async () => {
-    for await (const entries of readBatches(nativePath, settings, checkReadRange({}))) {
+    for await (const entries of readFile(nativePath, settings, checkReadRange({}))) {
       for (const { event } of entries) counts.add(event);
     }
   });

@@ -5,7 +5,7 @@ import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { copyRights, syncDirectory, syncFile } from '../../atomic/sync.js';
 import { withIoErrors } from '../../base/errors.js';
 import { type NativePath, withSuffix } from '../../base/paths.js';
-import { openForReading } from '../../engines/file/lines/open-file.js';
+import { type OpenFile, openForReading } from '../../engines/file/lines/open-file.js';
 import { copyRange } from './copy-range.js';
 
 /**
@@ -33,7 +33,7 @@ export async function backUp(path: NativePath): Promise<string> {
   }
 }
 
-async function fill(backup: FileHandle, path: NativePath, source: FileHandle): Promise<void> {
+async function fill(backup: FileHandle, path: NativePath, source: OpenFile): Promise<void> {
   await copyRights(source, backup, path);
   const { size } = await source.stat();
   await copyRange(source, 0, size, (bytes) => backup.writeFile(bytes));

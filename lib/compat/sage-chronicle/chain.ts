@@ -6,7 +6,7 @@ import { checkReadRange } from '../../chronicle/call-options.js';
 import { checkChronicleOptions } from '../../chronicle/options.js';
 import { orMissing } from '../../engines/file/functions.js';
 import { openForReading } from '../../engines/file/lines/open-file.js';
-import { readBatches, readOpenFile } from '../../engines/file/read/read.js';
+import { readFile, readOpenFile } from '../../engines/file/read/read-file.js';
 import { checkText } from './envelope.js';
 import type { ChronicleEvent } from './events.js';
 import { type BrokenLink, CausalLinks } from './links.js';
@@ -64,7 +64,7 @@ function isId(id: unknown): boolean {
  * @throws `EIO`
  */
 export async function validateCausalChain(path: ChroniclePath): Promise<ChainValidationResult> {
-  const batches = readBatches(checkChroniclePath(path), checkChronicleOptions({}), checkReadRange({}));
+  const batches = readFile(checkChroniclePath(path), checkChronicleOptions({}), checkReadRange({}));
   const links = new CausalLinks();
   let totalEvents = 0;
   await orMissing(async () => {

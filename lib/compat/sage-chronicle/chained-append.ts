@@ -8,7 +8,7 @@ import { checkReadRange } from '../../chronicle/call-options.js';
 import { checkChronicleOptions } from '../../chronicle/options.js';
 import type { AppendResult } from '../../chronicle/results.js';
 import { orMissing } from '../../engines/file/functions.js';
-import { readBatches } from '../../engines/file/read/read.js';
+import { readFile } from '../../engines/file/read/read-file.js';
 import { SharedChronicles } from '../../engines/file/shared-chronicles.js';
 import { idOf } from '../../event/event-id.js';
 import { assertDistinct, lineOfText, toJsonWithout } from '../../event/event-line.js';
@@ -95,6 +95,6 @@ async function firstCopy(
 ): Promise<JsonObject | undefined> {
   const query = checkReadRange({ from: offset, limit: 1 });
   const settings = checkChronicleOptions({ onCorrupt: 'skip' });
-  const [first] = (await orMissing(() => arrayOf(readBatches(rotated ?? path, settings, query)))) ?? [];
+  const [first] = (await orMissing(() => arrayOf(readFile(rotated ?? path, settings, query)))) ?? [];
   return first?.event;
 }

@@ -7,14 +7,14 @@ import { arrayOf } from '../../chronicle/batches.js';
 import { checkReadRange } from '../../chronicle/call-options.js';
 import { checkChronicleOptions } from '../../chronicle/options.js';
 import { orMissing } from '../../engines/file/functions.js';
-import { readBatches } from '../../engines/file/read/read.js';
+import { readFile } from '../../engines/file/read/read-file.js';
 import { linkOfEvent } from '../../event/chain-link.js';
 import type { JsonObject } from '../../event/line.js';
 
 /** Before anything is done to a file: its first event tells. */
 export async function refuseChainedFile(path: NativePath): Promise<void> {
   const settings = checkChronicleOptions({ onCorrupt: 'skip' });
-  const read = () => arrayOf(readBatches(path, settings, checkReadRange({ limit: 1 })));
+  const read = () => arrayOf(readFile(path, settings, checkReadRange({ limit: 1 })));
   for (const { event } of (await orMissing(read)) ?? []) refuseChained(event, path);
 }
 

@@ -1,8 +1,7 @@
 /**
  * Copying a part of a file.
  */
-import type { FileHandle } from 'node:fs/promises';
-import { readAt } from '../../engines/file/lines/open-file.js';
+import { type ReadableFile, readAt } from '../../engines/file/lines/open-file.js';
 
 const chunkBytes = 1024 * 1024;
 
@@ -13,7 +12,7 @@ const chunkBytes = 1024 * 1024;
  * @returns how many there were
  */
 export async function copyRange(
-  file: FileHandle,
+  file: ReadableFile,
   from: number,
   to: number,
   write: (bytes: Uint8Array) => Promise<void>,

@@ -7,7 +7,8 @@ import { checkReadRange } from '../../chronicle/call-options.js';
 import { OneByOne } from '../../chronicle/one-by-one.js';
 import { checkChronicleOptions } from '../../chronicle/options.js';
 import { orMissing } from '../../engines/file/functions.js';
-import { findEvent, readBatches } from '../../engines/file/read/read.js';
+import { findEvent } from '../../engines/file/read/read.js';
+import { readFile } from '../../engines/file/read/read-file.js';
 import { rewriteChronicle, type Selection } from '../../engines/file/upkeep/rewrite.js';
 import { idOf } from '../../event/event-id.js';
 import { window } from './append.js';
@@ -43,7 +44,7 @@ export async function isDuplicateEvent(
 export async function isDuplicateUsingIndex(path: ChroniclePath, eventId: string): Promise<boolean> {
   const nativePath = checkChroniclePath(path);
   checkText(eventId, 'eventId');
-  const find = () => findEvent(nativePath, checkChronicleOptions({}), idKey, eventId);
+  const find = () => findEvent(nativePath, checkChronicleOptions({}), idKey, eventId, 'all');
   return (await orMissing(find)) !== undefined;
 }
 
@@ -71,7 +72,7 @@ export async function batchCheckDuplicates(
   let missing = found.size;
   const settings = checkChronicleOptions({ onCorrupt: 'skip' });
   const query = checkReadRange({ reverse: true, limit });
-  const entries = new OneByOne(readBatches(nativePath, settings, query));
+  const entries = new OneByOne(readFile(nativePath, settings, query));
   await orMissing(async () => {
     for await (const { event } of entries) {
       if (missing === 0) break;

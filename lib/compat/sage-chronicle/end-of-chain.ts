@@ -17,7 +17,7 @@ import { checkChronicleOptions } from '../../chronicle/options.js';
 import type { AppendResult, Position } from '../../chronicle/results.js';
 import type { FileEngine } from '../../engines/file/file-engine.js';
 import { openForReading } from '../../engines/file/lines/open-file.js';
-import { readOpenFile } from '../../engines/file/read/read.js';
+import { readOpenFile } from '../../engines/file/read/read-file.js';
 import { idOf } from '../../event/event-id.js';
 import type { EventLine } from '../../event/event-line.js';
 import { idKey } from './events.js';

@@ -4,15 +4,19 @@
  * What follows an event up to the next one that has a timestamp goes along with it: lines that are no event,
  * and events without a timestamp. What is before the first one stays there.
  */
-import type { FileHandle } from 'node:fs/promises';
 import { replacedMeanwhile, replaceFile } from '../../atomic/replace-file.js';
 import { withIoErrors } from '../../base/errors.js';
 import type { NativePath } from '../../base/paths.js';
 import { checkReadRange } from '../../chronicle/call-options.js';
 import { checkChronicleOptions } from '../../chronicle/options.js';
 import { orMissing } from '../../engines/file/functions.js';
-import { openForReading, readAt } from '../../engines/file/lines/open-file.js';
-import { readOpenFile } from '../../engines/file/read/read.js';
+import {
+  type OpenFile,
+  openForReading,
+  type ReadableFile,
+  readAt,
+} from '../../engines/file/lines/open-file.js';
+import { readOpenFile } from '../../engines/file/read/read-file.js';
 import { stillNames } from '../../lock/named-file.js';
 import { refuseChained } from './chained-file.js';
 import { copyRange } from './copy-range.js';
@@ -61,7 +65,7 @@ interface Times {
   areInOrder: boolean;
 }
 
-async function timesOf(file: FileHandle, path: NativePath): Promise<Times> {
+async function timesOf(file: ReadableFile, path: NativePath): Promise<Times> {
   const times: Times = { timestamps: [], offsets: [], areInOrder: true };
   let last = '';
   for await (const entries of readOpenFile(file, path, settings, checkReadRange({}))) {
@@ -81,7 +85,7 @@ async function timesOf(file: FileHandle, path: NativePath): Promise<Times> {
 }
 
 /** To be called under the lock. */
-async function sort(file: FileHandle, path: NativePath): Promise<boolean> {
+async function sort(file: OpenFile, path: NativePath): Promise<boolean> {
   const { timestamps, offsets, areInOrder } = await timesOf(file, path);
   if (areInOrder) return false; // by now: somebody else has sorted it
   const { size } = await withIoErrors(file.stat(), path);
@@ -117,7 +121,7 @@ async function sort(file: FileHandle, path: NativePath): Promise<boolean> {
 }
 
 /** A byte order mark stays where it is, because in front of any other line it would be damage. */
-async function startOfLines(file: FileHandle, path: NativePath): Promise<number> {
+async function startOfLines(file: ReadableFile, path: NativePath): Promise<number> {
   const begin = await withIoErrors(readAt(file, 0, Buffer.alloc(byteOrderMark.length)), path);
   return begin.equals(byteOrderMark) ? byteOrderMark.length : 0;
 }

@@ -3,15 +3,30 @@
  */
 import { withIoErrors } from '../../base/errors.js';
 import { followLinksToWrite, type NativePath } from '../../base/paths.js';
-import type { FollowQuery, ReadQuery, RepairOptions, VerifyQuery } from '../../chronicle/call-options.js';
+import type {
+  FollowQuery,
+  ReadQuery,
+  RepairOptions,
+  VerifyQuery,
+  WhichFiles,
+} from '../../chronicle/call-options.js';
 import type { Batches, Engine } from '../../chronicle/engine.js';
 import type { Settings } from '../../chronicle/options.js';
-import type { AppendResult, Entry, Head, Position, Repair, Verification } from '../../chronicle/results.js';
+import type {
+  AppendResult,
+  ChronicleFile,
+  Entry,
+  Head,
+  Position,
+  Repair,
+  Verification,
+} from '../../chronicle/results.js';
 import type { ChronicleStats } from '../../chronicle/stats.js';
 import type { EventLine } from '../../event/event-line.js';
 import type { JsonObject } from '../../event/line.js';
 import { Appender } from './append/appender.js';
 import { followBatches } from './follow/follow.js';
+import { filesOf } from './read/files.js';
 import { headOf } from './read/head.js';
 import { findEvent, readBatches } from './read/read.js';
 import { repair } from './upkeep/repair.js';
@@ -88,8 +103,12 @@ export class FileEngine implements Engine {
     return readBatches(this.#path, this.#settings, query);
   }
 
-  find(eventId: string): Promise<Entry<JsonObject> | undefined> {
-    return findEvent(this.#path, this.#settings, this.#settings.idKey, eventId);
+  find(eventId: string, files: WhichFiles): Promise<Entry<JsonObject> | undefined> {
+    return findEvent(this.#path, this.#settings, this.#settings.idKey, eventId, files);
+  }
+
+  files(): Promise<ChronicleFile[]> {
+    return filesOf(this.#path);
   }
 
   follow(query: FollowQuery, stop: AbortSignal): Batches {

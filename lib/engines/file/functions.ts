@@ -5,7 +5,13 @@
 import { checkOptions, type FilePath, toNativePath } from '../../base/arguments.js';
 import { isMissing } from '../../base/errors.js';
 import { arrayOf } from '../../chronicle/batches.js';
-import { checkReadRange, checkTail } from '../../chronicle/call-options.js';
+import {
+  checkFilesOption,
+  checkReadRange,
+  checkTail,
+  type FilesOption,
+  filesOptionNames,
+} from '../../chronicle/call-options.js';
 import {
   type ChronicleOptions,
   checkChronicleOptions,
@@ -54,20 +60,21 @@ export async function appendEventWithId<T extends object>(
 }
 
 /**
- * All events of a file, in its order. A file that does not exist holds none.
+ * All events of a chronicle, in its order: of its rotated files and of the one that is written. One that does not
+ * exist holds none.
  *
  * @example
  *   const orders = await readChronicle<{ number: number }>('orders.ndjson');
  */
 export async function readChronicle<T extends object = JsonObject>(
   path: FilePath,
-  options?: ReadOptions,
+  options?: ReadOptions & FilesOption,
 ): Promise<Recorded<T>[]> {
   const events: Recorded<T>[] = [];
   const batches = readBatches(
     toNativePath(path, 'path'),
-    checkReadOptions(options),
-    checkReadRange(undefined),
+    checkReadOptions(options, filesOptionNames),
+    checkReadRange({ files: checkFilesOption(options) }),
   );
   await orMissing(async () => {
     for await (const entries of batches) for (const { event } of entries) events.push(event as Recorded<T>);
@@ -76,8 +83,8 @@ export async function readChronicle<T extends object = JsonObject>(
 }
 
 /**
- * The last `count` events of a file, in its order. A file that does not exist holds none. Costs what they
- * hold, not what the file holds.
+ * The last `count` events of a chronicle, in its order, those of rotated files too. One that does not exist holds
+ * none. Costs what they hold, not what the files hold.
  *
  * @example
  *   const [last] = await tailChronicle('orders.ndjson', 1);
@@ -85,11 +92,11 @@ export async function readChronicle<T extends object = JsonObject>(
 export async function tailChronicle<T extends object = JsonObject>(
   path: FilePath,
   count = 10,
-  options?: ReadOptions,
+  options?: ReadOptions & FilesOption,
 ): Promise<Recorded<T>[]> {
   const nativePath = toNativePath(path, 'path');
-  const settings = checkReadOptions(options);
-  const batches = readBatches(nativePath, settings, checkTail(count));
+  const settings = checkReadOptions(options, filesOptionNames);
+  const batches = readBatches(nativePath, settings, checkTail(count, checkFilesOption(options)));
   const entries = await orMissing(() => arrayOf(batches));
   return (entries ?? []).map(({ event }) => event as Recorded<T>).reverse();
 }

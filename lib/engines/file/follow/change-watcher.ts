@@ -30,7 +30,15 @@ export class ChangeWatcher {
     this.close();
     this.#id = id;
     try {
-      this.#watcher = watch(path, () => this.#notify());
+      // A follower that was dropped in the middle can be collected, and keeps no process alive.
+      const self = new WeakRef(this);
+      const watcher = watch(path, () => {
+        const watching = self.deref();
+        if (watching) watching.#notify();
+        else watcher.close();
+      });
+      watcher.unref();
+      this.#watcher = watcher;
       // Then the poll alone notices changes.
       this.#watcher.on('error', () => this.close());
     } catch {
@@ -44,6 +52,7 @@ export class ChangeWatcher {
    */
   async change(): Promise<void> {
     if (!this.#changed && !this.#stopped.aborted) {
+      this.#watcher?.ref();
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, pollInterval);
         this.#wake = () => {
@@ -51,6 +60,7 @@ export class ChangeWatcher {
           resolve();
         };
       });
+      this.#watcher?.unref();
     }
     this.#changed = false;
   }

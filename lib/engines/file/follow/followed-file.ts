@@ -1,13 +1,13 @@
 /**
  * One file that is followed: how far it was read, and whether that part of it is still the same.
  */
-import type { FileHandle } from 'node:fs/promises';
-import { ioError } from '../../../base/errors.js';
 import type { NativePath } from '../../../base/paths.js';
 import { fileId } from '../../../lock/named-file.js';
+import type { ChronicleFile } from '../lines/chronicle-files.js';
 import { offsetOfLast } from '../lines/last-events.js';
 import { hasMark, type Mark, markAt } from '../lines/mark.js';
-import { openForReading, readAt } from '../lines/open-file.js';
+import { type ReadableFile, readAt } from '../lines/open-file.js';
+import type { FileSource } from '../lines/position.js';
 import { scanBackwards, scanForwards } from '../lines/scanner.js';
 
 /** Where following begins: at an offset, at the end, or with the last events. */
@@ -17,31 +17,34 @@ const newline = 0x0a;
 /** How many earlier offsets are kept, to find how far back a truncated file is still the same. */
 const maxMarks = 128;
 
-/** Apart from {@link FollowedFile.open}, the methods reject with the system's own errors. */
+/** The methods reject with the system's own errors. */
 export class FollowedFile {
-  readonly handle: FileHandle;
+  readonly path: NativePath;
+  readonly handle: ReadableFile;
+  readonly source: FileSource;
   readonly id: string;
-  /** When it was opened, in bytes. */
+  /** When it was opened, in bytes; 0 for a compressed file, which is never the current one. */
   readonly #size: number;
   /** Where it was read up to, the last one last. */
   readonly #marks: Mark[] = [];
 
-  private constructor(handle: FileHandle, id: string, size: number) {
-    this.handle = handle;
+  private constructor({ path, file, source }: ChronicleFile, id: string, size: number) {
+    this.path = path;
+    this.handle = file;
+    this.source = source;
     this.id = id;
     this.#size = size;
   }
 
-  /** @throws `EIO` */
-  static async open(path: NativePath): Promise<FollowedFile> {
-    const handle = await openForReading(path);
-    try {
-      const stats = await handle.stat({ bigint: true });
-      return new FollowedFile(handle, fileId(stats), Number(stats.size));
-    } catch (error) {
-      await handle.close();
-      throw ioError(error, path);
-    }
+  /** Of a file that is open. */
+  static async of(file: ChronicleFile): Promise<FollowedFile> {
+    const stats = await file.file.stat({ bigint: true });
+    return new FollowedFile(file, fileId(stats), Number(stats.size));
+  }
+
+  /** Whether it has no name any more. */
+  async isRemoved(): Promise<boolean> {
+    return (await this.handle.stat({ bigint: true })).nlink === 0n;
   }
 
   /** Where the next line begins. */
@@ -59,14 +62,21 @@ export class FollowedFile {
     this.advance(await markAt(this.handle, offset));
   }
 
-  /** Goes to where following begins. An offset after the end of the file means its beginning. */
-  async begin(start: Start, maxLineBytes: number): Promise<void> {
+  /**
+   * Goes to where following begins. An offset after the end of the file means its beginning.
+   *
+   * @returns how many of the last events are missing here
+   */
+  async begin(start: Start, maxLineBytes: number): Promise<number> {
     let offset = start;
+    let missing = 0;
     if (typeof offset !== 'number') {
       const end = await this.#endOfLines(maxLineBytes);
-      offset = offset === 'end' ? end : await offsetOfLast(this.handle, end, offset.last, maxLineBytes);
+      if (offset === 'end') offset = end;
+      else ({ offset, missing } = await offsetOfLast(this.handle, end, offset.last, maxLineBytes));
     }
     if (offset <= this.#size) await this.advanceTo(offset);
+    return missing;
   }
 
   /** False if the file was truncated before {@link offset}, whatever was written since. */

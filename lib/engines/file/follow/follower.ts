@@ -1,26 +1,35 @@
 /**
- * From one file of a chronicle to the next: what a path names now, the rotated files in between, and a file
- * that was replaced or truncated. Takes no lock, except for a moment on a file that the path has ceased to
- * name.
+ * From one file of a chronicle to the next: what a path names now, the rotated files before it and in between, and a
+ * file that was replaced or truncated. Takes no lock, except for a moment on a file that the path has ceased to name.
  */
-import type { FileHandle } from 'node:fs/promises';
-import { eachWithIoErrors, isMissing, withIoErrors } from '../../../base/errors.js';
+import { eachWithIoErrors, gapIn, invalid, withIoErrors } from '../../../base/errors.js';
 import { directoryOf, type NativePath } from '../../../base/paths.js';
+import type { FollowQuery } from '../../../chronicle/call-options.js';
 import type { ReadSettings } from '../../../chronicle/options.js';
 import type { Entry } from '../../../chronicle/results.js';
 import { reportCorruptLine } from '../../../event/corrupt-line.js';
+import { type OnGap, reportGap } from '../../../event/gap.js';
 import type { JsonObject } from '../../../event/line.js';
 import type { Where } from '../../../event/where.js';
 import { lock } from '../../../lock/lock.js';
 import { namedFileId } from '../../../lock/named-file.js';
-import { rotatedFiles } from '../lines/rotated-files.js';
+import { openRotated, type Snapshot, takeSnapshot } from '../lines/chronicle-files.js';
+import { OpenFile, type ReadableFile } from '../lines/open-file.js';
+import { parsePosition } from '../lines/position.js';
+import { isCompressed, rotatedName } from '../lines/rotated-files.js';
 import { scanForwards } from '../lines/scanner.js';
+import { FilesInOrder } from '../read/files-in-order.js';
+import { locate } from '../read/locate.js';
 import { ReadFilter, splitAtDamage } from '../read/read-filter.js';
 import { ChangeWatcher } from './change-watcher.js';
 import { continuationIn, FollowedFile, type Start } from './followed-file.js';
+import { isPassing, Retries } from './retry.js';
 
 export interface Following {
   readonly from: Start;
+  readonly after?: FollowQuery['after'];
+  readonly onGap?: OnGap;
+  readonly files?: FollowQuery['files'];
   readonly where?: Where | undefined;
   /** Ends it, also while it waits. */
   readonly stop: AbortSignal;
@@ -30,7 +39,7 @@ export interface Following {
 export interface FollowedEntries {
   readonly entries: Entry<JsonObject>[];
   /** Open until the next ones are asked for. */
-  readonly file: FileHandle;
+  readonly file: ReadableFile;
 }
 
 /** In milliseconds: how long writers of a replaced file are given to finish. */
@@ -39,44 +48,54 @@ const lastWriteTimeout = 2000;
 export class Follower {
   readonly #path: NativePath;
   readonly #settings: ReadSettings;
-  readonly #from: Start;
+  readonly #following: Following;
   readonly #filter: ReadFilter;
   readonly #stopped: AbortSignal;
   readonly #watcher: ChangeWatcher;
-  readonly #opened = new Set<FollowedFile>();
+  readonly #retries: Retries;
+  readonly #opened = new Set<FollowedFile | FilesInOrder>();
   /** The file that the path named when it was last opened. */
   #current: FollowedFile | undefined;
-  /** The last rotated file that need not be read any more. */
+  /** The name of the last rotated file that need not be read any more. */
   #lastRotated: Buffer = Buffer.alloc(0);
+  #lastPosition: string | undefined;
 
-  constructor(path: NativePath, settings: ReadSettings, { from, where, stop }: Following) {
+  constructor(path: NativePath, settings: ReadSettings, following: Following) {
     this.#path = path;
     this.#settings = settings;
-    this.#from = from;
-    this.#filter = new ReadFilter(settings, where);
-    this.#stopped = stop;
-    this.#watcher = new ChangeWatcher(stop);
+    this.#following = following;
+    this.#filter = new ReadFilter(settings, following.where);
+    this.#stopped = following.stop;
+    this.#lastPosition = following.after;
+    this.#watcher = new ChangeWatcher(following.stop);
+    this.#retries = new Retries(path.toString(), following.stop);
   }
 
   async close(): Promise<void> {
     this.#watcher.close();
-    await Promise.all([...this.#opened].map(({ handle }) => handle.close()));
+    await Promise.all(
+      [...this.#opened].map((opened) => ('handle' in opened ? opened.handle : opened).close()),
+    );
   }
 
   async *batches(): AsyncGenerator<FollowedEntries> {
-    this.#lastRotated = (await rotatedFiles(this.#path)).at(-1) ?? this.#lastRotated;
-    this.#current = await this.#open(this.#path);
-    if (this.#current) {
-      await this.#withIoErrors(this.#current.begin(this.#from, this.#settings.maxLineBytes));
+    try {
+      yield* this.#batches();
+    } catch (error) {
+      if (!this.#stopped.aborted || !isPassing(error)) throw error;
     }
+  }
+
+  async *#batches(): AsyncGenerator<FollowedEntries> {
+    yield* this.#begin();
     while (!this.#stopped.aborted) {
       const file = this.#current;
       if (file) {
         // Watched before it is read, so that nothing is missed in between.
         this.#watcher.watch(this.#path, file.id);
         yield* this.#read(file, { leaveUnfinished: true });
-        if ((await this.#idOf(this.#path)) === file.id) {
-          if (await this.#withIoErrors(file.isUnchanged())) await this.#watcher.change();
+        if ((await this.#try(() => namedFileId(this.#path))) === file.id) {
+          if (await this.#try(() => file.isUnchanged())) await this.#watcher.change();
           continue;
         }
         await this.#waitForLastWrite(file);
@@ -89,36 +108,134 @@ export class Follower {
     }
   }
 
+  /** Reads the rotated files from where following begins, and goes to where it begins in the current one. */
+  async *#begin(): AsyncGenerator<FollowedEntries> {
+    const { from, after, onGap = 'throw', files = 'all' } = this.#following;
+    const { maxLineBytes } = this.#settings;
+    if (after !== undefined) {
+      const place = parsePosition(after, 'after');
+      const located = await this.#try(() => locate(this.#path, place, maxLineBytes));
+      const { snapshot, index } = located;
+      if (located.from === undefined) {
+        await this.#take(snapshot);
+        const next = (snapshot.rotated[0] ?? snapshot.current?.path)?.toString();
+        reportGap(gapIn(this.#path.toString(), { after, files: [], next }), onGap);
+      }
+      yield* this.#beginWith(snapshot, index, located.from ?? 0, located.from !== undefined);
+      return;
+    }
+    const snapshot = await this.#try(() => takeSnapshot(this.#path, 'all', true));
+    const { rotated } = snapshot;
+    if (typeof from === 'number' && from > 0 && rotated.length > 0 && files === 'all') {
+      await snapshot.current?.file.close();
+      throw invalid('from', 'an offset is one of a single file, and there are rotated files: use after');
+    }
+    if (typeof from === 'number' && (from > 0 || files === 'current')) {
+      yield* this.#beginWith(snapshot, rotated.length, from, false);
+    } else if (typeof from === 'number') {
+      yield* this.#beginWith(snapshot, 0, 0, false);
+    } else {
+      await this.#take(snapshot);
+      const missing = await this.#try(async () => this.#current?.begin(from, maxLineBytes));
+      if (from !== 'end' && files === 'all') yield* this.#lastOf(rotated, missing ?? from.last);
+    }
+  }
+
+  async *#beginWith(
+    snapshot: Snapshot,
+    index: number,
+    from: number,
+    hasBegun: boolean,
+  ): AsyncGenerator<FollowedEntries> {
+    await this.#take(snapshot);
+    const current = this.#current;
+    if (index === snapshot.rotated.length) {
+      await this.#try(async () => current?.begin(from, this.#settings.maxLineBytes));
+      return;
+    }
+    yield* this.#readRotated(snapshot.rotated.slice(index), hasBegun, from);
+  }
+
+  /** Makes the file that is written the current one. */
+  async #take({ current, rotated }: Snapshot): Promise<void> {
+    this.#current = current && (await FollowedFile.of(current));
+    if (this.#current) this.#opened.add(this.#current);
+    const last = rotated.at(-1);
+    if (last) this.#lastRotated = rotatedName(last);
+  }
+
+  /** The last events of rotated files. */
+  async *#lastOf(rotated: readonly Buffer[], count: number): AsyncGenerator<FollowedEntries> {
+    let missing = count;
+    let index = rotated.length;
+    let from = 0;
+    while (missing > 0 && index > 0) {
+      index--;
+      const opened = await this.#try(() => openRotated(rotated[index] as Buffer));
+      if (opened === 'removed') break;
+      if (opened === 'not ours') continue;
+      const file = await FollowedFile.of(opened);
+      this.#opened.add(file);
+      const wanted = { last: missing };
+      missing = await this.#try(() => file.begin(wanted, this.#settings.maxLineBytes));
+      from = file.offset;
+      await this.#close(file);
+    }
+    if (index < rotated.length) yield* this.#readRotated(rotated.slice(index), false, from);
+  }
+
   /**
    * Reads the rotated files that came after `file`, and makes the file current that the path names now, if
    * any.
    */
   async *#moveOn(file: FollowedFile | undefined): AsyncGenerator<FollowedEntries> {
-    const current = await this.#open(this.#path);
-    // Listed when that is open, so that the list has every file before it.
-    const names = (await rotatedFiles(this.#path)).filter((name) => name.compare(this.#lastRotated) > 0);
-    const ids = await Promise.all(names.map((name) => this.#idOf(name)));
-    const fileIndex = file ? ids.lastIndexOf(file.id) : -1;
-    const end = current && ids.includes(current.id) ? ids.indexOf(current.id) : ids.length;
-    const between = names.slice(fileIndex + 1, end);
-    for (const name of between) {
-      const rotated = await this.#open(name);
-      // Removed already, if only some are kept.
-      if (!rotated) continue;
-      yield* this.#read(rotated, { leaveUnfinished: false });
-      await this.#close(rotated);
-    }
-    this.#lastRotated = names[end - 1] ?? this.#lastRotated;
+    const snapshot = await this.#try(() => takeSnapshot(this.#path, 'all', true));
+    const newer = snapshot.rotated.filter((name) => rotatedName(name).compare(this.#lastRotated) > 0);
+    const own = file ? await this.#try(() => indexOf(file, newer)) : -1;
+    const between = newer.slice(own + 1);
+    await this.#take(snapshot);
     if (file) {
-      if (current && fileIndex === -1 && between.length === 0) {
+      if (own === -1 && between.length > 0 && (await this.#try(() => file.isRemoved()))) {
+        // Nothing tells whether the first of them came directly after it.
+        this.#reportGone([], between[0]?.toString());
+      }
+      const current = this.#current;
+      if (current && own === -1 && between.length === 0) {
         const { maxLineBytes } = this.#settings;
-        await this.#withIoErrors(
-          continuationIn(current, file, maxLineBytes).then((offset) => current.advanceTo(offset)),
-        );
+        await this.#try(async () => current.advanceTo(await continuationIn(current, file, maxLineBytes)));
       }
       await this.#close(file);
     }
-    this.#current = current;
+    yield* this.#readRotated(between, file !== undefined, 0);
+  }
+
+  /** @param from where the first of them is begun */
+  async *#readRotated(
+    rotated: readonly Buffer[],
+    hasBegun: boolean,
+    from: number,
+  ): AsyncGenerator<FollowedEntries> {
+    const snapshot = { current: undefined, rotated };
+    const files = new FilesInOrder(snapshot, 0, false, hasBegun, (path) =>
+      this.#try(() => openRotated(path)),
+    );
+    this.#opened.add(files);
+    for await (const each of files.each()) {
+      if ('gone' in each) {
+        this.#reportGone(each.gone, each.next ?? this.#current?.path.toString());
+        continue;
+      }
+      const file = await FollowedFile.of(each);
+      if (each.isFirst) await this.#try(() => file.advanceTo(from));
+      yield* this.#read(file, { leaveUnfinished: false });
+      if (this.#stopped.aborted) return;
+    }
+    this.#opened.delete(files);
+  }
+
+  #reportGone(files: readonly string[], next: string | undefined): void {
+    const gap = gapIn(this.#path.toString(), { after: this.#lastPosition, files, next });
+    reportGap(gap, this.#following.onGap ?? 'throw');
   }
 
   async *#read(
@@ -127,17 +244,41 @@ export class Follower {
   ): AsyncGenerator<FollowedEntries> {
     const { maxLineBytes, onCorrupt } = this.#settings;
     const filter = this.#filter.lines;
+    const { source, path } = file;
     for (let unchanged = false; !unchanged; ) {
-      await this.#withIoErrors(file.goBack());
+      await this.#try(() => file.goBack());
       unchanged = true;
-      const range = { from: file.offset, to: Number.MAX_SAFE_INTEGER, maxLineBytes, leaveUnfinished, filter };
-      for await (const batch of eachWithIoErrors(scanForwards(file.handle, range), this.#path)) {
+      const range = {
+        from: file.offset,
+        to: Number.MAX_SAFE_INTEGER,
+        maxLineBytes,
+        leaveUnfinished,
+        filter,
+        source,
+      };
+      const scanned = eachWithIoErrors(scanForwards(file.handle, range), path);
+      for (;;) {
+        let next: Awaited<ReturnType<typeof scanned.next>>;
+        try {
+          next = await scanned.next();
+          this.#retries.succeeded();
+        } catch (error) {
+          await this.#retries.after(error);
+          unchanged = false; // and so from the last offset on, anew
+          break;
+        }
+        if (next.done) break;
+        const batch = next.value;
         // After the batch was read: if the file was truncated meanwhile, the batch need not begin at a line.
-        unchanged = await this.#withIoErrors(file.isUnchanged());
+        unchanged = await this.#try(() => file.isUnchanged());
         if (!unchanged) break;
         for (const part of splitAtDamage(await this.#filter.apply(batch, false), false)) {
-          if (Array.isArray(part)) yield { entries: part, file: file.handle };
-          else reportCorruptLine({ path: this.#path.toString(), ...part }, onCorrupt);
+          if (Array.isArray(part)) {
+            yield { entries: part, file: file.handle };
+            this.#lastPosition = part.at(-1)?.position ?? this.#lastPosition;
+          } else {
+            reportCorruptLine({ path: path.toString(), ...part }, onCorrupt);
+          }
         }
         file.advance(batch.mark);
         if (this.#stopped.aborted) return;
@@ -149,27 +290,12 @@ export class Follower {
    * Waits for a writer that took the lock while the path still named this file. No other will write to it.
    */
   async #waitForLastWrite({ handle }: FollowedFile): Promise<void> {
+    if (!(handle instanceof OpenFile)) return;
     try {
       const options = { mode: 'shared', timeout: lastWriteTimeout, signal: this.#stopped } as const;
-      await (await lock(handle, options)).release();
+      await (await lock(handle.fd, options)).release();
     } catch {
       // Somebody holds it for longer than a write takes, or this file system has no locks.
-    }
-  }
-
-  #idOf(path: NativePath): Promise<string | undefined> {
-    return withIoErrors(namedFileId(path), path);
-  }
-
-  /** Undefined if there is no such file. */
-  async #open(path: NativePath): Promise<FollowedFile | undefined> {
-    try {
-      const file = await FollowedFile.open(path);
-      this.#opened.add(file);
-      return file;
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
     }
   }
 
@@ -178,7 +304,27 @@ export class Follower {
     await file.handle.close();
   }
 
-  #withIoErrors<T>(call: Promise<T>): Promise<T> {
-    return withIoErrors(call, this.#path);
+  #try<T>(call: () => Promise<T>): Promise<T> {
+    return this.#retries.until(() => withIoErrors(call(), this.#path));
   }
+}
+
+/** Which of these files it is: by its inode, or if it was compressed, by its first line. */
+async function indexOf(file: FollowedFile, paths: readonly Buffer[]): Promise<number> {
+  for (let index = paths.length - 1; index >= 0; index--) {
+    const path = paths[index] as Buffer;
+    if (!isCompressed(path)) {
+      if ((await namedFileId(path)) === file.id) return index;
+      continue;
+    }
+    const opened = await openRotated(path);
+    if (typeof opened === 'string') continue;
+    try {
+      await Promise.all([file.source.load(file.handle), opened.source.load(opened.file)]);
+      if (file.source.fingerprint === opened.source.fingerprint) return index;
+    } finally {
+      await opened.file.close();
+    }
+  }
+  return -1;
 }

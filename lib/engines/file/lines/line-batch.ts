@@ -7,8 +7,10 @@ import type { Entry } from '../../../chronicle/results.js';
 import type { CorruptReason } from '../../../event/corrupt-line.js';
 import { isObject, type JsonObject, parseLine } from '../../../event/line.js';
 import { native } from '../../../native/addon.js';
+import { LineEntry } from './line-entry.js';
 import type { LineFilter } from './line-filter.js';
 import { type Mark, markOf } from './mark.js';
+import type { FileSource } from './position.js';
 
 /** A line that is no event, and where it is in the file, in bytes. */
 export type NonEventLine = { readonly offset: number; readonly length: number } & (
@@ -33,6 +35,8 @@ export interface LineBatch {
   readonly mark: Mark;
   /** The bytes of these lines, until the next batch is asked for; none of a line that is too long. */
   readonly bytes: Buffer;
+  /** The file, if places in it are asked for. */
+  readonly source?: FileSource | undefined;
 }
 
 const newline = 0x0a;
@@ -53,8 +57,10 @@ export function parseLines(
   offset: number,
   maxLineBytes: number,
   filter?: LineFilter,
+  source?: FileSource,
 ): LineBatch {
   const end = offset + bytes.length;
+  if (offset === 0) source?.take(bytes, true);
   const batch: LineBatch = {
     entries: [],
     nonEvents: [],
@@ -62,6 +68,7 @@ export function parseLines(
     end,
     mark: markOf(bytes, end),
     bytes,
+    source,
   };
   for (let begin = 0; begin < bytes.length; ) {
     const end = endOfLinesWithin(bytes, begin, textBytes);
@@ -112,8 +119,9 @@ function parseTogether(bytes: Buffer, offset: number, maxLineBytes: number, batc
   for (let index = 0; index < values.length; index += 2) {
     const next = offset + (ends[index / 2] as number) + 1;
     const event = values[index];
-    if (isObject(event)) entries.push({ event, offset: at, length: next - at, next });
-    else addLine(batch, bytes.subarray(at - offset, next - offset), at, maxLineBytes);
+    if (isObject(event)) {
+      entries.push(new LineEntry(event, at, bytes, at - offset, next - offset, batch.source));
+    } else addLine(batch, bytes.subarray(at - offset, next - offset), at, maxLineBytes);
     at = next;
   }
   return true;
@@ -156,6 +164,6 @@ function addLine(batch: LineBatch, line: Buffer, offset: number, maxLineBytes: n
   const { length } = line;
   const parsed = parseLine(line, offset, maxLineBytes);
   if (parsed.kind === 'event')
-    batch.entries.push({ event: parsed.event, offset, length, next: offset + length });
+    batch.entries.push(new LineEntry(parsed.event, offset, line, 0, length, batch.source));
   else batch.nonEvents.push({ ...parsed, offset, length });
 }

@@ -6,8 +6,7 @@
  * (`,"eventId":"<64 digits>"}` and the newline are 79 bytes), and no other event has the same. Without such
  * ids, a file with the same 96 bytes at the same offset counts as the same.
  */
-import type { FileHandle } from 'node:fs/promises';
-import { readAt } from './open-file.js';
+import { type ReadableFile, readAt } from './open-file.js';
 
 export interface Mark {
   /** The offset just past the bytes. */
@@ -24,13 +23,13 @@ export function markOf(bytes: Buffer, end: number): Mark {
 }
 
 /** The mark at the offset `end`, read from the file. */
-export async function markAt(file: FileHandle, end: number): Promise<Mark> {
+export async function markAt(file: ReadableFile, end: number): Promise<Mark> {
   const length = Math.min(end, maxMarkBytes);
   return { end, bytes: await readAt(file, end - length, Buffer.allocUnsafe(length)) };
 }
 
 /** False if the file was truncated before the mark, whatever was written since. */
-export async function hasMark(file: FileHandle, { end, bytes }: Mark): Promise<boolean> {
+export async function hasMark(file: ReadableFile, { end, bytes }: Mark): Promise<boolean> {
   if (bytes.length === 0) return (await file.stat()).size >= end;
   return (await readAt(file, end - bytes.length, Buffer.allocUnsafe(bytes.length))).equals(bytes);
 }

@@ -6,11 +6,11 @@
  * again meanwhile does not make one line out of the halves of two; and a line that is too long is never held
  * at all.
  */
-import type { FileHandle } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { endOfLinesWithin, type LineBatch, longLine, parseLines, reversed } from './line-batch.js';
 import type { LineFilter } from './line-filter.js';
-import { readAt } from './open-file.js';
+import { type ReadableFile, readAt } from './open-file.js';
+import type { FileSource } from './position.js';
 
 export interface ScanOptions {
   /** Only lines that begin at this offset or after it. */
@@ -21,6 +21,8 @@ export interface ScanOptions {
   readonly maxLineBytes: number;
   /** Lines that need not be parsed. Default: none. */
   readonly filter?: LineFilter | undefined;
+  /** For the events to know where they are. Default: they do not. */
+  readonly source?: FileSource | undefined;
   /**
    * Forwards only: end before a last line that has no newline, which may still be written. Default: take it.
    */
@@ -42,9 +44,10 @@ const waitForWriterMs = 10;
  * The lines of a range, in batches of one chunk. What is written while it reads is read too. A chunk is read
  * ahead while the one before it is parsed.
  */
-export async function* scanForwards(file: FileHandle, options: ScanOptions): AsyncGenerator<LineBatch> {
+export async function* scanForwards(file: ReadableFile, options: ScanOptions): AsyncGenerator<LineBatch> {
   const { from, to, maxLineBytes, leaveUnfinished = false, chunkBytes = defaultChunkBytes } = options;
   const reader = new ChunkReader(file, Math.min(firstChunkBytes, chunkBytes));
+  if (from > 0) await options.source?.load(file);
   const start = await lineStart(file, from, chunkBytes);
   if (!start.found) return;
   for (let at = start.offset; at < to; ) {
@@ -61,7 +64,13 @@ export async function* scanForwards(file: FileHandle, options: ScanOptions): Asy
       const lines = chunk.subarray(0, end);
       for (let piece = 0; piece < end; ) {
         const next = endOfLinesWithin(lines, piece, batchBytes);
-        yield parseLines(lines.subarray(piece, next), begin + piece, maxLineBytes, options.filter);
+        yield parseLines(
+          lines.subarray(piece, next),
+          begin + piece,
+          maxLineBytes,
+          options.filter,
+          options.source,
+        );
         piece = next;
       }
       continue;
@@ -81,9 +90,10 @@ export async function* scanForwards(file: FileHandle, options: ScanOptions): Asy
 }
 
 /** The same lines, the last one first. Costs what is taken from it, not what the file holds. */
-export async function* scanBackwards(file: FileHandle, options: ScanOptions): AsyncGenerator<LineBatch> {
+export async function* scanBackwards(file: ReadableFile, options: ScanOptions): AsyncGenerator<LineBatch> {
   const { from, to, maxLineBytes, chunkBytes = batchBytes } = options;
   const size = await settledSize(file);
+  await options.source?.load(file);
   const first = await lineStart(file, from, chunkBytes);
   if (!first.found) return;
   // The lines that begin before `to` end where the next line begins.
@@ -98,7 +108,9 @@ export async function* scanBackwards(file: FileHandle, options: ScanOptions): As
     const start = begin === first.offset ? 0 : chunk.indexOf(newline) + 1;
     let batch: LineBatch | undefined;
     if (begin === first.offset || (start > 0 && start < chunk.length)) {
-      batch = reversed(parseLines(chunk.subarray(start), begin + start, maxLineBytes, options.filter));
+      batch = reversed(
+        parseLines(chunk.subarray(start), begin + start, maxLineBytes, options.filter, options.source),
+      );
       length = Math.min(2 * length, chunkBytes);
     } else {
       const lastStart = await lastLineStart(file, first.offset, at, chunkBytes);
@@ -111,7 +123,7 @@ export async function* scanBackwards(file: FileHandle, options: ScanOptions): As
 }
 
 /** The size of the file. If its last line has no newline, its writer gets a moment to finish it. */
-async function settledSize(file: FileHandle): Promise<number> {
+async function settledSize(file: ReadableFile): Promise<number> {
   const { size } = await file.stat();
   if (size === 0) return 0;
   const last = await readAt(file, size - 1, Buffer.alloc(1));
@@ -123,7 +135,7 @@ async function settledSize(file: FileHandle): Promise<number> {
  * write of several pages page by page. Without the writers' lock, only its age tells such a line from a torn
  * one.
  */
-async function growsStill(file: FileHandle, size: number): Promise<boolean> {
+async function growsStill(file: ReadableFile, size: number): Promise<boolean> {
   const stats = await file.stat();
   if (stats.size > size) return true;
   if (Date.now() - stats.mtimeMs > recentlyWrittenMs) return false;
@@ -135,12 +147,12 @@ async function growsStill(file: FileHandle, size: number): Promise<boolean> {
 class ChunkReader {
   /** How much to read at once. */
   length: number;
-  readonly #file: FileHandle;
+  readonly #file: ReadableFile;
   #buffer = Buffer.alloc(0);
   #otherBuffer = Buffer.alloc(0);
   #ahead: Promise<Buffer> | undefined;
 
-  constructor(file: FileHandle, length: number) {
+  constructor(file: ReadableFile, length: number) {
     this.#file = file;
     this.length = length;
   }
@@ -170,15 +182,15 @@ class ChunkReader {
 
 /** The one line from `begin` to `end`; undefined if the file no longer has it. */
 async function readLine(
-  file: FileHandle,
+  file: ReadableFile,
   begin: number,
   end: number,
-  { maxLineBytes, filter }: ScanOptions,
+  { maxLineBytes, filter, source }: ScanOptions,
 ): Promise<LineBatch | undefined> {
   const length = end - begin;
   if (length - 1 > maxLineBytes) return longLine(begin, length);
   const bytes = await readAt(file, begin, Buffer.allocUnsafeSlow(length));
-  return bytes.length === length ? parseLines(bytes, begin, maxLineBytes, filter) : undefined;
+  return bytes.length === length ? parseLines(bytes, begin, maxLineBytes, filter, source) : undefined;
 }
 
 /** Where the last whole line of `chunk` ends that begins before `to`; 0 if there is none. */
@@ -192,7 +204,7 @@ function endOfWholeLines(chunk: Buffer, to: number): number {
 
 /** Where the first line begins at `offset` or after it; if there is none, the end of the file. */
 async function lineStart(
-  file: FileHandle,
+  file: ReadableFile,
   offset: number,
   chunkBytes: number,
 ): Promise<{ readonly offset: number; readonly found: boolean }> {
@@ -210,7 +222,7 @@ async function lineStart(
 
 /** Where the line begins that ends at `end`; undefined if the file is shorter now. */
 async function lastLineStart(
-  file: FileHandle,
+  file: ReadableFile,
   first: number,
   end: number,
   chunkBytes: number,

@@ -1,54 +1,61 @@
 /**
- * Reading the events of a file, which need not be open as a chronicle. Takes no lock.
+ * Reading the events of a chronicle: of its rotated files and of the one that is written, in one order. Takes no lock.
  */
-import type { FileHandle } from 'node:fs/promises';
-import { eachWithIoErrors } from '../../../base/errors.js';
+import { gapIn, invalid } from '../../../base/errors.js';
 import type { NativePath } from '../../../base/paths.js';
 import { arrayOf } from '../../../chronicle/batches.js';
-import { checkReadRange, type ReadQuery } from '../../../chronicle/call-options.js';
+import { checkReadRange, type ReadQuery, type WhichFiles } from '../../../chronicle/call-options.js';
 import type { Batches } from '../../../chronicle/engine.js';
 import type { ReadSettings } from '../../../chronicle/options.js';
 import type { Entry } from '../../../chronicle/results.js';
-import { reportCorruptLine } from '../../../event/corrupt-line.js';
+import { reportGap } from '../../../event/gap.js';
 import type { JsonObject } from '../../../event/line.js';
-import { openForReading } from '../lines/open-file.js';
-import { scanBackwards, scanForwards } from '../lines/scanner.js';
-import { ReadFilter, splitAtDamage } from './read-filter.js';
+import { takeSnapshot } from '../lines/chronicle-files.js';
+import { parsePosition } from '../lines/position.js';
+import { FilesInOrder } from './files-in-order.js';
+import { locate } from './locate.js';
+import { readOpenFile } from './read-file.js';
 
 /** Lines that are no event are reported as `onCorrupt` says, between the events before and after them. */
 export async function* readBatches(path: NativePath, settings: ReadSettings, query: ReadQuery): Batches {
+  const after = query.after === undefined ? undefined : parsePosition(query.after, 'after');
   if (query.limit === 0) return;
-  const file = await openForReading(path);
+  const isRange = query.from > 0 || query.to < Number.MAX_SAFE_INTEGER;
+  const start = after
+    ? await locate(path, after, settings.maxLineBytes)
+    : { snapshot: await takeSnapshot(path, query.files), index: 0, from: query.from };
+  const { snapshot, index } = start;
+  const files = new FilesInOrder(
+    snapshot,
+    index,
+    query.reverse,
+    after !== undefined && start.from !== undefined,
+  );
   try {
-    yield* readOpenFile(file, path, settings, query);
-  } finally {
-    await file.close();
-  }
-}
-
-/** As {@link readBatches}, of a file that is open, and may be read several times. */
-export async function* readOpenFile(
-  file: FileHandle,
-  path: NativePath,
-  settings: ReadSettings,
-  { from, to, limit, reverse, where }: ReadQuery,
-): Batches {
-  const scan = reverse ? scanBackwards : scanForwards;
-  const { maxLineBytes, onCorrupt } = settings;
-  const filter = new ReadFilter(settings, where);
-  let left = limit;
-  const range = { from, to, maxLineBytes, filter: filter.lines };
-  for await (const batch of eachWithIoErrors(scan(file, range), path)) {
-    for (const part of splitAtDamage(await filter.apply(batch, reverse), reverse)) {
-      if (!Array.isArray(part)) {
-        reportCorruptLine({ path: path.toString(), ...part }, onCorrupt);
+    if (isRange && snapshot.rotated.length > 0) throw rangeOfOneFile(query);
+    if (start.from === undefined) {
+      const next = (snapshot.rotated[0] ?? snapshot.current?.path)?.toString();
+      reportGap(gapIn(path.toString(), { after: query.after, files: [], next }), query.onGap);
+    }
+    let last: Entry<JsonObject> | undefined;
+    let left = query.limit;
+    for await (const file of files.each()) {
+      if ('gone' in file) {
+        const gap = { after: last?.position ?? query.after, files: file.gone, next: file.next };
+        reportGap(gapIn(path.toString(), gap), query.onGap);
         continue;
       }
-      const entries = part.length > left ? part.slice(0, left) : part;
-      yield entries;
-      left -= entries.length;
+      const from = file.isFirst ? (start.from ?? 0) : 0;
+      const ofFile = { from, to: query.to, limit: left, reverse: query.reverse, where: query.where };
+      for await (const entries of readOpenFile(file.file, file.path, settings, ofFile, file.source)) {
+        last = entries.at(-1) ?? last;
+        yield entries;
+        left -= entries.length;
+      }
       if (left === 0) return;
     }
+  } finally {
+    await files.close();
   }
 }
 
@@ -58,8 +65,16 @@ export async function findEvent(
   settings: ReadSettings,
   idKey: string,
   eventId: string,
+  files: WhichFiles,
 ): Promise<Entry<JsonObject> | undefined> {
-  const query = checkReadRange({ where: { [idKey]: eventId }, limit: 1 });
+  const query = checkReadRange({ where: { [idKey]: eventId }, limit: 1, files });
   const [entry] = await arrayOf(readBatches(path, { ...settings, onCorrupt: 'skip' }, query));
   return entry;
+}
+
+function rangeOfOneFile({ from }: ReadQuery): Error {
+  return invalid(
+    from > 0 ? 'from' : 'to',
+    "an offset is one of a single file, and there are rotated files: use after, or files: 'current'",
+  );
 }

@@ -2,31 +2,18 @@
  * Checking a chain: every event's link against the line before it, through the rotated files and the one that
  * is written.
  */
-import type { FileHandle } from 'node:fs/promises';
-import { throwIfAborted } from '../../../base/abort.js';
-import { eachWithIoErrors, isIrregular, isMissing, withIoErrors } from '../../../base/errors.js';
 import type { NativePath } from '../../../base/paths.js';
 import type { ChainBreak, ChainReport, ChainRestart, Entry, Head } from '../../../chronicle/results.js';
 import { isLink, linkAfter, linkInBytes, noLink, restartKey } from '../../../event/chain-link.js';
 import { idOf } from '../../../event/event-id.js';
 import { isObject, type JsonObject } from '../../../event/line.js';
-import { stillNames } from '../../../lock/named-file.js';
 import type { LineBatch } from '../lines/line-batch.js';
-import { openForReading } from '../lines/open-file.js';
-import { rotatedFiles } from '../lines/rotated-files.js';
-import { scanForwards } from '../lines/scanner.js';
 import { maxListed } from './damage.js';
 
 const newline = 0x0a;
 
-interface Settings {
-  readonly idKey: string;
-  readonly maxLineBytes: number;
-  readonly signal: AbortSignal | undefined;
-}
-
 export class ChainCheck {
-  readonly #settings: Settings;
+  readonly #idKey: string;
   readonly #expect: string | undefined;
   #events = 0;
   #last: string | undefined;
@@ -34,50 +21,21 @@ export class ChainCheck {
   /** Whether lines since the last event are damaged. */
   #isGap = false;
   /** Whether the first link may be that of an event which `keep` has removed. */
-  #mayBeginLate = false;
+  readonly #mayBeginLate: boolean;
   #beginsLate = false;
   #found: { path: string; offset: number } | undefined;
   readonly #breaks = { count: 0, first: [] as ChainBreak[] };
   #breaksSinceRestart = 0;
   readonly #restarts: ChainRestart[] = [];
 
-  /** @param expect a link that the chain should have */
-  constructor(settings: Settings, expect: string | undefined) {
-    this.#settings = settings;
-    this.#expect = expect;
-  }
-
   /**
-   * Goes through the rotated files of a chronicle, whose file is open here. False if files were rotated and
-   * removed meanwhile, so that some are missing in between: then a new check has to begin anew.
+   * @param expect a link that the chain should have
+   * @param hasRotated whether there are rotated files, so that older ones may have been removed
    */
-  async addRotated(path: NativePath, current: FileHandle): Promise<boolean> {
-    const { ino, dev } = await withIoErrors(current.stat({ bigint: true }), path);
-    const rotated = await rotatedFiles(path);
-    this.#mayBeginLate = rotated.length > 0;
-    for (const each of rotated) {
-      let file: FileHandle;
-      try {
-        file = await openForReading(each);
-      } catch (error) {
-        if (isMissing(error) && this.#events > 0) return false;
-        if (isMissing(error) || isIrregular(error)) continue; // removed as too old, or not ours
-        throw error;
-      }
-      try {
-        const stats = await withIoErrors(file.stat({ bigint: true }), each);
-        // It was rotated after it was opened; what comes after it did not exist then.
-        if (stats.ino === ino && stats.dev === dev) return true;
-        const range = { from: 0, to: Number(stats.size), maxLineBytes: this.#settings.maxLineBytes };
-        for await (const batch of eachWithIoErrors(scanForwards(file, range), each)) {
-          throwIfAborted(this.#settings.signal);
-          this.add(each, batch);
-        }
-      } finally {
-        await file.close();
-      }
-    }
-    return await withIoErrors(stillNames(path, current), path);
+  constructor(idKey: string, expect: string | undefined, hasRotated: boolean) {
+    this.#idKey = idKey;
+    this.#expect = expect;
+    this.#mayBeginLate = hasRotated;
   }
 
   /** Goes through the next lines of a file. */
@@ -95,7 +53,7 @@ export class ChainCheck {
 
   #addEvent(path: string, { event, offset, next }: Entry<JsonObject>, line: Buffer): void {
     const link = linkInBytes(line);
-    const eventId = idOf(event, this.#settings.idKey);
+    const eventId = idOf(event, this.#idKey);
     const isFirst = this.#events++ === 0;
     const before = this.#last ?? noLink;
     const isGap = this.#isGap;

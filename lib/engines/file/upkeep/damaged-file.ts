@@ -12,7 +12,7 @@ import { followLinks, followLinksToWrite, type NativePath, withSuffix } from '..
 import type { FileLock } from '../../../lock/file-lock.js';
 import { lock } from '../../../lock/lock.js';
 import { stillNames } from '../../../lock/named-file.js';
-import { readAt } from '../lines/open-file.js';
+import { type OpenFile, readAt } from '../lines/open-file.js';
 
 const newline = 0x0a;
 
@@ -41,7 +41,7 @@ export class DamagedFile {
   /** @param source The file of the chronicle, whose rights this one has if it is new. */
   static async open(
     chronicle: NativePath,
-    source: FileHandle,
+    source: OpenFile,
     { lockTimeout: timeout, signal }: Opening,
   ): Promise<DamagedFile> {
     const target = await withIoErrors(followLinksToWrite(chronicle), chronicle);

@@ -95,6 +95,12 @@ async function chainHolds(
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   if ((await headOf(path, settings)) === undefined) return true;
-  const query = { ids: false, chain: true, expect: undefined, ...(signal && { signal }) };
+  const query = {
+    ids: false,
+    chain: true,
+    expect: undefined,
+    files: 'current' as const,
+    ...(signal && { signal }),
+  };
   return (await verify(path, settings, query)).chain?.intact === true;
 }

@@ -6,7 +6,6 @@
  * taken for a moment to see how far the file goes, and again for the last part and for the replacement
  * itself. Writers that wait for the lock meanwhile find that the path names another file, and go on there.
  */
-import type { FileHandle } from 'node:fs/promises';
 import { replacedMeanwhile, replaceFile } from '../../../atomic/replace-file.js';
 import { removeAlias } from '../../../atomic/sync.js';
 import { throwIfAborted } from '../../../base/abort.js';
@@ -21,7 +20,7 @@ import { lock } from '../../../lock/lock.js';
 import { stillNames } from '../../../lock/named-file.js';
 import type { LineBatch, NonEventLine } from '../lines/line-batch.js';
 import { hasMark, type Mark, markAt } from '../lines/mark.js';
-import { openForReading, readAt } from '../lines/open-file.js';
+import { type OpenFile, openForReading, readAt } from '../lines/open-file.js';
 import { scanForwards } from '../lines/scanner.js';
 
 export interface RewriteSettings {
@@ -44,7 +43,7 @@ export interface Selection {
   /** Asked once for each line that is no event, in the order of the file. Default: it stays. */
   keepsNonEvent?(line: NonEventLine): boolean;
   /** Called before the first line is dropped for good, and without the lock, with the file that has the lines. */
-  prepare?(file: FileHandle): Promise<void>;
+  prepare?(file: OpenFile): Promise<void>;
   /** Gets the bytes of the lines that do not stay, in their order; a long line comes in several pieces. */
   drop?(bytes: Uint8Array): Promise<void>;
   /** Called under the lock, when all is copied and before the file is replaced. */
@@ -90,13 +89,13 @@ export async function rewriteChronicle(
 
 class Rewriting {
   readonly #path: NativePath;
-  readonly #file: FileHandle;
+  readonly #file: OpenFile;
   readonly #settings: RewriteSettings;
   #lock: FileLock | undefined;
   /** At the end that the file had when it was last locked: nothing before it is cut back any more. */
   #settled: Mark = { end: 0, bytes: Buffer.alloc(0) };
 
-  constructor(path: NativePath, file: FileHandle, settings: RewriteSettings) {
+  constructor(path: NativePath, file: OpenFile, settings: RewriteSettings) {
     this.#path = path;
     this.#file = file;
     this.#settings = settings;

@@ -1,0 +1,72 @@
+/**
+ * Failures that pass, such as a full table of descriptors: whoever follows goes on trying, more and more slowly, and
+ * says so once.
+ */
+import { setTimeout } from 'node:timers/promises';
+import { HoldfastError } from '../../../base/errors.js';
+
+/** In milliseconds. */
+const firstPause = 10;
+const longestPause = 1000;
+
+const passing = new Set([
+  'EAGAIN',
+  'EBUSY',
+  'EINTR',
+  'EIO',
+  'EMFILE',
+  'ENETDOWN',
+  'ENETUNREACH',
+  'ENFILE',
+  'ENOBUFS',
+  'ENOMEM',
+  'EHOSTUNREACH',
+  'ESTALE',
+  'ETIMEDOUT',
+]);
+
+export function isPassing(error: unknown): boolean {
+  const system = error instanceof HoldfastError ? error.cause : error;
+  const { code, syscall } = (system ?? {}) as NodeJS.ErrnoException;
+  return syscall !== undefined && code !== undefined && passing.has(code);
+}
+
+export class Retries {
+  readonly #name: string;
+  readonly #stopped: AbortSignal;
+  #pause = 0;
+
+  /** @param name what is followed, for the warning */
+  constructor(name: string, stopped: AbortSignal) {
+    this.#name = name;
+    this.#stopped = stopped;
+  }
+
+  /** Calls again and again until that does not fail, or fails for good, or following is to end. */
+  async until<T>(call: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        const result = await call();
+        this.#pause = 0;
+        return result;
+      } catch (error) {
+        await this.after(error);
+      }
+    }
+  }
+
+  /** Waits, if the failure may pass; else throws it. */
+  async after(error: unknown): Promise<void> {
+    if (!isPassing(error) || this.#stopped.aborted) throw error;
+    if (this.#pause === 0) {
+      const text = `'${this.#name}' cannot be read just now, and is tried again: ${(error as Error).message}`;
+      process.emitWarning(text, { type: 'HoldfastWarning', code: 'HOLDFAST_RETRY' });
+    }
+    this.#pause = Math.min(this.#pause === 0 ? firstPause : 2 * this.#pause, longestPause);
+    await setTimeout(this.#pause, undefined, { signal: this.#stopped }).catch(() => {});
+  }
+
+  succeeded(): void {
+    this.#pause = 0;
+  }
+}

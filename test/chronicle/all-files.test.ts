@@ -1,0 +1,309 @@
+/** A chronicle is its rotated files, compressed or not, and the one that is written: to every reader, in one order. */
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { followChronicle, openChronicle, readChronicle, tailChronicle, verifyChronicle } from 'holdfast';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { GzipFile } from '../../dist/lib/engines/file/lines/gzip-file.js';
+import { openForReading } from '../../dist/lib/engines/file/lines/open-file.js';
+import { scanBackwards, scanForwards } from '../../dist/lib/engines/file/lines/scanner.js';
+import { newFile } from '../support/chronicle-file.js';
+import { run } from '../support/command.js';
+
+/** As rotation calls it. */
+const rotated = (file: string, n: number) => `${file}.2026112${n}T215247.123Z`;
+const lines = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, i) => `{"n":${from + i},"eventId":"${from + i}"}\n`).join('');
+const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+
+/** A file with 0 to 9 in two rotated files, one compressed, and in the current one. */
+function threeFiles(): string {
+  const file = newFile();
+  writeFileSync(`${rotated(file, 1)}.gz`, gzipSync(lines(0, 4)));
+  writeFileSync(rotated(file, 2), lines(4, 7));
+  writeFileSync(file, lines(7, 10));
+  return file;
+}
+
+async function open(file: string, options?: Parameters<typeof openChronicle>[1]) {
+  const chronicle = await openChronicle<{ n: number }>(file, options);
+  onTestFinished(() => chronicle.close());
+  return chronicle;
+}
+
+async function taken<T>(entries: AsyncIterable<{ event: { n: T } }>, count = 1000): Promise<T[]> {
+  const all: T[] = [];
+  for await (const { event } of entries) if (all.push(event.n) === count) break;
+  return all;
+}
+
+describe('All files, in order', () => {
+  let file: string;
+  beforeEach(() => {
+    file = threeFiles();
+  });
+
+  it('by every way of reading', async () => {
+    const chronicle = await open(file);
+    expect(await taken(chronicle.read())).toEqual(numbers(0, 10));
+    expect((await chronicle.toArray()).map(({ event }) => event.n)).toEqual(numbers(0, 10));
+    expect(await taken(chronicle.stream())).toEqual(numbers(0, 10));
+    expect(await taken(chronicle.read({ reverse: true }))).toEqual(numbers(0, 10).reverse());
+    expect(await taken(chronicle.read({ reverse: true, limit: 5 }))).toEqual([9, 8, 7, 6, 5]);
+    expect(await taken(chronicle.read({ limit: 5 }))).toEqual(numbers(0, 5));
+    expect(await taken(chronicle.read({ where: { n: 2 } }))).toEqual([2]);
+    expect((await chronicle.tail(8)).map(({ event }) => event.n)).toEqual(numbers(2, 10));
+    expect((await chronicle.find('1'))?.path).toBe(`${rotated(file, 1)}.gz`);
+    expect(await taken(chronicle.follow(), 10)).toEqual(numbers(0, 10));
+    expect((await readChronicle<{ n: number }>(file)).map(({ n }) => n)).toEqual(numbers(0, 10));
+    expect((await tailChronicle<{ n: number }>(file, 5)).map(({ n }) => n)).toEqual(numbers(5, 10));
+    expect(await verifyChronicle(file)).toMatchObject({ intact: true, events: 10, lines: 10 });
+    for (const args of [
+      ['cat', file],
+      ['tail', '-n', '99', file],
+    ]) {
+      expect((await run(args)).out).toBe(lines(0, 10));
+    }
+    expect((await run(['tail', '-n', '5', file])).out).toBe(lines(5, 10));
+  });
+
+  it("or with files: 'current' only the one that is written", async () => {
+    const chronicle = await open(file);
+    const files = 'current' as const;
+    expect(await taken(chronicle.read({ files }))).toEqual([7, 8, 9]);
+    expect(await taken(chronicle.read({ files, from: 1 }))).toEqual([8, 9]);
+    expect(await chronicle.tail(8, { files })).toHaveLength(3);
+    expect(await chronicle.find('1', { files })).toBeUndefined();
+    expect(await taken(chronicle.follow({ files }), 3)).toEqual([7, 8, 9]);
+    expect(await readChronicle(file, { files })).toHaveLength(3);
+    expect(await tailChronicle(file, 5, { files })).toHaveLength(3);
+    expect(await verifyChronicle(file, { files })).toMatchObject({ events: 3 });
+    for (const args of [['cat'], ['tail']]) {
+      expect((await run([...args, '--current', file])).out).toBe(lines(7, 10));
+    }
+    await expect(chronicle.read({ files: 'some' as never }).next()).rejects.toMatchObject({ field: 'files' });
+  });
+
+  it('files() lists them, with what they are', async () => {
+    const chronicle = await open(file);
+    expect(await chronicle.files()).toEqual([
+      {
+        path: `${rotated(file, 1)}.gz`,
+        bytes: readFileSync(`${rotated(file, 1)}.gz`).length,
+        modified: expect.any(Date),
+        rotated: new Date('2026-11-21T21:52:47.123Z'),
+        compressed: true,
+      },
+      expect.objectContaining({ path: rotated(file, 2), compressed: false }),
+      expect.objectContaining({ path: file, bytes: lines(7, 10).length, rotated: undefined }),
+    ]);
+  });
+
+  it('verify names the files of what it finds', async () => {
+    appendFileSync(rotated(file, 2), '{"torn\n');
+    appendFileSync(file, '{"n":1,"eventId":"1"}\n');
+    const { corrupt, duplicates } = await verifyChronicle(file);
+    expect(corrupt.first).toMatchObject([{ path: rotated(file, 2), offset: lines(4, 7).length }]);
+    expect(duplicates.first).toEqual([
+      {
+        eventId: '1',
+        path: file,
+        offset: lines(7, 10).length,
+        firstPath: `${rotated(file, 1)}.gz`,
+        firstOffset: lines(0, 1).length,
+      },
+    ]);
+  });
+
+  it('passes over what only has such a name, and copies that gzip has not finished', async () => {
+    mkdirSync(rotated(file, 3));
+    writeFileSync(`${rotated(file, 2)}.gz`, gzipSync(lines(4, 7)).subarray(0, 10));
+    writeFileSync(`${rotated(file, 1)}.zst`, 'x');
+    expect((await readChronicle<{ n: number }>(file)).map(({ n }) => n)).toEqual(numbers(0, 10));
+  });
+
+  it('from and to are of one file, and are refused', async () => {
+    const chronicle = await open(file);
+    for (const range of [{ from: 5 }, { to: 5 }] as const) {
+      const [field] = Object.keys(range);
+      await expect(chronicle.read(range).next()).rejects.toMatchObject({ code: 'EVALIDATION', field });
+    }
+    await expect(chronicle.follow({ from: 5 }).next()).rejects.toMatchObject({ field: 'from' });
+    expect((await run(['cat', '--from', '5', file])).code).toBe(2);
+    const alone = await open(newFile(), { rotate: { maxBytes: 1000 } });
+    await expect(alone.read({ from: 5 }).next()).rejects.toMatchObject({ field: 'from' });
+    await expect(alone.follow({ from: 5 }).next()).rejects.toMatchObject({ field: 'from' });
+  });
+});
+
+describe('A position', () => {
+  const position = async (file: string, n: number) =>
+    (await (await open(file)).find(`${n}`))?.position as string;
+
+  it('is a short string from which reading and following go on, in whatever file', async () => {
+    const file = threeFiles();
+    const chronicle = await open(file);
+    for (const [n, entry] of (await chronicle.toArray()).entries()) {
+      expect(entry.position).toMatch(/^[\w-]{1,64}$/);
+      const after = JSON.parse(JSON.stringify(entry.position));
+      expect(await taken(chronicle.read({ after }))).toEqual(numbers(n + 1, 10));
+      expect(await taken(chronicle.read({ after, reverse: true }))).toEqual(numbers(n + 1, 10).reverse());
+      if (n < 9) expect(await taken(chronicle.follow({ after }), 9 - n)).toEqual(numbers(n + 1, 10));
+      expect((await run(['cat', '--after', after, file])).out).toBe(lines(n + 1, 10));
+    }
+  });
+
+  it('outlives rotation, compression, restarts and another inode', async () => {
+    const file = newFile();
+    writeFileSync(file, lines(0, 5));
+    const after = await position(file, 2);
+    writeFileSync(rotated(file, 1), lines(0, 5));
+    rmSync(file);
+    writeFileSync(file, lines(5, 8));
+    const rest = async () => taken((await open(file)).read({ after }));
+    expect(await rest()).toEqual(numbers(3, 8));
+    writeFileSync(`${rotated(file, 1)}.gz`, gzipSync(lines(0, 5)));
+    rmSync(rotated(file, 1));
+    expect(await rest()).toEqual(numbers(3, 8));
+  });
+
+  it.each([
+    ['before it', `${lines(0, 2)}{"torn\nxx\n${lines(2, 6)}`],
+    ['the first line', `damage\n${lines(0, 6)}`],
+    ['just before and after it', `${lines(0, 2)}x\n${lines(2, 3)}y\n${lines(3, 6)}`],
+  ])('outlives repair that takes out %s', async (_, content) => {
+    const file = newFile();
+    writeFileSync(file, content);
+    const chronicle = await open(file, { onCorrupt: 'skip' });
+    const after = (await chronicle.find('2'))?.position as string;
+    await chronicle.repair();
+    expect(readFileSync(file, 'utf8')).toBe(lines(0, 6));
+    expect(await taken(chronicle.read({ after }))).toEqual([3, 4, 5]);
+    expect(await taken(chronicle.follow({ after }), 3)).toEqual([3, 4, 5]);
+  });
+
+  it('of an event that is gone is EGAP, or all that is there is read', async () => {
+    const file = threeFiles();
+    const after = await position(file, 2);
+    rmSync(`${rotated(file, 1)}.gz`);
+    const chronicle = await open(file);
+    const gone = {
+      code: 'EGAP',
+      path: file,
+      gap: { after, files: [], next: rotated(file, 2) },
+    };
+    await expect(chronicle.read({ after }).next()).rejects.toMatchObject(gone);
+    await expect(chronicle.follow({ after }).next()).rejects.toMatchObject(gone);
+    const gaps: unknown[] = [];
+    const onGap = (gap: unknown) => void gaps.push(gap);
+    expect(await taken(chronicle.read({ after, onGap }))).toEqual(numbers(4, 10));
+    expect(gaps).toMatchObject([gone]);
+    const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
+    expect(await taken(chronicle.follow({ after, onGap: 'continue' }), 6)).toEqual(numbers(4, 10));
+    expect((await warned).message).toContain(after);
+    expect((await run(['tail', '--after', after, file])).code).toBe(1);
+  });
+
+  it('of a file that was emptied and written anew is EGAP', async () => {
+    const file = newFile();
+    writeFileSync(file, lines(0, 5));
+    const after = await position(file, 2);
+    writeFileSync(file, lines(10, 20));
+    await expect((await open(file)).read({ after }).next()).rejects.toMatchObject({ code: 'EGAP' });
+  });
+
+  it.each(['', 'x', '17', '1-2-3', 17, null, '1-0-1-00000000000g-1', `1-${'z'.repeat(20)}-1-000000000000-1`])(
+    'that is none is EVALIDATION: %j',
+    async (after) => {
+      const chronicle = await open(threeFiles());
+      const refused = { code: 'EVALIDATION', field: 'after' };
+      await expect(chronicle.read({ after: after as string }).next()).rejects.toMatchObject(refused);
+      await expect(chronicle.follow({ after: after as string }).next()).rejects.toMatchObject(refused);
+    },
+  );
+
+  it('does not go together with offsets', async () => {
+    const chronicle = await open(threeFiles());
+    const after = (await chronicle.tail(1))[0]?.position;
+    await expect(chronicle.read({ after, from: 0 }).next()).rejects.toMatchObject({ field: 'after' });
+    await expect(chronicle.follow({ after, from: 'end' }).next()).rejects.toMatchObject({ field: 'after' });
+  });
+});
+
+describe('Beside rotation', () => {
+  it('tail and read answer with what is there, and a slow consumer gets all or EGAP', async () => {
+    const file = newFile();
+    const writer = await open(file, {
+      rotate: { maxBytes: 400, keep: 3 },
+      durability: 'none',
+      dedupe: false,
+    });
+    let stop = false;
+    let written = 0;
+    const writing = (async () => {
+      while (!stop) await writer.append({ n: written++ });
+    })();
+    let next = 0;
+    let gaps = 0;
+    const onGap = () => {
+      gaps++;
+      next = -1;
+    };
+    const following = (async () => {
+      for await (const { event } of followChronicle<{ n: number }>(file, { onGap })) {
+        if (next >= 0 && event.n !== next)
+          throw new Error(`${event.n} after ${next - 1}, and no gap reported`);
+        next = event.n + 1;
+        if (stop && next === written) return;
+      }
+    })();
+    for (let round = 0; round < 150; round++) {
+      const [last] = await writer.tail(1);
+      if (written > 1) expect(last).toBeDefined();
+      const before = written;
+      const all = await readChronicle<{ n: number }>(file).catch((error) => {
+        expect(error).toMatchObject({ code: 'EGAP' });
+        return [];
+      });
+      for (const [i, { n }] of all.entries()) if (i > 0) expect(n).toBe((all[i - 1]?.n as number) + 1);
+      if (all.length > 0 && before > 1)
+        expect((all.at(-1)?.n as number) + 1).toBeGreaterThanOrEqual(before - 1);
+    }
+    stop = true;
+    await writing;
+    await writer.append({ n: written++ });
+    await following;
+    expect(gaps).toBeGreaterThanOrEqual(0);
+    expect(readdirSync(dirname(file)).length).toBeLessThan(8);
+  });
+});
+
+describe('A compressed file', () => {
+  it('is read as the file that it was, in both directions and in little memory', async () => {
+    const content = lines(0, 20_000);
+    const path = join(dirname(newFile()), 'x.gz');
+    writeFileSync(path, gzipSync(content));
+    const plain = join(dirname(path), 'x');
+    writeFileSync(plain, content);
+    for (const scan of [scanForwards, scanBackwards]) {
+      const read = async (file: Parameters<typeof scan>[0]) => {
+        const entries: unknown[] = [];
+        const range = { from: 0, to: Number.MAX_SAFE_INTEGER, maxLineBytes: 1e6, chunkBytes: 20_000 };
+        for await (const batch of scan(file, range)) {
+          for (const { event, offset, length } of batch.entries) entries.push([event, offset, length]);
+        }
+        await file.close();
+        return entries;
+      };
+      const small = new GzipFile(await openForReading(path), 50_000);
+      expect(await read(small)).toEqual(await read(await openForReading(plain)));
+    }
+  });
+
+  it('that is damaged is EIO with its name', async () => {
+    const file = threeFiles();
+    writeFileSync(`${rotated(file, 1)}.gz`, gzipSync(lines(0, 4)).subarray(0, 30));
+    const error = await readChronicle(file).catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: 'EIO', path: `${rotated(file, 1)}.gz` });
+  });
+});
