@@ -15,21 +15,25 @@ export {
   type ChainError,
   type ClosedError,
   type ConflictError,
+  type GapError,
   HoldfastError,
   type HoldfastErrorCode,
   type HoldfastErrorDetails,
   type IoError,
   type LockTimeoutError,
+  type Missing,
   type ValidationError,
 } from './base/errors.js';
 export type { LockHolder, LockMode } from './base/lock-holder.js';
 export type {
   AppendOptions,
+  FilesOption,
   FollowOptions,
   ReadRange,
   RepairOptions,
   RepairProgress,
   VerifyOptions,
+  WhichFiles,
 } from './chronicle/call-options.js';
 export { Chronicle } from './chronicle/chronicle.js';
 export type { HousekeepingProblem, HousekeepingStats } from './chronicle/housekeeping.js';
@@ -39,6 +43,7 @@ export type {
   ChainBreak,
   ChainReport,
   ChainRestart,
+  ChronicleFile,
   Damage,
   DuplicateId,
   Entry,
@@ -61,6 +66,7 @@ export { openChronicle } from './engines/file/open-chronicle.js';
 export { repairChronicle } from './engines/file/upkeep/repair.js';
 export { verifyChronicle } from './engines/file/upkeep/verify.js';
 export type { CorruptLine, CorruptReason, OnCorrupt } from './event/corrupt-line.js';
+export type { OnGap } from './event/gap.js';
 export type { JsonObject } from './event/line.js';
 export type {
   Schema,

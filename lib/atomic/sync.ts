@@ -39,7 +39,7 @@ export function copyRights(from: Descriptor, to: Descriptor, path: NativePath): 
  * Of an open chronicle whose lock is held: removes a second name that a rotation has left which was killed. Else
  * that would become a rotated file of its own once the chronicle is replaced.
  */
-export function removeAlias(path: NativePath, file: FileHandle): Promise<void> {
+export function removeAlias(path: NativePath, file: Descriptor): Promise<void> {
   return run(path, (done) => native.removeAlias(path, file.fd, done));
 }
 

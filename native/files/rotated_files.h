@@ -20,7 +20,7 @@ struct RotatedFiles {
   std::vector<std::string> believed;  // the oldest first
   // Believed too, but compressed by somebody with gzip: only readers take them.
   std::vector<std::string> compressed;
-  std::vector<std::string> foreign;   // called like a rotated file, but not believed; only the first of many
+  std::vector<std::string> foreign;  // called like a rotated file, but not believed; only the first of many
   // A name like that of a rotated file that the chronicle's file itself has: a rotation was begun, and its
   // process died. Empty: there is none.
   std::string alias;

@@ -80,6 +80,8 @@ class ArrayEngine implements Engine {
       offset,
       length: 1,
       next: offset + 1,
+      position: `${offset}`,
+      path: this.name,
     }));
   }
 }

@@ -3,11 +3,10 @@
  * still the same.
  */
 import { appendFileSync, truncateSync, writeFileSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { hasMark, markAt, markOf } from '../../dist/lib/engines/file/lines/mark.js';
-import { openForReading, readAt } from '../../dist/lib/engines/file/lines/open-file.js';
+import { OpenFile, openForReading, readAt } from '../../dist/lib/engines/file/lines/open-file.js';
 import { descriptorsOf, temporaryDirectory } from '../support/files.js';
 
 afterEach(() => {
@@ -20,7 +19,7 @@ function fileWith(text: string): string {
   return path;
 }
 
-async function opened(path: string): Promise<FileHandle> {
+async function opened(path: string): Promise<OpenFile> {
   const file = await openForReading(path);
   onTestFinished(() => file.close());
   return file;
@@ -29,10 +28,9 @@ async function opened(path: string): Promise<FileHandle> {
 describe.skipIf(process.platform !== 'linux')('openForReading', () => {
   it('closes a file that it cannot look at, and reports why it cannot', async () => {
     const path = fileWith('{}\n');
-    const file = await open(path);
     const refusal = Object.assign(new Error('EIO: i/o error, fstat'), { code: 'EIO' });
-    vi.spyOn(Object.getPrototypeOf(file), 'stat').mockRejectedValueOnce(refusal);
-    await file.close();
+    const stat = vi.spyOn(OpenFile.prototype, 'stat').mockRejectedValueOnce(refusal);
+    onTestFinished(() => stat.mockRestore());
     await expect(openForReading(path)).rejects.toMatchObject({ code: 'EIO', cause: refusal });
     expect(descriptorsOf(path)).toBe(0);
   });

@@ -2,8 +2,7 @@
  * Readers: which lines they take, which they report and how, ranges, both directions, and bytes of every
  * kind.
  */
-import { appendFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { appendFileSync, type Stats, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import {
@@ -16,7 +15,7 @@ import {
   readChronicle,
   tailChronicle,
 } from 'holdfast';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { OpenFile } from '../../dist/lib/engines/file/lines/open-file.js';
 import { chronicleOf, writeLongAgo } from '../support/chronicle-file.js';
 import { descriptorsOf, temporaryDirectory } from '../support/files.js';
@@ -342,15 +341,15 @@ describe('a file that changes while it is read', () => {
     writeFileSync(file, '{"n":1}\n{"n":');
     // The reader has met the end of what it reads when it asks how long the file is: just then the writer
     // goes on.
-    const { stat } = OpenFile.prototype;
+    const stat = OpenFile.prototype.stat as () => Promise<Stats>;
     let calls = 0;
     onTestFinished(() => {
-      OpenFile.prototype.stat = stat;
+      OpenFile.prototype.stat = stat as OpenFile['stat'];
     });
-    OpenFile.prototype.stat = function (this: OpenFile, options?: never) {
-      if (options === undefined && ++calls === 2) appendFileSync(file, '2}\n');
-      return stat.call(this, options as never) as never;
-    };
+    OpenFile.prototype.stat = function (this: OpenFile, ...options: never[]) {
+      if (options.length === 0 && ++calls === 2) appendFileSync(file, '2}\n');
+      return stat.apply(this, options as []);
+    } as OpenFile['stat'];
     expect(await readChronicle(file, { onCorrupt: 'throw' })).toEqual([{ n: 1 }, { n: 2 }]);
     expect(calls).toBe(2);
   });

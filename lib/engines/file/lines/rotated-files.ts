@@ -61,5 +61,7 @@ export function rotatedAt(path: Buffer): Date {
 
 /** Whether it is that of the file before it, which is sorted just before its longer name. */
 function isCompressedCopy(name: Buffer, before: Buffer | undefined): boolean {
-  return before !== undefined && name.length > before.length && name.subarray(0, before.length).equals(before);
+  return (
+    before !== undefined && name.length > before.length && name.subarray(0, before.length).equals(before)
+  );
 }
