@@ -196,8 +196,8 @@ export function checkIfEnd(options: AppendOptions | undefined): Position | undef
 export function checkReadRange(range: ReadRange | undefined): ReadQuery {
   const end = Number.MAX_SAFE_INTEGER;
   const {
-    from = 0,
-    to = end,
+    from,
+    to,
     limit = Number.MAX_SAFE_INTEGER,
     reverse = false,
     where,
@@ -205,10 +205,10 @@ export function checkReadRange(range: ReadRange | undefined): ReadQuery {
     onGap = 'throw',
     files = 'all',
   } = checkOptions(range, ['from', 'to', 'limit', 'reverse', 'where', 'after', 'onGap', 'files']);
-  if (after !== undefined && (range?.from !== undefined || range?.to !== undefined)) throw twoBeginnings();
+  if (after !== undefined && (from !== undefined || to !== undefined)) throw twoBeginnings();
   return {
-    from: checkPosition(from, 'from'),
-    to: checkPosition(to, 'to'),
+    from: checkPosition(from ?? 0, 'from'),
+    to: checkPosition(to ?? end, 'to'),
     limit: checkInteger(limit, 'limit', 0),
     reverse: checkBoolean(reverse, 'reverse'),
     where: checkWhere(where),
@@ -256,10 +256,10 @@ export function checkFollowOptions(
   options: FollowOptions | undefined,
   names?: readonly string[],
 ): FollowQuery & { readonly signal: AbortSignal | undefined } {
-  const { from = 0, where, signal, after, onGap = 'throw', files = 'all' } = checkOptions(options, names);
-  if (after !== undefined && options?.from !== undefined) throw twoBeginnings();
+  const { from, where, signal, after, onGap = 'throw', files = 'all' } = checkOptions(options, names);
+  if (after !== undefined && from !== undefined) throw twoBeginnings();
   return {
-    from: from === 'end' ? from : checkPosition(from, 'from'),
+    from: from === 'end' ? from : checkPosition(from ?? 0, 'from'),
     where: checkWhere(where),
     after,
     onGap: checkOnGap(onGap),
