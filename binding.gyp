@@ -50,7 +50,7 @@
       ],
       "include_dirs": ["<!@(node -p \"require('node-addon-api').include\")", "native"],
       "defines": ["NDEBUG", "NAPI_VERSION=8", "NODE_ADDON_API_CPP_EXCEPTIONS_ALL", "NODE_ADDON_API_DISABLE_DEPRECATED", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
-      "cflags": ["-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"],
+      "cflags": ["-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"],
       "cflags!": ["-Wno-unused-parameter"],
       "cflags_cc": ["-std=c++17", "-fexceptions"],
       "cflags_cc!": ["-fno-exceptions", "-std=gnu++17", "-std=gnu++20"],
@@ -59,7 +59,7 @@
         "GCC_ENABLE_CPP_EXCEPTIONS": "YES",
         "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
         "MACOSX_DEPLOYMENT_TARGET": "12.0",
-        "OTHER_CFLAGS": ["-Wall", "-Wextra", "-Werror"]
+        "OTHER_CFLAGS": ["-Wall", "-Wextra", "-Werror", "-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"]
       },
       "msvs_settings": {
         "VCCLCompilerTool": { "ExceptionHandling": 1, "AdditionalOptions": ["/std:c++17", "/utf-8"] }
@@ -99,7 +99,7 @@
         }],
         ["OS=='linux'", {
           "sources": ["native/os/glibc_compat.cc"],
-          "ldflags": ["-Wl,--version-script=<(module_root_dir)/native/exports.map"]
+          "ldflags": ["-Wl,--version-script=<(module_root_dir)/native/exports.map", "-Wl,-z,relro,-z,now,-z,noexecstack"]
         }]
       ]
     },

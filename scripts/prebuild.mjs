@@ -29,6 +29,7 @@ const elf = {
     '-shared',
     `-Wl,--version-script=${join(root, 'native', 'exports.map')}`,
     '-Wl,--gc-sections,-O1,--as-needed',
+    '-Wl,-z,relro,-z,now,-z,noexecstack',
   ],
 };
 const targets = {
@@ -50,7 +51,11 @@ const targets = {
     package: 'g++-mingw-w64-x86-64-posix',
     compile: ['-D_WIN32_WINNT=0x0A00', '-DUNICODE'],
     // With a fixed base, which would else depend on the name of the file.
-    link: ['-shared', '-static', '-Wl,--gc-sections,--no-insert-timestamp,--image-base=0x180000000'],
+    link: [
+      '-shared',
+      '-static',
+      '-Wl,--gc-sections,--no-insert-timestamp,--image-base=0x180000000,--dynamicbase,--high-entropy-va,--nxcompat',
+    ],
   },
 };
 

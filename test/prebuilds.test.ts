@@ -33,7 +33,8 @@ it.each(binaries)('prebuilds/%s is no older than the native sources', (name) => 
 
 /** What the binaries for Linux may call of the C library: all of it is in glibc 2.17 and in musl 1.2.3. */
 const inBothCLibraries = new Set(
-  `__cxa_finalize __errno_location __fxstat __libc_current_sigrtmax __libc_current_sigrtmin __tls_get_addr __xstat
+  `__cxa_finalize __errno_location __fxstat __libc_current_sigrtmax __libc_current_sigrtmin __stack_chk_fail
+  __stack_chk_guard __tls_get_addr __xstat vsnprintf
   clock_gettime close closedir dladdr dlopen dlsym fchmod fcntl fdatasync flock fstatfs fsync ftruncate getauxval geteuid getpid memchr
   memcmp memcpy memmove memset mkdir nanosleep open opendir pread pthread_attr_destroy pthread_attr_init
   pthread_attr_setdetachstate pthread_attr_setstacksize pthread_cond_timedwait pthread_create pthread_kill
@@ -73,6 +74,21 @@ describe.runIf(process.platform === 'linux')('on every Linux that the README nam
     expect(fromC.map(({ name }) => name).filter((name) => !inBothCLibraries.has(name))).toEqual([]);
   });
 
+  it.each(linux)(
+    'prebuilds/%s is hardened: stack protector, full RELRO, BIND_NOW, no executable stack',
+    (name) => {
+      expect(dynamicSymbols(path(name)).map(({ name }) => name)).toContain('__stack_chk_fail');
+      const dynamic = readelf('--dynamic', path(name));
+      expect(dynamic).toMatch(/\(FLAGS\).*BIND_NOW/);
+      expect(dynamic).toMatch(/\(FLAGS_1\).*NOW/);
+      expect(dynamic).not.toContain('TEXTREL');
+      const segments = readelf('--segments', path(name));
+      expect(segments).toMatch(/^ *GNU_RELRO /m);
+      expect(segments).toMatch(/^ *GNU_STACK .* RW +0x/m);
+      expect(segments).not.toMatch(/^ *LOAD .* RWE /m);
+    },
+  );
+
   it.runIf(existsSync(musl))('musl has what the binaries may call', () => {
     const defined = new Set(
       dynamicSymbols(musl)
@@ -81,6 +97,26 @@ describe.runIf(process.platform === 'linux')('on every Linux that the README nam
     );
     expect([...inBothCLibraries].filter((name) => !defined.has(name))).toEqual([]);
   });
+});
+
+/** The characteristics of a DLL: winnt.h. */
+const hardenedDll = { highEntropy: 0x20, dynamicBase: 0x40, noExecute: 0x100 };
+
+it.each(binaries.filter((name) => name.startsWith('win32-')))(
+  'prebuilds/%s is hardened: at a random address with high entropy, no executable data',
+  (name) => {
+    const bytes = readFileSync(join(root, 'prebuilds', name));
+    const header = bytes.readUInt32LE(0x3c);
+    expect(bytes.toString('latin1', header, header + 4)).toBe('PE\0\0');
+    const characteristics = bytes.readUInt16LE(header + 24 + 70); // of the optional header
+    for (const [flag, bit] of Object.entries(hardenedDll)) expect(characteristics & bit, flag).toBe(bit);
+    expect(bytes.readUInt32LE(header + 24 + 112 + 5 * 8 + 4), 'relocations').toBeGreaterThan(0);
+  },
+);
+
+it('the compilers are asked to look after buffers and the stack', () => {
+  const [{ cflags }] = JSON.parse(readFileSync(join(root, 'binding.gyp'), 'utf8')).targets;
+  expect(cflags).toEqual(expect.arrayContaining(['-fstack-protector-strong', '-D_FORTIFY_SOURCE=2']));
 });
 
 /** The highest version of each library's symbols that a Linux binary asks for. */

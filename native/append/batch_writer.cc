@@ -37,8 +37,9 @@ struct BatchWriter::Transaction {
   // The verdict is sound while so many events are known; nothing: there is none.
   std::optional<uint64_t> judged_at{};
   int rereads = 0;
-  bool wrote = false;             // something of the group may be in the file
-  uint64_t acknowledged_end = 0;  // what is acknowledged is before this, or in `rotated`
+  bool is_tail_unfinished = false;  // for more than is read under the lock at once
+  bool wrote = false;               // something of the group may be in the file
+  uint64_t acknowledged_end = 0;    // what is acknowledged is before this, or in `rotated`
   std::vector<os::File> rotated{};
 };
 
@@ -149,6 +150,8 @@ BatchWriter::Step BatchWriter::JudgeUnlocked(Transaction* transaction) {
   if (transaction->thread->IsClosing()) return Fail(transaction, {ECANCELED, "write"});
   uint64_t& size = transaction->size;
   if (file_.is_locked() || !known_.is_on() || !file_.is_open() || file_.get().Size(&size)) return Step::kNext;
+  // What is much more is read once it has to be.
+  if (size > known_.end() && size - known_.end() > kMaxUnlockedTail) return Step::kNext;
   const bool is_known =
       size == known_.end() || (known_.IsOf(file_.get(), file_.id(), size) &&
                                !known_.CatchUp(file_.get(), size, dedupe::Tail::kLeaveUnfinished));
@@ -173,8 +176,9 @@ BatchWriter::Step BatchWriter::CatchUp(Transaction* transaction) {
   if (os::Error error = file_.get().Size(&size)) return Fail(transaction, error);
   if (!known_.is_on()) return Step::kNext;
   const bool is_known = known_.IsOf(file_.get(), file_.id(), size);
-  const bool is_last = transaction->rereads >= kMaxRereads;
-  // A long tail without newline stays long however often it is read: in the end it is read under the lock.
+  // A long tail without newline stays long however often it is read: the second time, it is read under the
+  // lock.
+  const bool is_last = transaction->rereads >= kMaxRereads || transaction->is_tail_unfinished;
   if (is_known && (size - known_.end() <= kMaxUnlockedTail || is_last)) {
     const os::Error error = known_.CatchUp(file_.get(), size, dedupe::Tail::kIncludeUnfinished);
     return error ? Fail(transaction, error) : Step::kNext;
@@ -183,7 +187,9 @@ BatchWriter::Step BatchWriter::CatchUp(Transaction* transaction) {
   transaction->rereads++;
   os::Error error;
   if (is_known) {
+    const uint64_t end = known_.end();
     error = known_.CatchUp(file_.get(), size, dedupe::Tail::kLeaveUnfinished);
+    transaction->is_tail_unfinished = known_.end() == end;
   } else {
     // Another file, or one that was truncated.
     durable_end_.Written(0);

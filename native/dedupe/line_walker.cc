@@ -64,6 +64,12 @@ bool LineWalker::ReadMore() {
   if (in_long_line_) kept = 0;
   std::memmove(buffer_.data(), buffer_.data() + rest_, kept);
   const auto length = static_cast<size_t>(std::min<uint64_t>(range_end_ - read_end_, kChunkBytes));
+  // There is no newline in a hole, which may be larger than the rest of the file.
+  if (in_long_line_ && file_.IsHole(read_end_, length)) {
+    rest_ = searched_ = filled_ = 0;
+    read_end_ += length;
+    return true;
+  }
   if (buffer_.size() < kept + length) buffer_.resize(kept + length);
   rest_ = 0;
   searched_ = filled_ = kept;
@@ -78,10 +84,13 @@ os::Error FindLastLines(const os::File& file, uint64_t size, uint64_t max, LastL
   assert(max > 0);
   *out = {};
   std::string chunk;
+  bool has_newline = true;  // the chunk after this one
   for (uint64_t at = size; at > 0;) {
     chunk.resize(static_cast<size_t>(std::min<uint64_t>(at, kChunkBytes)));
     at -= chunk.size();
+    if (!has_newline && file.IsHole(at, chunk.size())) continue;
     if (os::Error error = file.ReadAt(at, chunk.data(), chunk.size())) return error;
+    has_newline = chunk.find('\n') != std::string::npos;
     for (size_t end = chunk.rfind('\n'); end != std::string::npos;
          end = end == 0 ? std::string::npos : chunk.rfind('\n', end - 1)) {
       // The newline at the very end closes the last line and begins none.

@@ -136,6 +136,10 @@ class File {
   // Reads exactly `length` bytes at `offset`, or fails with EIO if the file ends before.
   Error ReadAt(uint64_t offset, char* buffer, size_t length) const;
 
+  // True if nothing was ever written there, so that all of it reads as NUL. A file system or platform that
+  // cannot tell says no.
+  bool IsHole(uint64_t offset, uint64_t length) const;
+
   // Writes `prefix` and then `data` at the end of the file, wherever that is now. A failure may leave a part
   // of them in the file; the caller, who holds the lock, cuts it off again.
   Error Append(const char* prefix, size_t prefix_length, const char* data, size_t length) const;

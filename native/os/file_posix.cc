@@ -6,6 +6,7 @@
 #include <sys/sysmacros.h>
 #endif
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -258,6 +259,12 @@ Error File::ReadAt(uint64_t offset, char* buffer, size_t length) const {
     offset += static_cast<uint64_t>(count);
   }
   return {};
+}
+
+bool File::IsHole(uint64_t offset, uint64_t length) const {
+  // The offset of the descriptor, which this moves, is of no use to a file that is read and appended to.
+  const off_t data = system_calls.lseek(handle_, static_cast<off_t>(offset), SEEK_DATA);
+  return data == -1 ? errno == ENXIO : static_cast<uint64_t>(data) >= offset + length;
 }
 
 Error File::Append(const char* prefix, size_t prefix_length, const char* data, size_t length) const {

@@ -227,6 +227,10 @@ Error File::Touch() const {
   return ::SetFileTime(handle_, nullptr, nullptr, &now) != 0 ? Error{} : Failed("futimens");
 }
 
+bool File::IsHole(uint64_t, uint64_t) const {
+  return false;
+}
+
 Error File::ReadAt(uint64_t offset, char* buffer, size_t length) const {
   constexpr size_t kMaxBytesAtOnce = size_t{1} << 30;
   while (length > 0) {

@@ -5,6 +5,9 @@
 // one is the same or would do. The definitions below stand in for those, inside the addon only (exports.map
 // lets nobody else see them). The floor that they keep is checked by test/prebuilds.test.ts. musl's symbols
 // have no versions; __xstat and the like it has for programs that were linked with glibc.
+
+// Here are the functions that its checks call.
+#undef _FORTIFY_SOURCE
 #include <features.h>
 
 #if defined(__GLIBC__) && (defined(__x86_64__) || defined(__aarch64__))
@@ -14,6 +17,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -33,6 +38,32 @@
 #define HOLDFAST_OLD(name) __asm__(".symver holdfast_" #name "," #name "@" HOLDFAST_BASE)
 
 extern "C" {
+
+// What _FORTIFY_SOURCE calls in place of memcpy and the like, with the bytes that there are to write to. musl
+// has none of them.
+void* __memcpy_chk(void* to, const void* from, size_t length, size_t room) {
+  if (length > room) __builtin_trap();
+  return memcpy(to, from, length);
+}
+
+void* __memmove_chk(void* to, const void* from, size_t length, size_t room) {
+  if (length > room) __builtin_trap();
+  return memmove(to, from, length);
+}
+
+void* __memset_chk(void* to, int byte, size_t length, size_t room) {
+  if (length > room) __builtin_trap();
+  return memset(to, byte, length);
+}
+
+int __snprintf_chk(char* to, size_t length, int, size_t room, const char* format, ...) {
+  if (length > room) __builtin_trap();
+  va_list arguments;
+  va_start(arguments, format);
+  const int written = vsnprintf(to, length, format, arguments);
+  va_end(arguments);
+  return written;
+}
 
 // Moved from libpthread and libdl into libc in 2.32 and 2.34.
 HOLDFAST_OLD(pthread_create);

@@ -29,6 +29,7 @@ using ::ftruncate;
 using ::futimens;
 using ::geteuid;
 using ::link;
+using ::lseek;
 using ::mkdir;
 using ::opendir;
 using ::pread;

@@ -50,6 +50,7 @@ struct SystemCall<Result(Arguments...)> {
   ENTRY(fchown, int(int descriptor, uid_t user, gid_t group))                                         \
   ENTRY(fstatfs, int(int descriptor, struct statfs* out))                                             \
   ENTRY(statfs, int(const char* path, struct statfs* out))                                            \
+  ENTRY(lseek, off_t(int descriptor, off_t offset, int whence))                                       \
   ENTRY(pread, ssize_t(int descriptor, void* buffer, size_t length, off_t offset))                    \
   ENTRY(writev, ssize_t(int descriptor, const struct iovec* parts, int count))                        \
   ENTRY(futimens, int(int descriptor, const struct timespec times[2]))                                \

@@ -261,6 +261,11 @@ int fremovexattr(int descriptor, const char* name) {
                [&](Answer) { return real.fremovexattr(descriptor, name); });
 }
 
+off_t lseek(int descriptor, off_t offset, int whence) {
+  return Watch(real.lseek.name, offset, PathOf(descriptor),
+               [&](Answer) { return real.lseek(descriptor, offset, whence); });
+}
+
 ssize_t pread(int descriptor, void* buffer, size_t length, off_t offset) {
   return Watch(real.pread.name, static_cast<long>(length), PathOf(descriptor), [&](Answer answer) {
     const size_t asked = Short(answer, length);
