@@ -22,9 +22,19 @@ export function rawSettings(maxLineBytes?: number): ReadSettings {
   return checkReadOptions({ onCorrupt: reportDamage, maxLineBytes });
 }
 
+/** So many corrupt lines are named; the others are counted. */
+const maxNamed = 10;
+let damaged = 0;
+
 function reportDamage({ path, offset, length, reason }: CorruptLine): void {
-  say(`corrupt line in '${path}' at offset ${offset}, ${length} bytes (${reason})`);
   process.exitCode = exitCodes.failed;
+  damaged++;
+  if (damaged <= maxNamed) say(`corrupt line in '${path}' at offset ${offset}, ${length} bytes (${reason})`);
+  if (damaged !== maxNamed + 1) return;
+  say('more corrupt lines are only counted');
+  process.once('exit', () =>
+    say(`${damaged} corrupt lines were left out; holdfast verify tells of what kind`),
+  );
 }
 
 /** Prints events that are in the file in this order. */

@@ -27,8 +27,8 @@ export interface CorruptLine {
 }
 
 /**
- * What to do with a line that is no event: warn (`process.emitWarning`), skip it, throw it, or call a
- * function.
+ * What to do with a line that is no event: warn (`process.emitWarning`; of the first 10 lines of a file, each once),
+ * skip it, throw it, or call a function.
  */
 export type OnCorrupt = 'warn' | 'skip' | 'throw' | ((line: CorruptLine) => void);
 
@@ -43,5 +43,33 @@ export function reportCorruptLine(line: CorruptLine, onCorrupt: OnCorrupt): void
   if (onCorrupt === 'throw') {
     throw new HoldfastError('EIO', text, { path, cause: Object.assign(new Error(text), line) });
   }
-  process.emitWarning(`Skipped a ${text}`, { type: 'HoldfastWarning', code: 'HOLDFAST_CORRUPT_LINE' });
+  if (isNews(line)) warn(`Skipped a ${text}`);
+}
+
+/** Of each file, so many lines are warned of, each once; then one warning says that there are more. */
+const maxWarned = 10;
+/** Of so many files that is remembered. */
+const maxFiles = 1000;
+
+/** Per process, as warnings are: where the lines were that were warned of. */
+const warned = new Map<string, Set<number>>();
+
+function isNews({ path, offset }: CorruptLine): boolean {
+  const places = warned.get(path) ?? new Set();
+  if (places.has(offset) || places.size > maxWarned) return false;
+  if (places.size === 0) {
+    const [oldest] = warned.keys();
+    if (oldest !== undefined && warned.size >= maxFiles) warned.delete(oldest);
+    warned.set(path, places);
+  }
+  places.add(offset);
+  if (places.size <= maxWarned) return true;
+  warn(
+    `Skipped more corrupt lines in '${path}', of which nothing more is said here; verify() counts them all`,
+  );
+  return false;
+}
+
+function warn(text: string): void {
+  process.emitWarning(text, { type: 'HoldfastWarning', code: 'HOLDFAST_CORRUPT_LINE' });
 }
