@@ -71,10 +71,11 @@ export async function readChronicle<T extends object = JsonObject>(
   options?: ReadOptions & FilesOption,
 ): Promise<Recorded<T>[]> {
   const events: Recorded<T>[] = [];
+  const given = checkOptions(options);
   const batches = readBatches(
     toNativePath(path, 'path'),
-    checkReadOptions(options, filesOptionNames),
-    checkReadRange({ files: checkFilesOption(options) }),
+    checkReadOptions(given, filesOptionNames),
+    checkReadRange({ files: checkFilesOption(given) }),
   );
   await orMissing(async () => {
     for await (const entries of batches) for (const { event } of entries) events.push(event as Recorded<T>);
@@ -95,8 +96,9 @@ export async function tailChronicle<T extends object = JsonObject>(
   options?: ReadOptions & FilesOption,
 ): Promise<Recorded<T>[]> {
   const nativePath = toNativePath(path, 'path');
-  const settings = checkReadOptions(options, filesOptionNames);
-  const batches = readBatches(nativePath, settings, checkTail(count, checkFilesOption(options)));
+  const given = checkOptions(options);
+  const settings = checkReadOptions(given, filesOptionNames);
+  const batches = readBatches(nativePath, settings, checkTail(count, checkFilesOption(given)));
   const entries = await orMissing(() => arrayOf(batches));
   return (entries ?? []).map(({ event }) => event as Recorded<T>).reverse();
 }

@@ -55,6 +55,12 @@ const problemNames = {
 /** Those with calls that are not settled. */
 const busy = new Set<Appender>();
 
+/** A try takes a moment too, though its `lockTimeout` is 0. In milliseconds. */
+const leastWaitAtExit = 100;
+
+/** For how long the end of this thread has waited for locks, in milliseconds. */
+let waitedAtExit = 0;
+
 /** What crosses next. */
 interface NextBatch {
   readonly batch: Batch;
@@ -85,6 +91,9 @@ export class Appender {
   #broken: HoldfastError | undefined;
   /** Whether the thread is blocked until an append is settled. */
   #blocks = false;
+  /** For how long the last reply has waited for the lock, in milliseconds; for {@link finish}. */
+  #waited = 0;
+  #timedOutAtExit = false;
 
   constructor(
     path: NativePath,
@@ -174,8 +183,12 @@ export class Appender {
     }
     for (const { text } of lines) next.lines.add(text);
     this.#pending.add(batch, call, lines, next.lines.length - batch.bytes);
-    if (isExiting()) this.finish();
-    else if (batch.bytes > this.#maxBatchBytes || this.#hasTakenLong(next)) this.send();
+    if (isExiting()) {
+      this.send();
+      this.finish();
+    } else if (batch.bytes > this.#maxBatchBytes || this.#hasTakenLong(next)) {
+      this.send();
+    }
   }
 
   #hasTakenLong(next: NextBatch): boolean {
@@ -245,10 +258,20 @@ export class Appender {
     return this.#closing;
   }
 
-  /** At the end of the process: what was appended is written. Nobody waits for the promises any more. */
+  /**
+   * At the end of the process, after {@link send}: what was appended is written. Nobody waits for the promises any
+   * more. Ends early where the lock was not to be had within its time, which the rest would wait for too, or where all
+   * chronicles together have waited for as long.
+   */
   finish(): void {
-    this.send();
-    while (this.#pending.haveCrossed && this.#settleNext());
+    const most = Math.max(this.#settings.lockTimeout, leastWaitAtExit);
+    while (waitedAtExit < most && !this.#timedOutAtExit && this.#pending.haveCrossed) {
+      const began = performance.now();
+      this.#waited = 0;
+      if (!this.#settleNext()) return;
+      // They wait side by side.
+      waitedAtExit += Math.min(this.#waited, performance.now() - began);
+    }
   }
 
   #settleNext(): boolean {
@@ -272,6 +295,7 @@ export class Appender {
         this.#closed();
         return;
       case writerStatus.committed:
+        this.#waited = reply.waitedNs / 1e6;
         if (this.#settleOpen(undefined)) return;
         this.#known = { ids: reply.knownIds, bytes: reply.knownBytes };
         this.#syncTime += (reply.syncedNs / 1e6 - this.#syncTime) / 8;
@@ -331,7 +355,9 @@ export class Appender {
       lockTimeout({ path: this.#name, mode: 'exclusive', waited, holders });
     const errorNow = () => errorWith(findHoldersSync(this.#path));
     if (this.#blocks || isExiting()) {
-      const error = errorNow();
+      this.#waited = waited;
+      this.#timedOutAtExit = isExiting();
+      const error = this.#blocks ? errorNow() : errorWith([]); // which nobody sees any more
       if (!this.#settleOpen(error)) this.#pending.reject(batches, error);
       return;
     }
@@ -359,5 +385,7 @@ function send(appender: Appender): void {
 }
 
 function finishBusy(): void {
-  for (const appender of busy) appender.finish();
+  const all = [...busy];
+  for (const appender of all) appender.send();
+  for (const appender of all) appender.finish();
 }
