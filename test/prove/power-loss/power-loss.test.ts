@@ -16,7 +16,6 @@ import {
 import { describe, expect } from 'vitest';
 import { ChronicleProcess } from '../../support/chronicle-process.js';
 import { memory, temporaryDirectory } from '../../support/files.js';
-import { filesOf } from '../../support/lines.js';
 import { SystemCalls, unwatchable } from '../../support/system-calls.js';
 import { prove, Random, type Tally } from '../prove.js';
 import { crashStates, type Operation } from './crash-states.js';
@@ -122,11 +121,7 @@ async function findingsIn(root: string, recording: Recording, end: number): Prom
     findings.push(`writeFileAtomic: ${JSON.stringify(content)} in place of ${JSON.stringify(states[least])}`);
   }
 
-  const read = async () => {
-    const events: JsonObject[] = [];
-    for (const path of filesOf(file)) events.push(...(await readChronicle(path, { onCorrupt: 'skip' })));
-    return events;
-  };
+  const read = () => readChronicle(file, { onCorrupt: 'skip' });
   const countIn = (events: readonly JsonObject[], id: string) =>
     events.filter(({ eventId }) => eventId === id).length;
   const events = await read();
