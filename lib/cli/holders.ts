@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { lockHolders } from '../lock/holders.js';
 import { exitCodeHelp } from './exit-codes.js';
 import { jsonOption } from './options.js';
-import { print, printJson } from './output.js';
+import { print, printJson, shown } from './output.js';
 
 export function holdersCommand(): Command {
   return new Command('holders')
@@ -23,6 +23,6 @@ export function holdersCommand(): Command {
     .action(async (file: string, { json }: { json?: boolean }) => {
       const holders = await lockHolders(file);
       if (json) await printJson(holders);
-      else for (const { pid, mode, command } of holders) await print(`${pid}\t${mode}\t${command}\n`);
+      else for (const { pid, mode, command } of holders) await print(`${pid}\t${mode}\t${shown(command)}\n`);
     });
 }

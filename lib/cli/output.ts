@@ -2,6 +2,7 @@
  * What the commands write: data and reports to standard output, messages and progress to standard error.
  */
 import { styleText } from 'node:util';
+import { VisibleBytes, visible } from './terminal.js';
 
 /** The state of this process's standard output. */
 let keepsGoing = false;
@@ -23,22 +24,33 @@ export function keepGoingWithoutReader(): void {
   keepsGoing = true;
 }
 
-/** Writes to standard output, and waits while its reader is slower. */
+const content = new VisibleBytes();
+
+/**
+ * Writes to standard output, and waits while its reader is slower. Bytes are what a file holds: on a terminal, what
+ * would control it is escaped.
+ */
 export async function print(data: string | Uint8Array): Promise<void> {
-  if (readerIsGone || data.length === 0 || process.stdout.write(data)) return;
+  const shown = typeof data !== 'string' && process.stdout.isTTY ? content.next(data) : data;
+  if (readerIsGone || shown.length === 0 || process.stdout.write(shown)) return;
   await new Promise<void>((resolve) => {
     wakePrint = resolve;
     process.stdout.once('drain', resolve);
   });
 }
 
+/** What others wrote, for standard output. */
+export function shown(text: string): string {
+  return process.stdout.isTTY ? visible(text) : text;
+}
+
 export async function printJson(value: unknown): Promise<void> {
-  await print(`${JSON.stringify(value)}\n`);
+  await print(`${shown(JSON.stringify(value))}\n`);
 }
 
 /** Writes a message that is not part of the output. */
 export function say(message: string): void {
-  process.stderr.write(`holdfast: ${message}\n`);
+  process.stderr.write(`holdfast: ${process.stderr.isTTY ? visible(message) : message}\n`);
 }
 
 type Style = 'bold' | 'dim' | 'green' | 'red' | 'yellow';
