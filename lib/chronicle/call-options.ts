@@ -142,6 +142,13 @@ export interface RepairOptions {
   onProgress?: ((progress: RepairProgress) => void) | undefined;
   /** Ends the work and leaves the file as it is; the call then rejects with `signal.reason`. Default: none. */
   signal?: AbortSignal | undefined;
+  /** Only look: `removed` is what would be taken out, and nothing is changed. Default: false. */
+  dryRun?: boolean | undefined;
+  /**
+   * Repair also a file that is plainly no chronicle, since it has more lines that are no event than events. Default:
+   * false, which is `EVALIDATION` then.
+   */
+  force?: boolean | undefined;
 }
 
 /** How far a repair has come. */
@@ -249,7 +256,7 @@ export function checkEventId(eventId: string): string {
 export const filesOptionNames = ['files'];
 export const followOptionNames = ['from', 'where', 'signal', 'after', 'onGap', 'files'];
 export const verifyOptionNames = ['ids', 'chain', 'expect', 'onProgress', 'signal', 'files'];
-export const repairOptionNames = ['onProgress', 'signal'];
+export const repairOptionNames = ['onProgress', 'signal', 'dryRun', 'force'];
 
 /** Without `names`, other options may stand beside these. */
 export function checkFollowOptions(
@@ -293,7 +300,13 @@ export function checkRepairOptions(
   options: RepairOptions | undefined,
   names?: readonly string[],
 ): RepairOptions {
-  return checkWork<NonNullable<RepairOptions['onProgress']>>(checkOptions(options, names));
+  const given = checkOptions(options, names);
+  const { dryRun = false, force = false } = given;
+  return {
+    ...checkWork<NonNullable<RepairOptions['onProgress']>>(given),
+    dryRun: checkBoolean(dryRun, 'dryRun'),
+    force: checkBoolean(force, 'force'),
+  };
 }
 
 interface Work<OnProgress> {

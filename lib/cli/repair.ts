@@ -4,13 +4,14 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { Durability } from '../base/durability.js';
+import { HoldfastError } from '../base/errors.js';
 import type { Repair } from '../chronicle/results.js';
 import { repairChronicle } from '../engines/file/upkeep/repair.js';
 import { details, summary } from './damage-report.js';
-import { exitCodeHelp } from './exit-codes.js';
+import { exitCodeHelp, exitCodes } from './exit-codes.js';
 import { untilInterrupted } from './interruption.js';
-import { durabilityOption, idKeyOption, jsonOption, timeoutOption } from './options.js';
-import { keepGoingWithoutReader, print, printJson, style } from './output.js';
+import { durabilityOption, idKeyOption, jsonOption, maxLineBytesOption, timeoutOption } from './options.js';
+import { keepGoingWithoutReader, print, printJson, say, style } from './output.js';
 import { ProgressBar } from './progress-bar.js';
 
 interface Options {
@@ -18,6 +19,9 @@ interface Options {
   durability: Durability;
   timeout: number;
   json?: boolean;
+  dryRun?: boolean;
+  force?: boolean;
+  maxLineBytes: number;
 }
 
 export function repairCommand(): Command {
@@ -31,6 +35,9 @@ export function repairCommand(): Command {
     )
     .argument('<file>', 'the chronicle')
     .addOption(idKeyOption())
+    .option('--dry-run', 'only say what would be moved, with exit code 1 if there is anything')
+    .option('--force', 'also a file that is hardly a chronicle: one with more damaged lines than events')
+    .addOption(maxLineBytesOption())
     .addOption(durabilityOption())
     .addOption(timeoutOption())
     .addOption(jsonOption('the report as JSON, with the first hundred lines that were moved'))
@@ -41,7 +48,10 @@ export function repairCommand(): Command {
     .action(run);
 }
 
-async function run(file: string, { idKey, durability, timeout, json }: Options): Promise<void> {
+async function run(
+  file: string,
+  { idKey, durability, timeout, json, dryRun, force, maxLineBytes }: Options,
+): Promise<void> {
   keepGoingWithoutReader();
   const bars = { look: new ProgressBar('look'), copy: new ProgressBar('copy') };
   let repair: Repair;
@@ -50,17 +60,35 @@ async function run(file: string, { idKey, durability, timeout, json }: Options):
       idKey,
       durability,
       lockTimeout: timeout,
+      maxLineBytes,
+      dryRun: dryRun ?? false,
+      force: force ?? false,
       signal: untilInterrupted(),
       onProgress({ phase, done, total }) {
         if (phase === 'copy') bars.look.stop();
         bars[phase].update(done, total);
       },
     });
+  } catch (error) {
+    if (!(error instanceof HoldfastError && error.code === 'EVALIDATION' && error.field === 'path'))
+      throw error;
+    say(
+      `'${file}' is hardly a chronicle: it has more lines that are no event than events. Nothing was changed; --force insists`,
+    );
+    process.exitCode = exitCodes.failed;
+    return;
   } finally {
     for (const bar of Object.values(bars)) bar.stop();
   }
+  if (dryRun && repair.removed.lines > 0) process.exitCode = exitCodes.failed;
   if (json) await printJson(repair);
+  else if (dryRun) await print(dryReport(file, repair));
   else await print(report(file, repair));
+}
+
+function dryReport(file: string, { path, removed }: Repair): string {
+  const lines = details(removed, path).map((line) => `${line}\n`);
+  return `${style('bold', file)}: would be moved to ${file}.damaged: ${summary(removed)}\n${lines.join('')}`;
 }
 
 function report(file: string, repair: Repair): string {

@@ -3,7 +3,7 @@
  */
 import { throwIfAborted } from '../../../base/abort.js';
 import { checkOptions, type FilePath, toNativePath } from '../../../base/arguments.js';
-import { HoldfastError } from '../../../base/errors.js';
+import { eachWithIoErrors, HoldfastError, invalid } from '../../../base/errors.js';
 import type { NativePath } from '../../../base/paths.js';
 import {
   checkRepairOptions,
@@ -13,6 +13,8 @@ import {
 import { channels } from '../../../chronicle/diagnostics.js';
 import { type ChronicleOptions, checkChronicleOptions, type Settings } from '../../../chronicle/options.js';
 import type { Repair } from '../../../chronicle/results.js';
+import type { OpenFile } from '../lines/open-file.js';
+import { scanForwards } from '../lines/scanner.js';
 import { headOf } from '../read/head.js';
 import { DamageCount } from './damage.js';
 import { DamagedFile } from './damaged-file.js';
@@ -41,7 +43,7 @@ export async function repairChronicle(
 export async function repair(
   path: NativePath,
   settings: Settings,
-  { onProgress, signal }: RepairOptions,
+  { onProgress, signal, dryRun = false, force = false }: RepairOptions,
 ): Promise<Repair> {
   throwIfAborted(signal);
   const { lockTimeout, durability, maxLineBytes } = settings;
@@ -58,6 +60,9 @@ export async function repair(
         return false;
       },
       async prepare(file) {
+        const found = dryRun || !force ? await damageIn(file, path, maxLineBytes, signal) : undefined;
+        if (found && dryRun) throw new OnlyLooked(found.damage);
+        if (found?.isOther) throw noChronicle(path);
         damaged ??= await DamagedFile.open(path, file, { lockTimeout, signal });
         await damaged.undo();
       },
@@ -68,9 +73,8 @@ export async function repair(
   try {
     const rewriting = { lockTimeout, durability, maxLineBytes, signal, onProgress };
     const rewritten = await rewriteChronicle(path, rewriting, begin);
-    const restart = (await chainHolds(path, settings, signal))
-      ? undefined
-      : await restartChain(path, settings);
+    const restart =
+      dryRun || (await chainHolds(path, settings, signal)) ? undefined : await restartChain(path, settings);
     const result = {
       path: path.toString(),
       removed,
@@ -80,12 +84,57 @@ export async function repair(
     if (rewritten && channels.repair.hasSubscribers) channels.repair.publish(result);
     return result;
   } catch (error) {
+    if (error instanceof OnlyLooked)
+      return { path: path.toString(), removed: error.damage, damagedPath: undefined };
     // If the outcome is unknown, the lines may be gone from the file: what was put aside stays.
     if (!(error instanceof HoldfastError && error.outcomeUnknown)) await damaged?.undo().catch(() => {});
     throw error;
   } finally {
     await damaged?.close();
   }
+}
+
+/** Thrown where the file would be replaced. */
+class OnlyLooked extends Error {
+  readonly damage: DamageCount;
+
+  constructor(damage: DamageCount) {
+    super('a dry run');
+    this.damage = damage;
+  }
+}
+
+/** What is damaged in a file, and whether it is plainly another kind of file: most of its lines are no event. */
+async function damageIn(
+  file: OpenFile,
+  path: NativePath,
+  maxLineBytes: number,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly damage: DamageCount; readonly isOther: boolean }> {
+  const damage = new DamageCount();
+  let events = 0;
+  const range = { from: 0, to: Number.MAX_SAFE_INTEGER, maxLineBytes };
+  for await (const { entries, nonEvents } of eachWithIoErrors(scanForwards(file, range), path)) {
+    throwIfAborted(signal);
+    events += entries.length;
+    for (const line of nonEvents) {
+      if (line.kind === 'blank') continue;
+      damage.add({ path: path.toString(), offset: line.offset, length: line.length, reason: line.reason });
+    }
+  }
+  // What a crash leaves is torn or filled with NUL, and a line that is too long is one.
+  const { json = 0, object = 0, utf8 = 0 } = damage.reasons;
+  const others = json + object + utf8;
+  return { damage, isOther: others > events && others >= fewLines };
+}
+
+/** Of so few lines nothing can be said. */
+const fewLines = 5;
+
+function noChronicle(path: NativePath): HoldfastError {
+  const problem =
+    'has more lines that are no event than events, and so is hardly a chronicle; nothing was changed';
+  return invalid('path', `'${path}' ${problem}. With force it is repaired`);
 }
 
 /** True if there is no chain, too. */
