@@ -54,6 +54,7 @@ const targets = {
     link: [
       '-shared',
       '-static',
+      '-fstack-protector-strong', // links what that needs here, which is no part of the C library
       '-Wl,--gc-sections,--no-insert-timestamp,--image-base=0x180000000,--dynamicbase,--high-entropy-va,--nxcompat',
     ],
   },

@@ -33,9 +33,10 @@ it.each(binaries)('prebuilds/%s is no older than the native sources', (name) => 
 
 /** What the binaries for Linux may call of the C library: all of it is in glibc 2.17 and in musl 1.2.3. */
 const inBothCLibraries = new Set(
-  `__cxa_finalize __errno_location __fxstat __libc_current_sigrtmax __libc_current_sigrtmin __stack_chk_fail
+  `__cxa_finalize __errno_location __fxstat __lxstat __libc_current_sigrtmax __libc_current_sigrtmin __stack_chk_fail
   __stack_chk_guard __tls_get_addr __xstat vsnprintf
-  clock_gettime close closedir dladdr dlopen dlsym fchmod fcntl fdatasync flock fstatfs fsync ftruncate getauxval geteuid getpid memchr
+  clock_gettime close closedir dladdr dlopen dlsym fchmod fchown fcntl fdatasync fgetxattr flock
+  fremovexattr fsetxattr fstatfs fsync ftruncate futimens getauxval geteuid getpid getxattr link lseek memchr
   memcmp memcpy memmove memset mkdir nanosleep open opendir pread pthread_attr_destroy pthread_attr_init
   pthread_attr_setdetachstate pthread_attr_setstacksize pthread_cond_timedwait pthread_create pthread_kill
   pthread_mutex_lock pthread_mutex_unlock pthread_self pthread_sigmask readdir readlink realpath rename sched_yield sigaction
