@@ -41,6 +41,8 @@ describe('Ids in lines that others wrote', () => {
           }
           others.delete('');
           for (const candidate of others) {
+            // What is refused in every new event: half an emoji.
+            if (/\p{Surrogate}/u.test(candidate)) continue;
             const { duplicate } = await chronicle.append({ [idKey]: candidate });
             expect({ candidate, duplicate }).toEqual({ candidate, duplicate: known.has(candidate) });
           }

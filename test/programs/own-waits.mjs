@@ -29,6 +29,23 @@ function grantedTo(target, options) {
   return waiting;
 }
 
+/**
+ * Resolves when a call that finds the lock free takes it on this thread: the directory is known to be local, and the
+ * thread that has found that out has let go of the file.
+ */
+async function untilTriedOnThisThread() {
+  for (let atOnce = false; !atOnce; ) {
+    const trying = lock(file).then((held) => {
+      atOnce = true;
+      held.releaseSync();
+    });
+    await new Promise((resolve) => queueMicrotask(() => queueMicrotask(() => queueMicrotask(resolve))));
+    if (atOnce) break;
+    await trying;
+    atOnce = false;
+  }
+}
+
 async function inTurn(waiting, blocking) {
   const held = blocking.held;
   blocking.releaseSync();
@@ -49,11 +66,11 @@ const scenarios = {
   'a grant, and a single try': () => inTurn(grantedTo(file), lockSync(file, { timeout: 0 })),
   'a grant, and tryLockSync': () => inTurn(grantedTo(file), tryLockSync(file)),
   'a lock of a call that was free, and has not told so': async () => {
-    (await lock(file)).releaseSync(); // now the directory is known, and the next call tries on this thread
+    await untilTriedOnThisThread();
     return inTurn(lock(file), lockSync(file));
   },
   'a lock of a single try that has not told so': async () => {
-    (await lock(file)).releaseSync();
+    await untilTriedOnThisThread();
     const waiting = tryLock(file);
     const blocking = lockSync(file);
     const held = blocking.held;
