@@ -288,6 +288,46 @@ describe('A position', () => {
     }
   });
 
+  it("does not go together with files: 'current'", async () => {
+    const file = threeFiles();
+    const chronicle = await open(file);
+    const after = await position(file, 8);
+    const refused = { code: 'EVALIDATION', field: 'files' };
+    const both = { after, files: 'current' } as const;
+    await expect(chronicle.read(both).next()).rejects.toMatchObject(refused);
+    await expect(chronicle.follow(both).next()).rejects.toMatchObject(refused);
+    await expect(followChronicle(file, both).next()).rejects.toMatchObject(refused);
+    for (const args of [['cat'], ['tail'], ['tail', '-f']]) {
+      const { code, err } = await run([...args, '--current', '--after', after, file]);
+      expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining('--current') });
+    }
+    expect(await taken(chronicle.read({ after, files: 'all' }))).toEqual([9]);
+  });
+
+  it.each([1, 2, 5])('after a first line that is too long, %i times the most', async (times) => {
+    const file = newFile();
+    writeFileSync(file, `{"long":"${'x'.repeat(times * 9000)}"}\n${lines(0, 3)}`);
+    const chronicle = await open(file, { maxLineBytes: 8000, onCorrupt: 'skip' });
+    const after = (await chronicle.toArray())[1]?.position as string;
+    expect(await taken(chronicle.read({ after }))).toEqual([2]);
+    expect(await taken(chronicle.follow({ after }), 1)).toEqual([2]);
+  });
+
+  it('read backwards is EGAP too where files are removed meanwhile', async () => {
+    for (const removed of [[2], [2, 3]]) {
+      const file = newFile();
+      for (const n of [1, 2, 3]) writeFileSync(rotated(file, n), lines(2 * n - 2, 2 * n));
+      writeFileSync(file, lines(6, 8));
+      const chronicle = await open(file);
+      const after = await position(file, 0);
+      const reading = chronicle.read({ after, reverse: true });
+      expect((await reading.next()).value).toMatchObject({ event: { n: 7 } });
+      for (const n of removed) rmSync(rotated(file, n));
+      const gap = { after, files: removed.map((n) => rotated(file, n)) };
+      await expect(taken(reading)).rejects.toMatchObject({ code: 'EGAP', gap });
+    }
+  });
+
   it('does not go together with offsets', async () => {
     const chronicle = await open(threeFiles());
     const after = (await chronicle.tail(1))[0]?.position;
