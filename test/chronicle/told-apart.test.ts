@@ -24,7 +24,7 @@ class Table extends Map<number, number> {
   readonly name = 'table';
 }
 class Optional {
-  a?: number;
+  a?: number | undefined;
   b: string | undefined = undefined;
   constructor() {
     this.a = undefined;
