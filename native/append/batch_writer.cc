@@ -243,12 +243,7 @@ BatchWriter::Step BatchWriter::RotateIfDue(Transaction* transaction) {
   if (!housekeeping_.Rotate(file_.get(), &next)) return Step::kNext;
   transaction->reply.rotated = true;
   durable_end_.FileChanged();
-  if (next.is_open()) {
-    if (os::Error error = file_.GoOnIn(std::move(next))) return Fail(transaction, error);
-  } else {
-    file_.Unlock();
-    file_.Close();
-  }
+  if (os::Error error = file_.GoOnIn(std::move(next))) return Fail(transaction, error);
   return Step::kRestart;
 }
 

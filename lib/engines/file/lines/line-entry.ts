@@ -18,7 +18,7 @@ export class LineEntry implements Entry<JsonObject> {
   constructor(
     event: JsonObject,
     offset: number,
-    bytes: DataView,
+    bytes: Buffer,
     begin: number,
     end: number,
     source: FileSource | undefined,

@@ -41,8 +41,7 @@ export async function* readBatches(path: NativePath, settings: ReadSettings, que
     let left = query.limit;
     for await (const file of files.each()) {
       if ('gone' in file) {
-        const before = query.reverse ? undefined : last?.position;
-        const gap = { after: before ?? query.after, files: file.gone, next: file.next };
+        const gap = { after: last?.position ?? query.after, files: file.gone, next: file.next };
         reportGap(gapIn(path.toString(), gap), query.onGap);
         continue;
       }
