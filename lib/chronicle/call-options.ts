@@ -213,6 +213,7 @@ export function checkReadRange(range: ReadRange | undefined): ReadQuery {
     files = 'all',
   } = checkOptions(range, ['from', 'to', 'limit', 'reverse', 'where', 'after', 'onGap', 'files']);
   if (after !== undefined && (from !== undefined || to !== undefined)) throw twoBeginnings();
+  if (after !== undefined && files === 'current') throw notOfOneFile('files');
   return {
     from: checkPosition(from ?? 0, 'from'),
     to: checkPosition(to ?? end, 'to'),
@@ -227,6 +228,14 @@ export function checkReadRange(range: ReadRange | undefined): ReadQuery {
 
 function twoBeginnings(): Error {
   return invalid('after', 'does not go together with from or to: an offset is one of a single file');
+}
+
+/** @param field what asks for one file */
+export function notOfOneFile(field: string): Error {
+  return invalid(
+    field,
+    'the current file alone does not go together with after: a position may be in any file',
+  );
 }
 
 function checkOnGap(onGap: unknown): OnGap {
@@ -265,6 +274,7 @@ export function checkFollowOptions(
 ): FollowQuery & { readonly signal: AbortSignal | undefined } {
   const { from, where, signal, after, onGap = 'throw', files = 'all' } = checkOptions(options, names);
   if (after !== undefined && from !== undefined) throw twoBeginnings();
+  if (after !== undefined && files === 'current') throw notOfOneFile('files');
   return {
     from: from === 'end' ? from : checkPosition(from ?? 0, 'from'),
     where: checkWhere(where),

@@ -209,7 +209,8 @@ export class Chronicle<T extends object = JsonObject> {
    *
    * It begins with the oldest rotated file, unless `from` or `after` say otherwise. An event may be seen before it
    * is durable (C10). Where events are gone before they were read, since files were removed faster than that, it
-   * rejects with `EGAP`, or goes on as `onGap` says. A failure that passes, such as a full table of descriptors, does
+   * rejects with `EGAP`, or goes on as `onGap` says; also where the file was removed and made anew before it was seen
+   * that there is none, since others may have come and gone in between. A failure that passes, such as a full table of descriptors, does
    * not end it: it warns and tries again. {@link close} ends it. If the file is replaced by another one that does not begin with the same events, all
    * events of that are new.
    *

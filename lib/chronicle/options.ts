@@ -55,7 +55,10 @@ export interface Rotate {
    * system does not know that, from when it was last written. Default: any age.
    */
   maxAge?: number | undefined;
-  /** How many rotated files are kept; older ones are removed. Default: all. */
+  /**
+   * How many rotated files are kept; older ones are removed. With 0, `follow()` may report a gap (`EGAP`) at a rotation:
+   * nothing tells it whether there were more. Default: all.
+   */
   keep?: number | undefined;
 }
 

@@ -4,6 +4,7 @@
 import { Command } from 'commander';
 import { toNativePath } from '../base/arguments.js';
 import { gapIn, invalid } from '../base/errors.js';
+import { notOfOneFile } from '../chronicle/call-options.js';
 import { takeSnapshot } from '../engines/file/lines/chronicle-files.js';
 import { parsePosition } from '../engines/file/lines/position.js';
 import { locate } from '../engines/file/read/locate.js';
@@ -44,6 +45,7 @@ export function catCommand(): Command {
 
 async function run(name: string, options: Options): Promise<void> {
   const { from, after, limit = Number.MAX_SAFE_INTEGER, current, maxLineBytes } = options;
+  if (after !== undefined && current) throw notOfOneFile('--current');
   const path = toNativePath(name, 'file');
   if (limit === 0) return;
   if (after !== undefined) {

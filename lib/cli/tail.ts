@@ -4,6 +4,7 @@
 import { Command, Option } from 'commander';
 import { toNativePath } from '../base/arguments.js';
 import { gapIn, invalid, withIoErrors } from '../base/errors.js';
+import { notOfOneFile } from '../chronicle/call-options.js';
 import { followFile } from '../engines/file/follow/follow.js';
 import { openRotated, type Snapshot, takeSnapshot } from '../engines/file/lines/chronicle-files.js';
 import { offsetOfLast } from '../engines/file/lines/last-events.js';
@@ -55,6 +56,7 @@ async function run(name: string, options: Options): Promise<void> {
   if (after !== undefined && options.number !== undefined) {
     throw invalid('--after', 'does not go together with --number');
   }
+  if (after !== undefined && current) throw notOfOneFile('--current');
   const path = toNativePath(name, 'file');
   const files = current ? 'current' : 'all';
   const limit = Number.MAX_SAFE_INTEGER;

@@ -5,7 +5,7 @@
  * what its maker wants of it, and a property that is undefined or a function is none, as JSON has it.
  *
  * Nearly every event costs one look at its text and at the kinds of its values. Only text that holds `{}` or null can
- * have lost something, or an event with an Error in it, which may have properties beside its message, or a number of
+ * have lost something, or an event with an Error or a Map in it, which may have properties of its own, or a number of
  * `JSON.rawJSON`; then a second `JSON.stringify` looks at every value.
  */
 import { types } from 'node:util';
@@ -45,11 +45,8 @@ export function assertMayBeEvent(event: object, text: string | undefined, field:
   const isOthers =
     lost === undefined || (hasToJson(event) && !types.isDate(event) && !types.isUint8Array(event));
   if (!isOthers) throw invalid(field, `expected an object with properties, got ${lost[0]}: ${lost[1]}`);
-  if (text === '{}' && !hasToJson(event)) {
-    throw invalid(
-      field,
-      `expected an object with properties, got ${instance(event)[0]} without any that JSON writes`,
-    );
+  if (text === '{}' && !hasToJson(event) && Object.keys(event).length === 0) {
+    throw invalid(field, `expected an object with properties, got ${instance(event)[0]} without any`);
   }
 }
 
@@ -70,12 +67,15 @@ function mayHideSomething(value: object): boolean {
   }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype) {
-    if (types.isNativeError(value) || isRawJson(value)) return true;
-    if (types.isDate(value) || types.isArrayBufferView(value)) return false;
+    if (types.isDate(value)) return false;
+    if (isRawJson(value) || builtIn(value)) return true;
+    if (types.isArrayBufferView(value)) return false;
   }
   if (hasToJson(value)) return true;
-  // Inherited properties too, which is faster.
-  for (const key in value) if (mayHide((value as { [key: string]: unknown })[key])) return true;
+  // Makes no array of the keys, which is faster.
+  for (const key in value) {
+    if (Object.hasOwn(value, key) && mayHide((value as { [key: string]: unknown })[key])) return true;
+  }
   return false;
 }
 
@@ -124,7 +124,7 @@ function lostOfObject(value: object): Lost | undefined {
   if (types.isStringObject(value) || types.isBooleanObject(value)) return undefined;
   const lost = builtIn(value);
   if (lost) return lost;
-  return writesNothing(value) ? instance(value) : undefined;
+  return Object.keys(value).length === 0 ? instance(value) : undefined;
 }
 
 const asBase64 = "give its bytes as text, as Buffer.from(…).toString('base64') makes it";
@@ -152,15 +152,6 @@ function instance(value: object): Lost {
   const kind =
     typeof name === 'string' && name !== '' ? `an instance of ${name}` : 'an object with a prototype';
   return [kind, 'give an object with what it holds as properties'];
-}
-
-function writesNothing(value: object): boolean {
-  for (const key of Object.keys(value)) {
-    const { [key]: property } = value as { [key: string]: unknown };
-    if (property !== undefined && typeof property !== 'function' && typeof property !== 'symbol')
-      return false;
-  }
-  return true;
 }
 
 /** An object as `{}` or `JSON.parse` make it, in whatever realm: its prototype is the last one. */

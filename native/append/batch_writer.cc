@@ -243,7 +243,12 @@ BatchWriter::Step BatchWriter::RotateIfDue(Transaction* transaction) {
   if (!housekeeping_.Rotate(file_.get(), &next)) return Step::kNext;
   transaction->reply.rotated = true;
   durable_end_.FileChanged();
-  if (os::Error error = file_.GoOnIn(std::move(next))) return Fail(transaction, error);
+  if (next.is_open()) {
+    if (os::Error error = file_.GoOnIn(std::move(next))) return Fail(transaction, error);
+  } else {
+    file_.Unlock();
+    file_.Close();
+  }
   return Step::kRestart;
 }
 

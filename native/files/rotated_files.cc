@@ -39,6 +39,7 @@ os::Error ListRotatedFiles(const std::string& path, const os::File& file, Rotate
   const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   const std::string prefix = (slash == std::string::npos ? path : path.substr(slash + 1)) + '.';
   const std::string latest = StampOf(Now() + kMaxAhead);
+  std::vector<std::string> aliases;
   os::Directory listed;
   if (os::Error error = listed.Open(directory)) return error.Of(directory);
   for (std::string name;;) {
@@ -55,7 +56,7 @@ os::Error ListRotatedFiles(const std::string& path, const os::File& file, Rotate
     if (error.number == ENOENT) continue;  // removed meanwhile, as too old
     if (error) return error.Of(found);
     if (file.is_open() && named.id == own && !is_compressed) {
-      out->alias = std::max(out->alias, found);
+      aliases.push_back(found);
     } else if (named.is_believed && IsStamp(stamp) && stamp <= latest) {
       (is_compressed ? out->compressed : out->believed).push_back(found);
     } else if (out->foreign.size() < kMaxForeign) {
@@ -63,6 +64,14 @@ os::Error ListRotatedFiles(const std::string& path, const os::File& file, Rotate
     }
   }
   std::sort(out->believed.begin(), out->believed.end());
+  // The last one, if it is one that a rotation could have made now. Anybody may have made the others.
+  for (std::string& found : aliases) {
+    const std::string stamp = found.substr(path.size() + 1);
+    const bool is_next =
+        IsStamp(stamp) && stamp <= latest && (out->believed.empty() || found > out->believed.back());
+    if (is_next && found > out->alias) std::swap(found, out->alias);
+    if (!found.empty()) out->strays.push_back(std::move(found));
+  }
   return {};
 }
 

@@ -22,8 +22,9 @@ struct RotatedFiles {
   std::vector<std::string> compressed;
   std::vector<std::string> foreign;  // called like a rotated file, but not believed; only the first of many
   // A name like that of a rotated file that the chronicle's file itself has: a rotation was begun, and its
-  // process died. Empty: there is none.
+  // process died. Empty: there is none that the next rotation could go on with.
   std::string alias;
+  std::vector<std::string> strays;  // further names of it, which nobody can go on with
 };
 
 // Those of the chronicle at `path`, whose own file, if there is one, is `file`.

@@ -11,8 +11,9 @@
 // file itself (RotatedFiles::alias), and the next rotation goes on from there. Without the sync between them,
 // a power loss might leave the third step and not the second one, and the old file would have no name at all.
 //
-// A file system may have no second names (FAT; some network file systems). There the file is renamed, and
-// then the new one: the path names no file between the two.
+// A file system may have no second names (FAT), or give a file that is replaced one of its own (network file
+// systems). There the file is renamed, and then the new one is made: the path names no file between the two,
+// and whoever makes it first, nothing is replaced.
 #ifndef HOLDFAST_FILES_ROTATION_H_
 #define HOLDFAST_FILES_ROTATION_H_
 
@@ -35,11 +36,11 @@ struct Rotation {
 };
 
 // Rotates `file`, which `path` names, and whose lock the caller holds: that keeps every other process from
-// rotating it. `next` is the new file, which `path` names then, and which is locked too. `rotated` are those
-// that there are already.
+// rotating it. `next` is the new file, which `path` names then, and which is locked too; it stays closed
+// where somebody else made that, or nobody could. `rotated` are those that there are already.
 //
 // If this fails, nothing has changed. It fails with EPERM if this user may not give the new file all the
-// rights of the old one: somebody would be shut out.
+// rights of the old one: somebody would be shut out. And with EMLINK if the file has a further name.
 os::Error Rotate(const std::string& path, const os::File& file, const RotatedFiles& rotated,
                  os::Durability durability, os::File* next);
 

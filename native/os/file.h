@@ -126,6 +126,8 @@ class File {
   }
 
   Error Id(FileId* out) const;
+  // How many names the file has.
+  Error Links(uint64_t* out) const;
   // Refuses a directory with EISDIR, and everything else that is no regular file with EEXIST, as mkdir would.
   Error CheckRegular() const;
   Error Size(uint64_t* out) const;

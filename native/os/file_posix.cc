@@ -168,7 +168,8 @@ Error File::OpenForAppend(const std::string& path, File* out) {
     if (Error failed = MakeDirectories(DirectoryOf(path))) return failed;
     error = open(path, kFlags, out);
   }
-  error = OpenAfterLease(error, path, kFlags, out);
+  // Root follows no link here either: whoever has the lease might put one there.
+  error = OpenAfterLease(error, path, kFlags | (system_calls.geteuid() == 0 ? O_NOFOLLOW : 0), out);
   if (error) return error;
   struct stat status;
   if (system_calls.fstat(out->handle(), &status) != 0) return Failed("fstat");
@@ -196,6 +197,13 @@ Error File::Id(FileId* out) const {
   struct stat status;
   if (system_calls.fstat(handle_, &status) != 0) return Failed("fstat");
   *out = {static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino)};
+  return {};
+}
+
+Error File::Links(uint64_t* out) const {
+  struct stat status;
+  if (system_calls.fstat(handle_, &status) != 0) return Failed("fstat");
+  *out = static_cast<uint64_t>(status.st_nlink);
   return {};
 }
 

@@ -187,6 +187,13 @@ Error File::Make(const std::string& path, File* out) {
   return {};
 }
 
+Error File::Links(uint64_t* out) const {
+  BY_HANDLE_FILE_INFORMATION information;
+  if (Error error = Information(handle_, &information)) return error;
+  *out = information.nNumberOfLinks;
+  return {};
+}
+
 Error File::Id(FileId* out) const {
   BY_HANDLE_FILE_INFORMATION information;
   if (Error error = Information(handle_, &information)) return error;

@@ -204,6 +204,46 @@ describe('A position', () => {
     expect((await run(['tail', '--after', after, file])).code).toBe(1);
   });
 
+  it.each<[string, (n: number) => string]>([
+    ['an id in front and the same tail', (n) => `{"id":${100 + n},"pad":"${'x'.repeat(200)}"}\n`],
+    ['a time in front and the same tail', (n) => `{"t":"10:00:${10 + n}","a":"${'y'.repeat(60)}"}\n`],
+    ['one byte in the middle', (n) => `{"pad":"${'x'.repeat(77)}${n}${'x'.repeat(90)}","z":1}\n`],
+    ['a few bytes', (n) => `{"n":${n}}\n`],
+  ])('of an event that was taken out is EGAP, not at one that looks like it: %s', async (_, line) => {
+    const file = newFile();
+    const all = numbers(0, 9).map(line);
+    writeFileSync(file, all.join(''));
+    const entries = await (await open(file)).toArray();
+    const after = entries[4]?.position as string;
+    expect(new Set(entries.map(({ position }) => position.split('-')[4])).size).toBe(9);
+    writeFileSync(file, all.filter((_, n) => n !== 4).join(''));
+    const chronicle = await open(file);
+    await expect(chronicle.read({ after }).next()).rejects.toMatchObject({ code: 'EGAP' });
+    // And one that has only moved is found.
+    const moved = entries[6]?.position as string;
+    const rest = (await chronicle.toArray({ after: moved })).map(({ event }) => event);
+    expect(rest).toEqual(entries.slice(7).map(({ event }) => event));
+  });
+
+  it.each([
+    ['files that are the same', 3, 5],
+    ['files that begin with the same', 5, 7],
+  ])('that fits several files is taken for the oldest: %s', async (_, older, newer) => {
+    const beat = '{"type":"heartbeat"}\n';
+    const file = newFile();
+    writeFileSync(rotated(file, 1), beat.repeat(older));
+    writeFileSync(rotated(file, 2), beat.repeat(newer));
+    writeFileSync(file, beat.repeat(newer));
+    const chronicle = await openChronicle(file);
+    onTestFinished(() => chronicle.close());
+    const entries = await chronicle.toArray();
+    for (const at of [0, older + 1, older + newer + 1]) {
+      const after = entries[at]?.position;
+      const rest = await chronicle.toArray({ after });
+      expect(rest.length).toBeGreaterThanOrEqual(entries.length - at - 1);
+    }
+  });
+
   it('of a file that was emptied and written anew is EGAP', async () => {
     const file = newFile();
     writeFileSync(file, lines(0, 5));
@@ -221,6 +261,72 @@ describe('A position', () => {
       await expect(chronicle.follow({ after: after as string }).next()).rejects.toMatchObject(refused);
     },
   );
+
+  it.each(['zzzzzzzzzzz-1', '1-zzzzzzzzzzz', '2gosa7pa2gu-2gosa7pa2gu', '2gosa7pa2gv-1'])(
+    'whose numbers are too large is EVALIDATION: %s',
+    async (numbers) => {
+      const file = threeFiles();
+      const [version, , , ...rest] = (await position(file, 8)).split('-');
+      const after = [version, numbers, ...rest].join('-');
+      const refused = { code: 'EVALIDATION', field: 'after' };
+      const chronicle = await open(file);
+      await expect(chronicle.read({ after }).next()).rejects.toMatchObject(refused);
+      await expect(chronicle.follow({ after }).next()).rejects.toMatchObject(refused);
+      expect(await run(['cat', '--after', after, file])).toMatchObject({ code: 2 });
+    },
+  );
+
+  it('that points past the end of its file costs nothing', async () => {
+    const file = threeFiles();
+    const [version, , , ...rest] = (await position(file, 8)).split('-');
+    const chronicle = await open(file);
+    for (const place of ['7-zik0zk', '0-1dm4etc', '1dm4etc-1', '2gosa7pa2gr-1', '0-2gosa7pa2gv']) {
+      const after = [version, place, ...rest].join('-');
+      const before = process.memoryUsage().arrayBuffers;
+      await expect(chronicle.read({ after }).next()).rejects.toMatchObject({ code: 'EGAP' });
+      expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * 1024 * 1024);
+    }
+  });
+
+  it("does not go together with files: 'current'", async () => {
+    const file = threeFiles();
+    const chronicle = await open(file);
+    const after = await position(file, 8);
+    const refused = { code: 'EVALIDATION', field: 'files' };
+    const both = { after, files: 'current' } as const;
+    await expect(chronicle.read(both).next()).rejects.toMatchObject(refused);
+    await expect(chronicle.follow(both).next()).rejects.toMatchObject(refused);
+    await expect(followChronicle(file, both).next()).rejects.toMatchObject(refused);
+    for (const args of [['cat'], ['tail'], ['tail', '-f']]) {
+      const { code, err } = await run([...args, '--current', '--after', after, file]);
+      expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining('--current') });
+    }
+    expect(await taken(chronicle.read({ after, files: 'all' }))).toEqual([9]);
+  });
+
+  it.each([1, 2, 5])('after a first line that is too long, %i times the most', async (times) => {
+    const file = newFile();
+    writeFileSync(file, `{"long":"${'x'.repeat(times * 9000)}"}\n${lines(0, 3)}`);
+    const chronicle = await open(file, { maxLineBytes: 8000, onCorrupt: 'skip' });
+    const after = (await chronicle.toArray())[1]?.position as string;
+    expect(await taken(chronicle.read({ after }))).toEqual([2]);
+    expect(await taken(chronicle.follow({ after }), 1)).toEqual([2]);
+  });
+
+  it('read backwards is EGAP too where files are removed meanwhile', async () => {
+    for (const removed of [[2], [2, 3]]) {
+      const file = newFile();
+      for (const n of [1, 2, 3]) writeFileSync(rotated(file, n), lines(2 * n - 2, 2 * n));
+      writeFileSync(file, lines(6, 8));
+      const chronicle = await open(file);
+      const after = await position(file, 0);
+      const reading = chronicle.read({ after, reverse: true });
+      expect((await reading.next()).value).toMatchObject({ event: { n: 7 } });
+      for (const n of removed) rmSync(rotated(file, n));
+      const gap = { after, files: removed.map((n) => rotated(file, n)) };
+      await expect(taken(reading)).rejects.toMatchObject({ code: 'EGAP', gap });
+    }
+  });
 
   it('does not go together with offsets', async () => {
     const chronicle = await open(threeFiles());

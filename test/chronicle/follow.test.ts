@@ -10,6 +10,7 @@ import fs, {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import {
   type CorruptLine,
@@ -48,9 +49,12 @@ async function everyoneWatches(): Promise<void> {
 
 /** How many watchers there are; they keep no process alive while nobody waits. */
 let watchers = 0;
+/** The path that was watched last. */
+let watched: unknown;
 const { watch } = fs;
 fs.watch = ((...args: Parameters<typeof watch>) => {
   const watcher = watch(...args);
+  watched = args[0].toString();
   watchers++;
   watcher.once('close', () => watchers--);
   return watcher;
@@ -337,9 +341,56 @@ describe('follow goes on', () => {
     await expectWaiting(another);
     writeFileSync(file, line(3));
     expect(await another).toBe(3);
+    const last = following.next();
+    await expectWaiting(last);
     rmSync(file);
+    await until(() => watched === `${dirname(file)}/`, 'that there is no file has been seen');
     writeFileSync(file, line(4));
-    expect(await following.next()).toBe(4);
+    expect(await last).toBe(4);
+  });
+
+  it.each<[string, (file: string) => unknown]>([
+    [
+      'files that were rotated and removed at once',
+      async (file) => {
+        await using chronicle = await openChronicle(file, { rotate: { maxBytes: 1, keep: 0 } });
+        for (let n = 2; n <= 9; n++) {
+          await chronicle.append({ n });
+          await setTimeout(20); // the clock of the file system has gone on
+        }
+      },
+    ],
+    [
+      'a file that was removed and made anew twice',
+      (file) => {
+        for (const n of [2, 9]) {
+          rmSync(file);
+          writeFileSync(file, line(n));
+        }
+      },
+    ],
+  ])('and does not pass over whole files in silence: %s', async (_, change) => {
+    const file = fileWith(line(1));
+    const gaps: unknown[] = [];
+    const following = new Following(file);
+    const onGap = (gap: unknown) => void gaps.push(gap);
+    const going = new Following(file, { onGap });
+    expect([await following.next(), await going.next()]).toEqual([1, 1]);
+    await change(file);
+    const gap = { code: 'EGAP', path: file, gap: { files: [], next: file } };
+    await expect(following.next()).rejects.toMatchObject(gap);
+    expect(await going.next()).toBe(9);
+    expect(gaps).toMatchObject([gap]);
+  });
+
+  it('without a gap where a file was renamed over it, and is another one', async () => {
+    const file = fileWith(line(1));
+    const following = new Following(file);
+    expect(await following.next()).toBe(1);
+    writeFileSync(`${file}.new`, line(2));
+    await setTimeout(20); // the clock of the file system has gone on
+    renameSync(`${file}.new`, file);
+    expect(await following.next()).toBe(2);
   });
 
   it('with what a writer still writes that has the lock while the file is renamed', async () => {

@@ -129,6 +129,72 @@ describe('a rotation that cannot be made', () => {
   });
 });
 
+describe('a second name that somebody gave the file', () => {
+  const events = ['a', 'b', 'c'];
+
+  /** Appends all of them twice, the second time to a handle that has just been opened. */
+  async function appendTwice(file: string): Promise<{ written: string[]; stats: ChronicleStats }> {
+    const written: string[] = [];
+    for (let time = 0; ; time++) {
+      await using chronicle = await openChronicle(file, { ...always, dedupe: 'all' });
+      for (const eventId of events) {
+        if (!(await chronicle.append({ eventId })).duplicate) written.push(eventId);
+      }
+      if (time === 1) return { written, stats: chronicle.stats() };
+    }
+  }
+
+  // Before: the rotated file kept its second name and was not believed, so that its events were written again.
+  it('elsewhere: it is not rotated, which is told, and every event is there once', async () => {
+    const file = newFile();
+    writeFileSync(file, '');
+    linkSync(file, join(temporaryDirectory(), 'backup'));
+    const told = problems();
+    expect((await appendTwice(file)).written).toEqual(events);
+    expect(idsOf(file)).toEqual([events]);
+    expect(told).toMatchObject([{ problem: 'rotation', error: { code: 'EMLINK' } }]);
+  });
+
+  // Before: the next rotation took that name, and nobody believed the file any more; or it came before all others.
+  it.each([
+    ['a time that there is not', ['99999999T999999.999Z']],
+    ['the year 9999', ['99991231T235959.999Z']],
+    ['a time before the others', ['19700101T000000.000Z']],
+    ['two times', ['20200101T000000.000Z', '20200102T000000.000Z']],
+  ])(
+    'called like a rotated file, with %s: it is removed, and every event is there once',
+    async (_, stamps) => {
+      const file = newFile();
+      await using chronicle = await openChronicle(file, { ...always, dedupe: 'all' });
+      for (const eventId of ['x', 'y']) await chronicle.append({ eventId });
+      for (const stamp of stamps) linkSync(file, `${file}.${stamp}`);
+      expect((await appendTwice(file)).written).toEqual(events);
+      expect(idsOf(file)).toEqual([['x'], ['y'], ['a'], ['b'], ['c']]);
+    },
+  );
+});
+
+describe.skipIf(unwatchable)('where the file system is not known to be local', () => {
+  it('a rotation gives no second name and replaces nothing, also where somebody makes the new file', async () => {
+    const file = newFile();
+    const calls = await SystemCalls.under(dirname(file));
+    calls.answer('fstatfs', { fail: 'ENOSYS' }, true);
+    const process = await ChronicleProcess.open(file, { ...always, dedupe: 'all' }, { env: calls.env });
+    await process.append({ eventId: 'a' });
+    await process.append({ eventId: 'b' });
+    const renamed = calls.hold('rename chronicle');
+    const appended = process.append({ eventId: 'c' });
+    const held = await renamed;
+    const told = new Promise((resolve) => held.answer({ tell: resolve }));
+    await told;
+    await using other = await openChronicle(file);
+    await other.append({ eventId: 'd' });
+    await appended;
+    expect(calls.made.filter((call) => call.startsWith('link '))).toEqual([]);
+    expect(idsOf(file).flat().sort()).toEqual(['a', 'b', 'c', 'd']);
+  });
+});
+
 describe('a removal that cannot be made', () => {
   // Before: `keep: 2` left all files behind an oldest one that was immutable, in silence.
   it.skipIf(unwatchable)('is told, and the next ones are removed', async () => {

@@ -9,6 +9,10 @@ const others: [string, string][] = [
   ['a package.json', readFileSync(new URL('../../package.json', import.meta.url), 'utf8')],
   ['a text', 'To be,\nor not to be,\nthat is\nthe question:\nWhether\n'],
   ['a table', 'a,b\n1,2\n3,4\n5,6\n7,8\n{"a":1}\n'],
+  ['an array in one line', '[{"a":1},{"b":2}]'],
+  ['an array in one line, and its newline', '[{"a":1},{"b":2}]\n'],
+  ['a word', 'word\n'],
+  ['a number without newline', '17'],
   ['arrays in lines', '[1]\n[2]\n[3]\n[4]\n[5]\n[6]\n'],
 ];
 
@@ -20,6 +24,7 @@ describe('A file that is plainly no chronicle', () => {
     const chronicle = await openChronicle(file);
     await expect(chronicle.repair()).rejects.toMatchObject(refused);
     await chronicle.close();
+    await expect(repairChronicle(file, { dryRun: true })).rejects.toMatchObject(refused);
     const { code, err } = await run(['repair', file]);
     expect(code).toBe(1);
     expect(err).toContain('--force');
@@ -31,6 +36,33 @@ describe('A file that is plainly no chronicle', () => {
     const file = fileWith(content);
     expect((await run(['repair', '--force', file])).code).toBe(0);
     expect(readFileSync(`${file}.damaged`, 'utf8').length).toBeGreaterThan(content.length / 2);
+  });
+});
+
+describe('The longest line of a repair', () => {
+  const events = '{"number":1234}\n'.repeat(50);
+  it.each([
+    ['all events', events],
+    ['all events but one', `{"n":1}\n${events}`],
+  ])('that is shorter than %s empties nothing', async (_, content) => {
+    const file = fileWith(content);
+    for (const dryRun of [false, true]) {
+      await expect(repairChronicle(file, { maxLineBytes: 10, dryRun })).rejects.toMatchObject({
+        field: 'path',
+      });
+    }
+    expect(readFileSync(file, 'utf8')).toBe(content);
+    const { removed } = await repairChronicle(file, { maxLineBytes: 10, dryRun: true, force: true });
+    expect(removed.reasons).toEqual({ long: 50 });
+  });
+});
+
+describe('What a crash leaves of a first append is moved', () => {
+  it.each(['{"torn', '{"a":"\ud83d', '\0'.repeat(50), '\n{"torn'])('%j', async (content) => {
+    const file = fileWith(content);
+    expect((await repairChronicle(file, { dryRun: true })).removed.lines).toBe(1);
+    expect((await repairChronicle(file)).removed.lines).toBe(1);
+    expect(readFileSync(file, 'utf8').trim()).toBe('');
   });
 });
 

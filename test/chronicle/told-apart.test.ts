@@ -20,6 +20,16 @@ class Hidden {
     return this.#value;
   }
 }
+class Table extends Map<number, number> {
+  readonly name = 'table';
+}
+class Optional {
+  a?: number | undefined;
+  b: string | undefined = undefined;
+  constructor() {
+    this.a = undefined;
+  }
+}
 const raw = (JSON as { rawJSON?: (text: string) => object }).rawJSON;
 
 /** Two events of each kind that have the same JSON, and the path of what makes them differ. */
@@ -32,6 +42,9 @@ const pairs: [kind: string, make: (n: number) => object, path: string][] = [
   ['an Error in what toJSON gives', (n) => ({ toJSON: () => ({ e: new Custom(`${n}`) }) }), '.e'],
   ['a Map', (n) => ({ 'not a name': new Map([[n, n]]) }), '["not a name"]'],
   ['a Set', (n) => ({ a: { b: new Set([n]) } }), '.a.b'],
+  ['a Map of a class with fields', (n) => ({ t: new Table([[n, n]]) }), '.t'],
+  ['a Set with a property', (n) => ({ a: [Object.assign(new Set([n]), { x: 1 })] }), '.a[0]'],
+  ['a RegExp with a property', (n) => ({ r: Object.assign(new RegExp(`${n}`), { x: 1 }) }), '.r'],
   ['a Promise', (n) => ({ user: Promise.resolve(n) }), '.user'],
   ['a RegExp', (n) => ({ r: new RegExp(`${n}`) }), '.r'],
   ['an ArrayBuffer', (n) => ({ b: new Uint8Array([n]).buffer }), '.b'],
@@ -120,6 +133,8 @@ describe('What JSON cannot tell apart is refused by its path', () => {
         b: null,
       },
     ],
+    ['an object of a class of which nothing is given', { a: new Optional(), b: [new Optional()] }],
+    ['what an object only inherits', { a: Object.assign(Object.create({ e: new Error('x') }), { x: 1 }) }],
     ['an object of another realm', { a: runInNewContext('({ b: {}, c: [null] })') }],
     ['an object without prototype', { a: Object.create(null), b: null }],
     ['an object whose toJSON gives null or {}', { a: { toJSON: () => null }, b: { toJSON: () => ({}) } }],

@@ -18,7 +18,7 @@ await chronicle.append({ eventId: 'b'.repeat(60) });
 await chronicle.close();
 
 writeFileSync(path('damaged'), 'no event\n');
-await repairChronicle(path('damaged'));
+await repairChronicle(path('damaged'), { force: true });
 
 const poisoned = await openChronicle(path('poisoned'));
 await poisoned.append({ eventId: 'c' }).catch(() => {});

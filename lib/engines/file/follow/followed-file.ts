@@ -47,6 +47,18 @@ export class FollowedFile {
     return (await this.handle.stat({ bigint: true })).nlink === 0n;
   }
 
+  /**
+   * Whether it was there, under whatever name, when the other one, which has no name any more, lost its last: as what
+   * takes a file's place is. Where that is not known, or it was at the same tick of the clock, the answer is no.
+   */
+  async wasThereBefore(removed: FollowedFile): Promise<boolean> {
+    const [{ birthtimeNs }, { ctimeNs }] = await Promise.all([
+      this.handle.stat({ bigint: true }),
+      removed.handle.stat({ bigint: true }),
+    ]);
+    return birthtimeNs > 0n && birthtimeNs < ctimeNs;
+  }
+
   /** Where the next line begins. */
   get offset(): number {
     return this.#marks.at(-1)?.end ?? 0;
@@ -112,14 +124,13 @@ export class FollowedFile {
 
 /**
  * Where to go on in a file that took the place of another one: after the same lines, if it begins with all
- * lines of the old file that are not corrupt, as repair() leaves it; at its beginning, if it is a different
- * file.
+ * lines of the old file that are not corrupt, as repair() leaves it; undefined, if it is a different file.
  */
 export async function continuationIn(
   current: FollowedFile,
   old: FollowedFile,
   maxLineBytes: number,
-): Promise<number> {
+): Promise<number | undefined> {
   const range = { from: 0, to: Number.MAX_SAFE_INTEGER, maxLineBytes };
   let offset = 0;
   for await (const { begin, end, nonEvents } of scanForwards(old.handle, range)) {
@@ -131,7 +142,7 @@ export async function continuationIn(
         readAt(old.handle, from, Buffer.allocUnsafe(length)),
         readAt(current.handle, offset, Buffer.allocUnsafe(length)),
       ]);
-      if (!before.equals(now)) return 0;
+      if (!before.equals(now)) return undefined;
       offset += length;
       from = gap.offset + gap.length;
     }

@@ -195,15 +195,17 @@ export class Follower {
     const between = newer.slice(own + 1);
     await this.#take(snapshot);
     if (file) {
-      if (own === -1 && between.length > 0 && (await this.#try(() => file.isRemoved()))) {
-        // Nothing tells whether the first of them came directly after it.
-        this.#reportGone([], between[0]?.toString());
-      }
       const current = this.#current;
+      let follows =
+        own !== -1 || (!current && between.length === 0) || !(await this.#try(() => file.isRemoved()));
       if (current && own === -1 && between.length === 0) {
         const { maxLineBytes } = this.#settings;
-        await this.#try(async () => current.advanceTo(await continuationIn(current, file, maxLineBytes)));
+        const offset = await this.#try(() => continuationIn(current, file, maxLineBytes));
+        await this.#try(() => current.advanceTo(offset ?? 0));
+        follows ||= offset !== undefined || (await this.#try(() => current.wasThereBefore(file)));
       }
+      // Nothing tells whether the next one came directly after it.
+      if (!follows) this.#reportGone([], (between[0] ?? current?.path)?.toString());
       await this.#close(file);
     }
     yield* this.#readRotated(between, file !== undefined, 0);

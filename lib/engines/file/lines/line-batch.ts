@@ -10,7 +10,7 @@ import { native } from '../../../native/addon.js';
 import { LineEntry } from './line-entry.js';
 import type { LineFilter } from './line-filter.js';
 import { type Mark, markOf } from './mark.js';
-import type { FileSource } from './position.js';
+import { type FileSource, viewOf } from './position.js';
 
 /** A line that is no event, and where it is in the file, in bytes. */
 export type NonEventLine = { readonly offset: number; readonly length: number } & (
@@ -115,12 +115,13 @@ function parseTogether(bytes: Buffer, offset: number, maxLineBytes: number, batc
   if (!values || !areBetweenSeparators(values)) return false;
   if (ends[(values.length - 1) / 2] !== bytes.length - 1) return false;
   const { entries } = batch;
+  const view = viewOf(bytes);
   let at = offset;
   for (let index = 0; index < values.length; index += 2) {
     const next = offset + (ends[index / 2] as number) + 1;
     const event = values[index];
     if (isObject(event)) {
-      entries.push(new LineEntry(event, at, bytes, at - offset, next - offset, batch.source));
+      entries.push(new LineEntry(event, at, view, at - offset, next - offset, batch.source));
     } else addLine(batch, bytes.subarray(at - offset, next - offset), at, maxLineBytes);
     at = next;
   }
@@ -164,6 +165,6 @@ function addLine(batch: LineBatch, line: Buffer, offset: number, maxLineBytes: n
   const { length } = line;
   const parsed = parseLine(line, offset, maxLineBytes);
   if (parsed.kind === 'event')
-    batch.entries.push(new LineEntry(parsed.event, offset, line, 0, length, batch.source));
+    batch.entries.push(new LineEntry(parsed.event, offset, viewOf(line), 0, length, batch.source));
   else batch.nonEvents.push({ ...parsed, offset, length });
 }

@@ -18,7 +18,7 @@ export class LineEntry implements Entry<JsonObject> {
   constructor(
     event: JsonObject,
     offset: number,
-    bytes: Buffer,
+    bytes: DataView,
     begin: number,
     end: number,
     source: FileSource | undefined,

@@ -76,12 +76,12 @@ export class OpenFile implements ReadableFile {
       // As Node's own: its number may be that of another file by now.
       if (this.#fd < 0)
         throw Object.assign(new Error('EBADF: file closed'), { code: 'EBADF', syscall: 'read' });
-      this.#calls++;
       call((error, value) => {
         if (--this.#calls === 0) this.#idle?.();
         if (error) reject(error);
         else resolve(value);
       });
+      this.#calls++; // after it: a call that throws its arguments back is not under way
     });
   }
 }

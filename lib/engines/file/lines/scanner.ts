@@ -188,7 +188,10 @@ async function readLine(
   { maxLineBytes, filter, source }: ScanOptions,
 ): Promise<LineBatch | undefined> {
   const length = end - begin;
-  if (length - 1 > maxLineBytes) return longLine(begin, length);
+  if (length - 1 > maxLineBytes) {
+    await source?.load(file); // which the lines after it need, if it is the first one
+    return longLine(begin, length);
+  }
   const bytes = await readAt(file, begin, Buffer.allocUnsafeSlow(length));
   return bytes.length === length ? parseLines(bytes, begin, maxLineBytes, filter, source) : undefined;
 }

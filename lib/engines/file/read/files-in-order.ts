@@ -43,13 +43,24 @@ export class FilesInOrder {
     const current = this.#current && { ...this.#current, isFirst: this.#paths.length === 0 };
     if (this.#reverse) {
       if (current) yield current;
+      let next = current?.path.toString();
+      let gone: string[] = [];
       for (let index = this.#paths.length - 1; index >= 0; index--) {
         const path = this.#paths[index] as Buffer;
         const file = await this.#open(path);
-        if (file === 'removed') return; // as too old, and so all before it
-        if (file !== 'not ours') yield { ...file, isFirst: index === 0 };
+        if (file === 'removed') {
+          if (!this.#hasBegun) return; // as too old, and so all before it
+          gone.unshift(path.toString());
+          continue;
+        }
+        if (file === 'not ours') continue;
+        if (gone.length > 0) yield { gone, next };
+        gone = [];
+        next = path.toString();
+        yield { ...file, isFirst: index === 0 };
         await this.#close(path);
       }
+      if (gone.length > 0) yield { gone, next };
       return;
     }
     let gone: string[] = [];

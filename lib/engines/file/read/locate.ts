@@ -6,7 +6,7 @@ import type { NativePath } from '../../../base/paths.js';
 import { type ChronicleFile, openRotated, type Snapshot, takeSnapshot } from '../lines/chronicle-files.js';
 import type { LineEntry } from '../lines/line-entry.js';
 import { type ReadableFile, readAt } from '../lines/open-file.js';
-import { type LinePlace, lineFingerprint } from '../lines/position.js';
+import { type LinePlace, lineFingerprint, viewOf } from '../lines/position.js';
 import { scanForwards } from '../lines/scanner.js';
 
 const newline = 0x0a;
@@ -21,7 +21,10 @@ export interface Located {
   readonly from: number | undefined;
 }
 
-/** Looks in the file that is written, then in the rotated ones, the youngest first. */
+/**
+ * Looks in the rotated files, the oldest first, and then in the one that is written. Where several have the same line
+ * at the same place (heartbeats without a time or an id), the oldest is taken: rather than lost, events come twice.
+ */
 export async function locate(path: NativePath, place: LinePlace, maxLineBytes: number): Promise<Located> {
   const snapshot = await takeSnapshot(path, 'all', true);
   try {
@@ -46,7 +49,7 @@ async function firstFile(
   { current, rotated }: Snapshot,
   ask: (file: ChronicleFile) => Promise<number | undefined>,
 ): Promise<{ index: number; from: number } | undefined> {
-  for (let index = rotated.length; index >= 0; index--) {
+  for (let index = 0; index <= rotated.length; index++) {
     const file = index === rotated.length ? current : await openRotated(rotated[index] as Buffer);
     if (!file || typeof file === 'string') continue;
     try {
@@ -65,6 +68,8 @@ function endOf({ offset, length }: LinePlace): number {
 
 /** Whether the line is where it was. */
 async function isThere(file: ReadableFile, { offset, length, line }: LinePlace): Promise<boolean> {
+  // A position need not be one that reading has given: so much is not allocated for what cannot be there.
+  if (offset + length > (await file.stat()).size) return false;
   // With a byte before it and one after it, which are newlines, unless the file begins or ends there.
   const before = offset === 0 ? 0 : 1;
   const bytes = await readAt(file, offset - before, Buffer.allocUnsafe(before + length + 1));
@@ -72,7 +77,8 @@ async function isThere(file: ReadableFile, { offset, length, line }: LinePlace):
   if (before === 1 && bytes[0] !== newline) return false;
   const after = bytes[before + length];
   return (
-    (after === undefined || after === newline) && lineFingerprint(bytes, before, before + length) === line
+    (after === undefined || after === newline) &&
+    lineFingerprint(viewOf(bytes), before, before + length) === line
   );
 }
 

@@ -41,7 +41,8 @@ export async function* readBatches(path: NativePath, settings: ReadSettings, que
     let left = query.limit;
     for await (const file of files.each()) {
       if ('gone' in file) {
-        const gap = { after: last?.position ?? query.after, files: file.gone, next: file.next };
+        const before = query.reverse ? undefined : last?.position;
+        const gap = { after: before ?? query.after, files: file.gone, next: file.next };
         reportGap(gapIn(path.toString(), gap), query.onGap);
         continue;
       }

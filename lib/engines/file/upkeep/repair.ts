@@ -13,7 +13,7 @@ import {
 import { channels } from '../../../chronicle/diagnostics.js';
 import { type ChronicleOptions, checkChronicleOptions, type Settings } from '../../../chronicle/options.js';
 import type { Repair } from '../../../chronicle/results.js';
-import type { OpenFile } from '../lines/open-file.js';
+import { type OpenFile, readAt } from '../lines/open-file.js';
 import { scanForwards } from '../lines/scanner.js';
 import { headOf } from '../read/head.js';
 import { DamageCount } from './damage.js';
@@ -61,8 +61,8 @@ export async function repair(
       },
       async prepare(file) {
         const found = dryRun || !force ? await damageIn(file, path, maxLineBytes, signal) : undefined;
+        if (found?.isOther && !force) throw noChronicle(path);
         if (found && dryRun) throw new OnlyLooked(found.damage);
-        if (found?.isOther) throw noChronicle(path);
         damaged ??= await DamagedFile.open(path, file, { lockTimeout, signal });
         await damaged.undo();
       },
@@ -104,7 +104,10 @@ class OnlyLooked extends Error {
   }
 }
 
-/** What is damaged in a file, and whether it is plainly another kind of file: most of its lines are no event. */
+/**
+ * What is damaged in a file, and whether it is hardly a chronicle, or `maxLineBytes` not that of its writers: most of
+ * its lines are no event, or all.
+ */
 async function damageIn(
   file: OpenFile,
   path: NativePath,
@@ -113,27 +116,31 @@ async function damageIn(
 ): Promise<{ readonly damage: DamageCount; readonly isOther: boolean }> {
   const damage = new DamageCount();
   let events = 0;
+  let lastLine = 0;
   const range = { from: 0, to: Number.MAX_SAFE_INTEGER, maxLineBytes };
   for await (const { entries, nonEvents } of eachWithIoErrors(scanForwards(file, range), path)) {
     throwIfAborted(signal);
     events += entries.length;
     for (const line of nonEvents) {
       if (line.kind === 'blank') continue;
+      lastLine = line.offset;
       damage.add({ path: path.toString(), offset: line.offset, length: line.length, reason: line.reason });
     }
   }
-  // What a crash leaves is torn or filled with NUL, and a line that is too long is one.
-  const { json = 0, object = 0, utf8 = 0 } = damage.reasons;
-  const others = json + object + utf8;
-  return { damage, isOther: others > events && others >= fewLines };
+  // What a crash leaves is torn or filled with NUL.
+  const { json = 0, object = 0, utf8 = 0, long = 0, torn = 0 } = damage.reasons;
+  const isEvent =
+    torn === 0 || events > 0 || (await readAt(file, lastLine, Buffer.alloc(1))).toString() === '{';
+  const others = json + object + utf8 + long + (isEvent ? 0 : torn);
+  return { damage, isOther: others > events && (events === 0 || others >= fewLines) };
 }
 
-/** Of so few lines nothing can be said. */
+/** Beside an event, of so few lines nothing can be said. */
 const fewLines = 5;
 
 function noChronicle(path: NativePath): HoldfastError {
   const problem =
-    'has more lines that are no event than events, and so is hardly a chronicle; nothing was changed';
+    'has more lines that are no event, or are too long, than events, and so is hardly a chronicle; nothing was changed';
   return invalid('path', `'${path}' ${problem}. With force it is repaired`);
 }
 
