@@ -10,7 +10,7 @@ import { fileId, namedFileId } from '../../../lock/named-file.js';
 import { GzipFile } from './gzip-file.js';
 import { type OpenFile, openForReading, type ReadableFile } from './open-file.js';
 import { FileSource } from './position.js';
-import { gzipSuffix, isCompressed, rotatedFiles } from './rotated-files.js';
+import { gzipSuffix, isCompressed, rotatedFiles, rotatedName } from './rotated-files.js';
 
 /** A file that is open for reading. */
 export interface ChronicleFile {
@@ -67,9 +67,11 @@ export async function takeSnapshot(
     if (current) {
       await current.file.close();
       // Others rotate faster than this looks: then what there was until the last rotated file.
-      const last = tries < patience ? undefined : rotated.pop();
+      const unbroken = tries < patience ? undefined : await listUnbroken(path);
+      const last = unbroken?.pop();
       const opened = last && (await openRotated(last));
-      if (typeof opened !== 'object') continue;
+      if (!unbroken || typeof opened !== 'object') continue;
+      rotated = unbroken;
       const { ino, dev } = await withIoErrors(opened.file.stat({ bigint: true }), opened.path);
       return { current: { ...opened, id: fileId({ ino, dev }) }, rotated };
     }
@@ -82,6 +84,18 @@ export async function takeSnapshot(
     if (rotated.length === 0 && !mayBeMissing) throw missing;
     return { current, rotated };
   }
+}
+
+/**
+ * The rotated files up to some moment, without one missing. A list leaves out the file that the path named when it was
+ * begun, though that may have been rotated, and the next one too, before the list was done. The next list has it.
+ */
+async function listUnbroken(path: NativePath): Promise<Buffer[] | undefined> {
+  const rotated = await rotatedFiles(path);
+  const names = new Set(rotated.map((name) => rotatedName(name).toString('latin1')));
+  const last = [...names].at(-1) ?? '';
+  const again = (await rotatedFiles(path)).map((name) => rotatedName(name).toString('latin1'));
+  return again.every((name) => name > last || names.has(name)) ? rotated : undefined;
 }
 
 /** Opens a rotated file, unless it was removed, or is not ours: a directory, say. */
