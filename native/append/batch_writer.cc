@@ -58,18 +58,20 @@ BatchWriter::BatchWriter(Options options)
              {options_.window, options_.max_line_bytes, options_.rotation.is_on()}),
       chain_(options_.path, id_finder_, {options_.chain, options_.rotation.is_on(), options_.max_line_bytes}),
       durable_end_(options_.path, options_.durability),
-      housekeeping_(options_.path, options_.rotation, options_.durability),
+      housekeeping_(options_.path, options_.rotation),
       file_(options_.path, options_.owner) {}
 
 Reply BatchWriter::Open() {
   Reply reply;
   try {
     reply.error = file_.Open();
-    if (!reply.error) housekeeping_.Look(file_.get());
+    // Somebody has a lease on it. Each commit waits for that, no longer than for the lock.
+    if (reply.error.number == EAGAIN) reply.error = {};
+    if (file_.is_open()) housekeeping_.Look(file_.get());
     // Without the lock, so that nobody has to wait only to open. Under the lock it is looked at again, and an
     // error counts.
     uint64_t size = 0;
-    if (!reply.error && !file_.get().Size(&size)) {
+    if (file_.is_open() && !file_.get().Size(&size)) {
       chain_.CatchUp(file_.get(), file_.id(), size, &reply.refusal);
       chain_.Forget();
       // While others rotate, only the lock makes sure that one event is not seen in two files.

@@ -3,12 +3,22 @@
 #include <errno.h>
 
 #include <cassert>
+#include <chrono>
+#include <thread>
 
 #include "lock/named_file.h"
 
 namespace holdfast::append {
 
 using lock::Attempt;
+
+namespace {
+
+// Between two tries to open a file on which somebody has a lease (see lock/named_file.h). Each try asks him
+// to give it up, and nothing tells when he has.
+constexpr std::chrono::milliseconds kLeasePause{5};
+
+}  // namespace
 
 os::Error ChronicleFile::Open() {
   if (is_open()) return {};
@@ -26,8 +36,13 @@ ChronicleFile::LockResult ChronicleFile::Lock(const std::function<lock::Interrup
     if (!is_open()) {
       result.opened_anew = true;
       result.error = Open();
+      if (result.error.number == EAGAIN && !interrupt()->Due()) {
+        std::this_thread::sleep_for(kLeasePause);
+        continue;
+      }
       if (result.error) {
-        result.attempt = Attempt::kFailed;
+        const bool is_leased = result.error.number == EAGAIN;
+        result.attempt = is_leased ? Attempt::kInterrupted : Attempt::kFailed;
         break;
       }
     }

@@ -16,8 +16,8 @@ constexpr size_t kMaxTold = 1000;
 
 }  // namespace
 
-Housekeeping::Housekeeping(std::string path, Rotation rotation, os::Durability durability)
-    : path_(std::move(path)), rotation_(rotation), durability_(durability), age_(path_) {}
+Housekeeping::Housekeeping(std::string path, Rotation rotation)
+    : path_(std::move(path)), rotation_(rotation), age_(path_) {}
 
 void Housekeeping::Look(const os::File& file) {
   if (!rotation_.is_on()) return;
@@ -38,7 +38,7 @@ bool Housekeeping::Rotate(const os::File& file, os::File* next) {
   os::Error error = ListRotatedFiles(path_, file, &rotated);
   if (!error) {
     TellForeign(rotated);
-    error = files::Rotate(path_, file, rotated, durability_, next);
+    error = files::Rotate(path_, file, rotated, next);
   }
   if (error) {
     RotationFailed(error);

@@ -29,7 +29,7 @@ struct Problem {
 
 class Housekeeping {
  public:
-  Housekeeping(std::string path, Rotation rotation, os::Durability durability);
+  Housekeeping(std::string path, Rotation rotation);
 
   // Looks for files that are not believed, so that somebody learns of them although no rotation is due.
   void Look(const os::File& file);
@@ -55,7 +55,6 @@ class Housekeeping {
 
   const std::string path_;
   const Rotation rotation_;
-  const os::Durability durability_;
   Age age_;
   bool must_remove_ = false;
   std::chrono::milliseconds pause_{0};  // 0: the last rotation did not fail

@@ -60,12 +60,9 @@ void MakeNext(const std::string& path, const os::File& old, os::File* next) {
 
 }  // namespace
 
-os::Error Rotate(const std::string& path, const os::File& file, const RotatedFiles& rotated,
-                 os::Durability durability, os::File* next) {
+os::Error Rotate(const std::string& path, const os::File& file, const RotatedFiles& rotated, os::File* next) {
   os::Entries entries;
-  if (durability != os::Durability::kNone) {
-    if (os::Error error = entries.Open(path, false)) return error;
-  }
+  if (os::Error error = entries.Open(path, false)) return error;
   RemoveAbandoned(path, file);
   Temporary prepared;
   if (os::Error error = prepared.Make(path)) return error;
@@ -89,7 +86,7 @@ os::Error Rotate(const std::string& path, const os::File& file, const RotatedFil
     // One that keeps a name that somebody else gave it would not be believed any more.
     uint64_t links = 0;
     if (!(error = file.Links(&links)) && links != 2) error = {EMLINK, "link", path};
-    if (!error && entries.is_open()) error = entries.Sync();
+    if (!error) error = entries.Sync();
     if (!error && IsNamed(path, file, &error)) error = prepared.Become(path, next);
     if (error) {
       RemoveAlias(path, file);

@@ -10,6 +10,7 @@
 // After a death between 2 and 3 the file has two names. Readers pass over the second one, because it is the
 // file itself (RotatedFiles::alias), and the next rotation goes on from there. Without the sync between them,
 // a power loss might leave the third step and not the second one, and the old file would have no name at all.
+// That is so whatever durability this writer asks for: others write to the same file.
 //
 // A file system may have no second names (FAT), or give a file that is replaced one of its own (network file
 // systems). There the file is renamed, and then the new one is made: the path names no file between the two,
@@ -41,8 +42,7 @@ struct Rotation {
 //
 // If this fails, nothing has changed. It fails with EPERM if this user may not give the new file all the
 // rights of the old one: somebody would be shut out. And with EMLINK if the file has a further name.
-os::Error Rotate(const std::string& path, const os::File& file, const RotatedFiles& rotated,
-                 os::Durability durability, os::File* next);
+os::Error Rotate(const std::string& path, const os::File& file, const RotatedFiles& rotated, os::File* next);
 
 // Removes, durably, a second name that a rotation has left of `file`, whose lock the caller holds.
 os::Error RemoveAlias(const std::string& path, const os::File& file);

@@ -33,9 +33,9 @@
 //                     own thread                    is followed on a helper thread
 //   appending         O_RDWR, O_APPEND; O_CREAT,    the tail is read back before it is written after;
 //                     if the file is missing        missing directories are made
-//   any, after EAGAIN without O_NONBLOCK            somebody has a lease on the file (F_SETLEASE in fcntl(2):
-//   for a regular     on a helper thread            Samba, an NFS server). He is asked to give it up, and
-//   file                                            that takes a moment
+//   any lock, after   without O_NONBLOCK            somebody has a lease on the file (F_SETLEASE in fcntl(2):
+//   EAGAIN for a      on a helper thread            Samba, an NFS server). He is asked to give it up, and
+//   regular file                                    that takes a moment. Appending asks again and again
 //   comparing with    O_RDONLY; its directory too,  see Place
 //   the path          only on a network
 //   a file kept open  as for a lock                 see idle_files.h

@@ -168,8 +168,6 @@ Error File::OpenForAppend(const std::string& path, File* out) {
     if (Error failed = MakeDirectories(DirectoryOf(path))) return failed;
     error = open(path, kFlags, out);
   }
-  // Root follows no link here either: whoever has the lease might put one there.
-  error = OpenAfterLease(error, path, kFlags | (system_calls.geteuid() == 0 ? O_NOFOLLOW : 0), out);
   if (error) return error;
   struct stat status;
   if (system_calls.fstat(out->handle(), &status) != 0) return Failed("fstat");

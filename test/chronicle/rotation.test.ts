@@ -187,6 +187,30 @@ describe('rotate', () => {
     }
   });
 
+  // Before: with 'none', a power loss could leave the new file in place and the old one, which others had synced, without a
+  // name.
+  it.skipIf(unwatchable).each(['none', 'data'] as const)(
+    'C1: the old file has its new name durably before its place is taken (durability %s)',
+    async (durability) => {
+      const file = newFile();
+      const calls = await SystemCalls.under(dirname(file));
+      const process = await ChronicleProcess.open(
+        file,
+        { rotate: { maxBytes: 1 }, durability },
+        { env: calls.env },
+      );
+      await process.append({ eventId: 'a' });
+      const before = calls.made.length;
+      await process.append({ eventId: 'b' });
+      const steps = calls.made.slice(before).map((call) => call.replace(/^(rename|link) .*/, '$1'));
+      expect(steps.filter((step) => ['link', 'fsync .', 'rename'].includes(step)).slice(0, 3)).toEqual([
+        'link',
+        'fsync .',
+        'rename',
+      ]);
+    },
+  );
+
   // Before: there was no file at all between two steps, which 30 of 100 readers saw where the rotation was constant.
   it
     .skipIf(unwatchable)

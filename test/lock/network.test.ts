@@ -108,6 +108,18 @@ describe.skipIf(missing(['python3']))('L8: a file on which a server has a lease'
     (await lock(file)).releaseSync();
   });
 
+  it('is waited for by an append no longer than for the lock', async () => {
+    const { file, asked, giveUp } = await leased();
+    const chronicle = await openChronicle(file, { lockTimeout: 50 });
+    await asked();
+    await expect(chronicle.append({ type: 'a' })).rejects.toMatchObject({ code: 'ELOCK_TIMEOUT' });
+    expect(() => chronicle.appendSync({ type: 'a' })).toThrow('ELOCK_TIMEOUT');
+    await chronicle.close();
+    giveUp();
+    await using later = await openChronicle(file);
+    expect(await later.append({ type: 'a' })).toMatchObject({ duplicate: false });
+  });
+
   it('is appended to once the server has given it up', async () => {
     const { file, asked, giveUp } = await leased();
     const opening = openChronicle(file).then((chronicle) => chronicle.append({ type: 'a' }));
