@@ -26,9 +26,9 @@ function promisedOutput(code: string): string[] {
 }
 
 describe('an example', () => {
-  it('is in the README', () => {
+  it('is where it is looked for', () => {
     expect(blocks('js', ['README.md']).length).toBeGreaterThanOrEqual(2);
-    expect(blocks('console', ['README.md']).length).toBeGreaterThanOrEqual(1);
+    expect(blocks('console', ['docs/command.md']).length).toBeGreaterThanOrEqual(1);
   });
 
   it.each(blocks('js'))('runs as it stands:\n%s', async (code) => {

@@ -1,6 +1,6 @@
 /**
  * `holdfast/sage-chronicle`: the functions of @sage/chronicle, on top of holdfast's chronicle.
- * docs/sage-chronicle.md says what differs from the original, and why.
+ * docs/from-sage-chronicle.md says what differs from the original, and why.
  */
 
 export {

@@ -62,7 +62,7 @@ function bundled(): string {
     'holdfast was bundled, so it cannot find its compiled addon, which stands beside its own files. Leave it out of the ' +
     'bundle and install it where the bundle runs: --external:holdfast (esbuild), external: [/^holdfast/] (Rollup, Vite), ' +
     "externals: { holdfast: 'commonjs holdfast' } (webpack), --external holdfast (ncc). A single executable cannot hold it " +
-    'either: install it beside the executable, and load it with createRequire(__filename); the README says how'
+    'either: install it beside the executable, and load it with createRequire(__filename); docs/bundlers-and-tests.md says how'
   );
 }
 

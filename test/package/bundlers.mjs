@@ -1,5 +1,5 @@
 /**
- * Bundlers, by the README's recipes: the bundle runs in a folder that was moved after the build. And without
+ * Bundlers, by the recipes of docs/bundlers-and-tests.md: the bundle runs in a folder that was moved after the build. And without
  * the recipe: the message of the failing import says that it was bundled, and what to do.
  */
 import { copyFileSync } from 'node:fs';
@@ -91,7 +91,7 @@ async function bundle(name) {
   }
 }
 
-/** A single executable of Node: the README's recipe, and what it says without it. */
+/** A single executable of Node: the recipe of docs/bundlers-and-tests.md, and what it says without it. */
 async function executable() {
   const folder = project({
     ...programs,

@@ -1,7 +1,7 @@
 // Which tests of the suite are left out under wine 8, and why.
 export const withoutOnWine = new Map([
   [
-    /symbolic link|the names of one file|a loop of links|the README runs as it stands/,
+    /symbolic link|the names of one file|a loop of links|an example runs as it stands/,
     'wine makes no links that Node can make',
   ],
   [
@@ -13,7 +13,7 @@ export const withoutOnWine = new Map([
     'wine forgets the volume of an open file when it is renamed, and so which file it is',
   ],
   [
-    /SIGKILL, SIGSTOP|README shows what is really seen|ends quietly (with -f )?where nobody reads|was acknowledged on SIG|nobody reads its acknowledgements|has the permissions of|passes the mode on/,
+    /SIGKILL, SIGSTOP|an example shows what is really seen|ends quietly (with -f )?where nobody reads|was acknowledged on SIG|nobody reads its acknowledgements|has the permissions of|passes the mode on/,
     'Windows has no such signals, shells or permissions',
   ],
 ]);
