@@ -20,6 +20,16 @@ bool EndsWith(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
+// Looks at a name that is not believed once more. A rotation by others, after the one that moved the
+// chronicle's file away that the caller has open, gives its file the second name before it takes the first:
+// for that moment it has two. `is_current`: it is still what `path` names.
+os::Error LookAgain(const std::string& path, const std::string& found, const os::File& file, os::Named* named,
+                    bool* is_current) {
+  os::FileId current;
+  *is_current = !os::Identify(path, &current) && current == named->id;
+  return *is_current ? os::Error{} : os::LookBeside(found, file, named);
+}
+
 // By how much clocks may differ, so that nobody's files are lost for it.
 constexpr Milliseconds kMaxAhead{24 * 60 * 60 * 1000};
 
@@ -52,10 +62,13 @@ os::Error ListRotatedFiles(const std::string& path, const os::File& file, Rotate
     const std::string stamp = name.substr(prefix.size(), end - prefix.size());
     const std::string found = (slash == std::string::npos ? "" : directory) + name;
     os::Named named;
-    const os::Error error = os::LookBeside(found, file, &named);
-    if (error.number == ENOENT) continue;  // removed meanwhile, as too old
+    bool is_current = false;
+    os::Error error = os::LookBeside(found, file, &named);
+    const bool is_own = !error && file.is_open() && named.id == own;
+    if (!error && !named.is_believed && !is_own) error = LookAgain(path, found, file, &named, &is_current);
+    if (error.number == ENOENT || is_current) continue;  // removed meanwhile, as too old; or not rotated yet
     if (error) return error.Of(found);
-    if (file.is_open() && named.id == own && !is_compressed) {
+    if (is_own && !is_compressed) {
       aliases.push_back(found);
     } else if (named.is_believed && IsStamp(stamp) && stamp <= latest) {
       (is_compressed ? out->compressed : out->believed).push_back(found);

@@ -7,8 +7,10 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import {
   chmodSync,
   chownSync,
+  closeSync,
   linkSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   statSync,
@@ -16,6 +18,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { type ChronicleStats, type HousekeepingProblem, openChronicle, readChronicle } from 'holdfast';
@@ -28,6 +31,7 @@ import { eventsOf, filesOf } from '../support/lines.js';
 import { mountOver, unmountable } from '../support/mounts.js';
 import { SystemCalls, unwatchable } from '../support/system-calls.js';
 
+const { native } = createRequire(import.meta.url)('../../dist/lib/native/addon.js');
 const isRoot = process.getuid?.() === 0;
 const always = { rotate: { maxBytes: 1 } };
 
@@ -300,6 +304,25 @@ describe('S2: what is called like a rotated file, but need not be ours', () => {
       expect(await reopened.append({ eventId: 'd' })).toMatchObject({ duplicate: true });
     },
   );
+
+  // Before: it was told to be foreign, whenever a reader that has an older file open listed at that moment.
+  it('the second name that a rotation gives a file first is not told', async () => {
+    const file = newFile();
+    writeFileSync(`${file}.${stamp}`, planted);
+    writeFileSync(file, planted);
+    const older = openSync(`${file}.${stamp}`, 'r');
+    linkSync(file, `${file}.20200102T000000.000Z`); // and then it is renamed
+    const told = problems();
+    await readChronicle(file);
+    await new Promise<void>((resolve) => {
+      native.rotatedFiles(file, older, (found: object) => {
+        expect(found).toMatchObject({ believed: [], foreign: [] });
+        resolve();
+      });
+    });
+    closeSync(older);
+    expect(told).toEqual([]);
+  });
 
   it('five planted files of 2090 do not have ours removed', async () => {
     const file = newFile();
