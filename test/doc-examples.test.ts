@@ -16,12 +16,15 @@ import {
   lock, lockHolders, lockSync, openChronicle, readChronicle, repairChronicle, tailChronicle, tryLock, tryLockSync,
   verifyChronicle, withLock, writeFileAtomic,
 } from 'holdfast';
+import { connect, type Postgres } from 'holdfast/postgres';
 import lockfile from 'holdfast/proper-lockfile';
 import * as sage from 'holdfast/sage-chronicle';
 import type { ChronicleEventBase } from 'holdfast/sage-chronicle';
+import pg from 'pg';
 import * as z from 'zod';
 declare const chronicle: Chronicle;
 declare const held: FileLock;
+declare const postgres: Postgres;
 declare const ifEnd: number;
 declare const token: string;
 declare const settings: object;
@@ -59,7 +62,9 @@ it('each example compiles', () => {
       typeRoots: [join(root, 'node_modules/@types')],
       paths: {
         holdfast: [join(root, 'dist/lib/index.d.ts')],
+        'holdfast/postgres': [join(root, 'dist/lib/postgres.d.ts')],
         'holdfast/*': [join(root, 'dist/lib/compat/*.d.ts')],
+        pg: [join(root, 'node_modules/@types/pg/index.d.ts')],
         zod: [join(root, 'node_modules/zod/index.d.cts')],
       },
     },

@@ -25,6 +25,7 @@ const order = [
   'lib/engines/file/follow',
   'lib/engines/file/upkeep',
   'lib/engines/file',
+  'lib/engines/postgres',
   'lib/compat/sage-chronicle',
   'lib/compat',
   'lib',

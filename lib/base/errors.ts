@@ -360,6 +360,17 @@ export function replacementUnsynced(cause: Error, path: string): HoldfastError {
   return new HoldfastError('EIO', message, { cause, path, outcomeUnknown: true });
 }
 
+/** A server failed a statement about `name`, or could not be reached: `EIO` with the driver's error as its cause. */
+export function serverError(cause: Error, name: string): HoldfastError {
+  return new HoldfastError('EIO', `'${name}' on PostgreSQL: ${cause.message}`, { cause, path: name });
+}
+
+/** The connection was lost before the server said what became of a commit. */
+export function commitUnknown(cause: Error, name: string): HoldfastError {
+  const message = `outcome unknown, send the events of '${name}' again with the same ids: ${cause.message}`;
+  return new HoldfastError('EIO', message, { cause, path: name, outcomeUnknown: true });
+}
+
 /** After an unknown outcome nothing more is written: a later sync that succeeds would prove nothing. */
 export function poisoned(cause: Error, path: string): HoldfastError {
   const message = `not written, '${path}' must be opened again, because the outcome of a write is unknown: ${cause.message}`;

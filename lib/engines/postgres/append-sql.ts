@@ -1,0 +1,158 @@
+/**
+ * The function of the database that appends: the judge and the batch writer of this engine, and the only thing that
+ * writes events. It is one statement for its caller, so a client that stops in the middle holds nothing.
+ *
+ * 1. The head row of the chronicle is locked until the commit. So the order of the events is that of the commits, and
+ *    no reader ever sees an event before those that come before it.
+ * 2. In READ COMMITTED each statement of a function sees what was committed before it began, which is all that others
+ *    have appended before the lock was given: whether an id is there is exact.
+ * 3. Where no line is a copy and no call has a condition, all lines are inserted at once; else one by one, so that each
+ *    sees those before it.
+ */
+
+/**
+ * Parameters: the chronicle; the lines, joined by newlines; where each begins, counted from the first; how many bytes
+ * they have, with their newlines; SHA-256 of each id, one after the other, zeros for a line without id; how many of the
+ * last events are looked at for an id (0: none; null: all); whether lines of this call may have the same id; for each
+ * call its number of lines, the end that it asks for, if any, and null for all of that if no call asks; in milliseconds,
+ * how long to wait for the lock; whether the commit must be durable.
+ *
+ * Answers where the chronicle ended before, where it ends now, how many microseconds the lock was waited for, and, of
+ * lines that were looked at one by one, their fates (0: written, 1: a copy, 2: its condition is not met), where they
+ * are, and how long they are.
+ */
+export function appendFunction(schema: string): string {
+  return `
+CREATE FUNCTION ${schema}.append(
+  p_chronicle integer, p_lines text, p_begins bigint[], p_bytes bigint, p_hashes bytea, p_window bigint,
+  p_one_by_one boolean, p_counts integer[], p_ends bigint[], p_lock_timeout integer, p_durable boolean,
+  OUT o_begin bigint, OUT o_end bigint, OUT o_waited bigint,
+  OUT o_fates integer[], OUT o_offsets bigint[], OUT o_lengths bigint[])
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan
+AS $function$
+DECLARE
+  zeros CONSTANT bytea := decode(repeat('00', 32), 'hex');
+  lines text[] := string_to_array(p_lines, E'\\n');
+  began timestamptz := clock_timestamp();
+  head record;
+  earlier record;
+  call integer := 1;
+  left_of_call integer;
+  met boolean;
+  hash bytea;
+  length bigint;
+  copy bigint;
+  has_copies boolean;
+BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'appending needs the isolation level READ COMMITTED' USING ERRCODE = 'HF001';
+  END IF;
+  IF NOT p_durable THEN
+    PERFORM set_config('synchronous_commit', 'off', true);
+  ELSIF current_setting('fsync') = 'off' THEN
+    RAISE EXCEPTION 'the server runs with fsync = off, so nothing that it acknowledges is durable' USING ERRCODE = 'HF002';
+  ELSIF current_setting('synchronous_commit') = 'off' THEN
+    RAISE EXCEPTION 'synchronous_commit is off, so what is acknowledged need not be durable' USING ERRCODE = 'HF002';
+  ELSIF current_setting('synchronous_commit') = 'local' AND current_setting('synchronous_standby_names') <> '' THEN
+    RAISE EXCEPTION 'synchronous_commit is local, so what is acknowledged need not have reached the standbys' USING ERRCODE = 'HF002';
+  END IF;
+  IF octet_length(p_lines) + 1 <> p_bytes OR cardinality(lines) <> cardinality(p_begins)
+    OR octet_length(p_hashes) <> 32 * cardinality(lines) THEN
+    RAISE EXCEPTION 'the lines have changed on their way: client_encoding must be UTF8' USING ERRCODE = 'HF003';
+  END IF;
+  PERFORM set_config('lock_timeout', p_lock_timeout::text, true);
+  SELECT c.ends, c.events, c.fingerprint INTO head FROM ${schema}.chronicles c WHERE c.id = p_chronicle FOR UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'the chronicle was removed' USING ERRCODE = 'HF004';
+  END IF;
+  o_waited := extract(epoch FROM clock_timestamp() - began) * 1000000;
+  o_begin := head.ends;
+  IF head.fingerprint IS NULL THEN
+    head.fingerprint := left(encode(sha256(substr(convert_to(lines[1], 'UTF8'), 1, 512)), 'hex'), 12);
+  END IF;
+
+  IF NOT p_one_by_one AND p_window IS DISTINCT FROM 0 THEN
+    SELECT EXISTS (
+      SELECT FROM generate_series(0, cardinality(lines) - 1) line
+      CROSS JOIN LATERAL (
+        SELECT FROM ${schema}.events e
+        WHERE e.chronicle = p_chronicle AND e.id_hash = substr(p_hashes, line * 32 + 1, 32) LIMIT 1) found
+    ) INTO p_one_by_one;
+  END IF;
+
+  IF NOT p_one_by_one THEN
+    INSERT INTO ${schema}.events (chronicle, begins, number, id_hash, copy, line)
+    SELECT p_chronicle, head.ends + given.begins, head.events + given.number,
+      nullif(substr(p_hashes, given.number::integer * 32 - 31, 32), zeros),
+      CASE WHEN p_window = 0 THEN head.events + given.number ELSE 0 END,
+      given.line
+    FROM unnest(lines, p_begins) WITH ORDINALITY AS given(line, begins, number);
+    head.events := head.events + cardinality(lines);
+    head.ends := head.ends + p_bytes;
+  ELSE
+    left_of_call := p_counts[1];
+    FOR i IN 1 .. cardinality(lines) LOOP
+      IF left_of_call = 0 THEN
+        call := call + 1;
+        left_of_call := p_counts[call];
+        met := NULL;
+      END IF;
+      left_of_call := left_of_call - 1;
+      length := octet_length(lines[i]) + 1;
+      hash := nullif(substr(p_hashes, i * 32 - 31, 32), zeros);
+      earlier := NULL;
+      has_copies := false;
+      IF hash IS NOT NULL AND p_window IS DISTINCT FROM 0 THEN
+        SELECT e.begins, octet_length(e.line) + 1 AS length INTO earlier FROM ${schema}.events e
+        WHERE e.chronicle = p_chronicle AND e.id_hash = hash
+          AND (p_window IS NULL OR e.number > head.events - p_window)
+        ORDER BY e.copy LIMIT 1;
+        IF NOT FOUND AND p_window IS NOT NULL THEN
+          SELECT EXISTS (SELECT FROM ${schema}.events e
+            WHERE e.chronicle = p_chronicle AND e.id_hash = hash) INTO has_copies;
+        END IF;
+      END IF;
+      IF earlier.begins IS NOT NULL THEN
+        o_fates[i] := 1;
+        o_offsets[i] := earlier.begins;
+        o_lengths[i] := earlier.length;
+      ELSE
+        IF p_ends[call] IS NOT NULL AND met IS NULL THEN
+          met := p_ends[call] = head.ends;
+          IF NOT met THEN
+            -- Lines are acknowledged together with the others of their call, copies too.
+            FOR j IN i - p_counts[call] + left_of_call + 1 .. i - 1 LOOP
+              o_fates[j] := 2;
+            END LOOP;
+          END IF;
+        END IF;
+        IF met IS NOT FALSE THEN
+          copy := CASE WHEN p_window = 0 OR has_copies THEN head.events + 1 ELSE 0 END;
+          INSERT INTO ${schema}.events (chronicle, begins, number, id_hash, copy, line)
+          VALUES (p_chronicle, head.ends, head.events + 1, hash, copy, lines[i]);
+          o_fates[i] := 0;
+          o_offsets[i] := head.ends;
+          o_lengths[i] := length;
+          head.events := head.events + 1;
+          head.ends := head.ends + length;
+        END IF;
+      END IF;
+      IF met IS FALSE THEN
+        o_fates[i] := 2;
+        o_offsets[i] := 0;
+        o_lengths[i] := 0;
+      END IF;
+    END LOOP;
+  END IF;
+
+  o_end := head.ends;
+  IF o_end > o_begin THEN
+    UPDATE ${schema}.chronicles c SET ends = head.ends, events = head.events, fingerprint = head.fingerprint
+    WHERE c.id = p_chronicle;
+  END IF;
+END
+$function$`;
+}

@@ -1,0 +1,117 @@
+/**
+ * Connecting to a PostgreSQL server, on which chronicles and locks are then those of all machines that connect to it.
+ */
+import { checkOptions, checkTimeout, describe } from '../../base/arguments.js';
+import { invalid } from '../../base/errors.js';
+import { newPool, type OwnPool, type PostgresPool } from './driver.js';
+import { migrate } from './migrations.js';
+import { checkServer } from './server.js';
+import { checkIdentifier, Session } from './session.js';
+
+/**
+ * How to connect: with a pool of the user's own, or with what a pool is made of.
+ *
+ * @example
+ *   const postgres = await connect({ pool: new pg.Pool({ max: 20 }) });
+ */
+export interface ConnectOptions {
+  /**
+   * A pool of `pg` (node-postgres), version 8 or later, which stays the caller's: {@link Postgres.close} does not end
+   * it. Each lock that is held takes one of its connections, and so do following and each statement that is under way.
+   * Default: none; then `connectionString` is needed.
+   */
+  pool?: PostgresPool | undefined;
+  /**
+   * Where the server is: `postgres://user:password@host:port/database`. A pool is made with the `pg` that is installed,
+   * and ends with {@link Postgres.close}. Default: none.
+   */
+  connectionString?: string | undefined;
+  /** How many connections that pool has at most. Only with `connectionString`. Default: 10. */
+  max?: number | undefined;
+  /** The schema that the tables are in; it is made if it is missing. Default: `'holdfast'`. */
+  schema?: string | undefined;
+  /**
+   * For how long the server may take to answer, or to be reached, in milliseconds. After it the connection is given up,
+   * because a server that has stopped ends no connection. Does not count for a lock that is waited for. Default:
+   * 30,000.
+   */
+  answerTimeout?: number | undefined;
+}
+
+/**
+ * Connects, checks the server, and makes the tables if they are missing or old.
+ *
+ * @throws `EVALIDATION` for a bad option, a server older than version 13, missing rights, or tables of a newer
+ *   holdfast; `EIO` if there is no server
+ */
+export async function connect(options: ConnectOptions): Promise<Postgres> {
+  const given = checkOptions(options, ['pool', 'connectionString', 'max', 'schema', 'answerTimeout']);
+  const { schema = 'holdfast', answerTimeout = 30_000 } = given;
+  const settings = {
+    schema: checkIdentifier(schema, 'schema'),
+    answerTimeout: checkTimeout(answerTimeout, 'answerTimeout'),
+  };
+  const own = given.pool === undefined ? ownPool(given) : undefined;
+  const session = new Session(own ?? checkPool(given), own, settings);
+  try {
+    await checkServer(session);
+    await migrate(session);
+  } catch (error) {
+    await session.end();
+    throw error;
+  }
+  return makePostgres(session);
+}
+
+function ownPool({ connectionString, max = 10 }: ConnectOptions): OwnPool {
+  if (connectionString === undefined) throw invalid('pool', 'neither a pool nor a connectionString is given');
+  if (typeof connectionString !== 'string' || !/^postgres(?:ql)?:\/\//.test(connectionString)) {
+    // Not what it is: it may hold a password.
+    throw invalid('connectionString', 'expected a text that begins with postgres://');
+  }
+  if (!Number.isSafeInteger(max) || max < 1)
+    throw invalid('max', `expected a whole number from 1 on, got ${describe(max)}`);
+  return newPool({ connectionString, max, keepAlive: true, application_name: 'holdfast' });
+}
+
+function checkPool({ pool, connectionString, max }: ConnectOptions): PostgresPool {
+  if (typeof pool !== 'object' || pool === null || typeof pool.connect !== 'function') {
+    throw invalid('pool', `expected a Pool of pg, got ${describe(pool)}`);
+  }
+  if (connectionString !== undefined) throw invalid('connectionString', 'does not go together with pool');
+  if (max !== undefined) throw invalid('max', 'does not go together with pool');
+  return pool;
+}
+
+/** Set by the class, of which only this module can make instances. */
+let makePostgres: (session: Session) => Postgres;
+
+/**
+ * A server that {@link connect} has connected to.
+ *
+ * @example
+ *   await using postgres = await connect({ connectionString: 'postgres://localhost/app' });
+ */
+export class Postgres {
+  static {
+    makePostgres = (session) => new Postgres(session);
+  }
+
+  readonly #session: Session;
+  #closing: Promise<void> | undefined;
+
+  private constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** Ends what was begun here, and the pool, unless it is the caller's. To do so again has no effect. */
+  close(): Promise<void> {
+    this.#closing ??= this.#session.end();
+    return this.#closing;
+  }
+
+  /** As {@link close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
