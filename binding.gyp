@@ -74,6 +74,7 @@
             "native/os/directory_posix.cc",
             "native/os/file_posix.cc",
             "native/os/library_posix.cc",
+            "native/os/open_posix.cc",
             "native/os/rights_posix.cc",
             "native/os/random_posix.cc",
             "native/os/system_calls.cc",

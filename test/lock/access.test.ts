@@ -10,6 +10,7 @@ import {
   constants,
   copyFileSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -136,6 +137,45 @@ describe.skipIf(process.platform === 'win32')('L8: locks', () => {
       expect(existsSync(join(directory, 'file'))).toBe(true);
       execFileSync('rm', [join(directory, 'file')]);
     }
+  });
+
+  // Before: root made an empty file of its own wherever another user's link said, /etc/nologin say.
+  describe.runIf(process.getuid?.() === 0)('beside the links of another user, for root', () => {
+    const user = 1234;
+
+    function planted(target: string): string {
+      const link = join(temporaryDirectory(), 'link');
+      symlinkSync(target, link);
+      lchownSync(link, user, user);
+      return link;
+    }
+
+    it.each<[string, Parameters<typeof lock>[1]]>([
+      ['flock', {}],
+      ['fcntl', { kind: 'fcntl' }],
+      ['shared', { mode: 'shared' }],
+      ['with permissions', { permissions: 0o666 }],
+    ])('makes no file where one leads: %s', async (_, options) => {
+      const missing = join(temporaryDirectory(), 'nologin');
+      const link = planted(missing);
+      await expect(lock(link, options)).rejects.toMatchObject({ code: 'EACCES', path: link });
+      expect(() => lockSync(link, options)).toThrow(expect.objectContaining({ code: 'EACCES', path: link }));
+      expect(existsSync(missing)).toBe(false);
+    });
+
+    it('nor where one leads that a link of root names', async () => {
+      const missing = join(temporaryDirectory(), 'nologin');
+      const link = join(temporaryDirectory(), 'link');
+      symlinkSync(planted(missing), link);
+      await expect(tryLock(link)).rejects.toMatchObject({ code: 'EACCES' });
+      expect(existsSync(missing)).toBe(false);
+    });
+
+    it('locks what is there, as flock(1) does', async () => {
+      const file = join(temporaryDirectory(), 'file');
+      writeFileSync(file, '');
+      (await lock(planted(file))).releaseSync();
+    });
   });
 
   it('in place of a shared fcntl lock an exclusive one, though the file is open for reading only', async () => {
