@@ -76,10 +76,10 @@ BEGIN
 
   IF NOT p_one_by_one AND p_window IS DISTINCT FROM 0 THEN
     SELECT EXISTS (
-      SELECT FROM generate_series(0, cardinality(lines) - 1) line
+      SELECT FROM generate_series(0, cardinality(lines) - 1) AS given(place)
       CROSS JOIN LATERAL (
         SELECT FROM ${schema}.events e
-        WHERE e.chronicle = p_chronicle AND e.id_hash = substr(p_hashes, line * 32 + 1, 32) LIMIT 1) found
+        WHERE e.chronicle = p_chronicle AND e.id_hash = substr(p_hashes, given.place * 32 + 1, 32) LIMIT 1) found
     ) INTO p_one_by_one;
   END IF;
 

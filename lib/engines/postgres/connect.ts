@@ -2,9 +2,15 @@
  * Connecting to a PostgreSQL server, on which chronicles and locks are then those of all machines that connect to it.
  */
 import { checkOptions, checkTimeout, describe } from '../../base/arguments.js';
-import { invalid } from '../../base/errors.js';
+import { HoldfastError, invalid } from '../../base/errors.js';
+import { type Chronicle, chronicleOn } from '../../chronicle/chronicle.js';
+import type { JsonObject } from '../../event/line.js';
+import type { Schema } from '../../event/schema.js';
 import { newPool, type OwnPool, type PostgresPool } from './driver.js';
+import { Listener } from './listener.js';
 import { migrate } from './migrations.js';
+import { checkName, checkPostgresOptions, type PostgresChronicleOptions } from './options.js';
+import { PostgresEngine } from './postgres-engine.js';
 import { checkServer } from './server.js';
 import { checkIdentifier, Session } from './session.js';
 
@@ -98,10 +104,45 @@ export class Postgres {
   }
 
   readonly #session: Session;
+  readonly #listener: Listener;
   #closing: Promise<void> | undefined;
 
   private constructor(session: Session) {
     this.#session = session;
+    this.#listener = new Listener(session);
+  }
+
+  /**
+   * Opens a chronicle, and makes it if there is none of this name. Its options are those of `openChronicle` of
+   * holdfast, but for what only a file has: `rotate`, `chain`, and `onCorrupt` without a schema; `retain` says how long
+   * events are kept. So are its methods, but for `appendSync`, `repair`, `files` and `head`.
+   *
+   * @param name any text, up to 512 bytes
+   * @throws `EVALIDATION` for a bad name or option, `EIO` for what the server refuses
+   * @example
+   *   const orders = await postgres.openChronicle<{ number: number }>('orders');
+   *   await orders.append({ number: 17 });
+   */
+  openChronicle<T extends object>(
+    name: string,
+    options: PostgresChronicleOptions & { schema: Schema<T> },
+  ): Promise<Chronicle<T>>;
+  /** Without a schema, `T` is what the caller says of the events, and nothing checks it. */
+  openChronicle<T extends object = JsonObject>(
+    name: string,
+    options?: PostgresChronicleOptions,
+  ): Promise<Chronicle<T>>;
+  async openChronicle<T extends object>(
+    name: string,
+    options?: PostgresChronicleOptions,
+  ): Promise<Chronicle<T>> {
+    const checked = checkName(name, 'name');
+    const settings = checkPostgresOptions(options);
+    this.#checkOpen();
+    return chronicleOn<T>(
+      await PostgresEngine.open(this.#session, this.#listener, checked, settings),
+      settings,
+    );
   }
 
   /** Ends what was begun here, and the pool, unless it is the caller's. To do so again has no effect. */
@@ -113,5 +154,9 @@ export class Postgres {
   /** As {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #checkOpen(): void {
+    if (this.#closing) throw new HoldfastError('ECLOSED', 'the connection to PostgreSQL is closed');
   }
 }

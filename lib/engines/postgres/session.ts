@@ -12,6 +12,9 @@ export type Row = readonly (string | null)[];
 /** What the user has set up for types is for his own statements. */
 const asText = { getTypeParser: () => (text: string) => text };
 
+/** In milliseconds: what a timer takes. More is for ever. */
+const maxTimer = 2 ** 31 - 1;
+
 export class Connection {
   readonly #client: Client;
   readonly #answerTimeout: number;
@@ -67,7 +70,7 @@ export class Connection {
     let timer: NodeJS.Timeout | undefined;
     const answer = this.#client.query({ text, values, rowMode: 'array', types: asText });
     try {
-      if (!Number.isFinite(answerTimeout)) return (await answer).rows;
+      if (answerTimeout > maxTimer) return (await answer).rows;
       const late = new Promise<never>((_, reject) => {
         timer = setTimeout(() => {
           const error = timedOut('the server has not answered', answerTimeout);
@@ -119,7 +122,8 @@ export class Session {
   readonly schemaName: string;
   readonly #pool: PostgresPool;
   readonly #own: OwnPool | undefined;
-  readonly #answerTimeout: number;
+  /** In milliseconds. */
+  readonly answerTimeout: number;
 
   /** @param own the pool, if it was made here: it ends with this */
   constructor(pool: PostgresPool, own: OwnPool | undefined, { schema, answerTimeout }: SessionSettings) {
@@ -127,8 +131,7 @@ export class Session {
     this.#own = own;
     this.schemaName = schema;
     this.schema = quoted(schema);
-    // A timer takes no more.
-    this.#answerTimeout = answerTimeout > 2 ** 31 - 1 ? Number.POSITIVE_INFINITY : answerTimeout;
+    this.answerTimeout = answerTimeout;
   }
 
   /** A connection that its caller keeps until `release()`: for a lock, or to listen. */
@@ -136,14 +139,14 @@ export class Session {
     let timer: NodeJS.Timeout | undefined;
     const client = this.#pool.connect() as Promise<unknown> as Promise<Client>;
     const late = new Promise<never>((_, reject) => {
-      if (!Number.isFinite(this.#answerTimeout)) return;
+      if (this.answerTimeout > maxTimer) return;
       timer = setTimeout(() => {
         client.then((unwanted) => unwanted.release()).catch(() => {});
-        reject(timedOut('no connection to the server was to be had', this.#answerTimeout));
-      }, this.#answerTimeout);
+        reject(timedOut('no connection to the server was to be had', this.answerTimeout));
+      }, this.answerTimeout);
     });
     try {
-      return new Connection(await Promise.race([client, late]), this.#answerTimeout);
+      return new Connection(await Promise.race([client, late]), this.answerTimeout);
     } finally {
       clearTimeout(timer);
     }

@@ -34,12 +34,17 @@ export function isPassing(error: unknown): boolean {
 export class Retries {
   readonly #name: string;
   readonly #stopped: AbortSignal;
+  readonly #isPassing: (error: unknown) => boolean;
   #pause = 0;
 
-  /** @param name what is followed, for the warning */
-  constructor(name: string, stopped: AbortSignal) {
+  /**
+   * @param name what is followed, for the warning
+   * @param passes whether a failure may pass
+   */
+  constructor(name: string, stopped: AbortSignal, passes = isPassing) {
     this.#name = name;
     this.#stopped = stopped;
+    this.#isPassing = passes;
   }
 
   /** Calls again and again until that does not fail, or fails for good, or following is to end. */
@@ -57,7 +62,7 @@ export class Retries {
 
   /** Waits, if the failure may pass; else throws it. */
   async after(error: unknown): Promise<void> {
-    if (!isPassing(error) || this.#stopped.aborted) throw error;
+    if (!this.#isPassing(error) || this.#stopped.aborted) throw error;
     if (this.#pause === 0) {
       const text = `'${this.#name}' cannot be read just now, and is tried again: ${(error as Error).message}`;
       process.emitWarning(text, { type: 'HoldfastWarning', code: 'HOLDFAST_RETRY' });

@@ -56,8 +56,10 @@ export class FileSource {
   readonly path: string;
   #fingerprint: string | undefined;
 
-  constructor(path: NativePath) {
+  /** @param fingerprint if it is known already */
+  constructor(path: NativePath, fingerprint?: string) {
     this.path = path.toString();
+    this.#fingerprint = fingerprint;
   }
 
   /** What tells the files of a chronicle apart; undefined as long as it is not known. */

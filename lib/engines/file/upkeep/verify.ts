@@ -132,7 +132,8 @@ async function sizeUnderLock(
   }
 }
 
-class Findings {
+/** Counts what is found, in lines that are added in their order. */
+export class Findings {
   readonly #path: string;
   readonly #idKey: string | undefined;
   readonly #damage = new DamageCount();

@@ -1,0 +1,115 @@
+/**
+ * The calls whose lines are committed together, as the append function of the database takes them, and what becomes of
+ * each by what that answers.
+ */
+import { hash } from 'node:crypto';
+import { conflict } from '../../base/errors.js';
+import type { AppendResult } from '../../chronicle/results.js';
+import type { EventLine } from '../../event/event-line.js';
+import type { Row } from './session.js';
+
+/** The lines of one call, which are acknowledged or rejected together: one line by its result, several by theirs. */
+export type Call = (
+  | { readonly isOne: true; readonly resolve: (result: AppendResult) => void }
+  | { readonly isOne: false; readonly resolve: (results: AppendResult[]) => void }
+) & {
+  readonly lines: readonly EventLine[];
+  /** Of the lines, with their newlines. */
+  readonly bytes: number;
+  /** Where the chronicle must end. */
+  readonly ifEnd: number | undefined;
+  readonly reject: (error: Error) => void;
+};
+
+/** A line of a {@link Call} that asks for another end. */
+const notMet = 2;
+const noId = Buffer.alloc(32);
+
+export class Group {
+  readonly calls: readonly Call[];
+  readonly bytes: number;
+  readonly events: number;
+  readonly #lines: readonly EventLine[];
+  readonly #begins: number[] = [];
+
+  constructor(calls: readonly Call[]) {
+    this.calls = calls;
+    this.#lines = calls.flatMap(({ lines }) => lines);
+    this.events = this.#lines.length;
+    let bytes = 0;
+    for (const { text } of this.#lines) {
+      this.#begins.push(bytes);
+      bytes += Buffer.byteLength(text) + 1;
+    }
+    this.bytes = bytes;
+  }
+
+  /** The parameters from the lines to the ends, as append-sql.ts lists them. */
+  parameters(window: number): unknown[] {
+    const lines = this.#lines;
+    const ids = new Set(lines.map(({ id }) => id ?? {}));
+    const hasConditions = this.calls.some(({ ifEnd }) => ifEnd !== undefined);
+    return [
+      lines.map(({ text }) => text).join('\n'),
+      `{${this.#begins.join()}}`,
+      this.bytes,
+      Buffer.concat(lines.map(({ id }) => (id === undefined ? noId : hash('sha256', id, 'buffer')))),
+      Number.isFinite(window) ? window : null,
+      hasConditions || (window > 0 && ids.size < lines.length),
+      hasConditions ? `{${this.calls.map((call) => call.lines.length).join()}}` : null,
+      hasConditions ? `{${this.calls.map(({ ifEnd }) => ifEnd ?? 'NULL').join()}}` : null,
+    ];
+  }
+
+  /**
+   * Settles the calls, by what the append function has answered. Returns how many lines were written, and how
+   * many were not because they are copies.
+   *
+   * @param name of the chronicle, for errors
+   */
+  settle(
+    name: string,
+    [begin, end, , fates, offsets, lengths]: Row,
+  ): { readonly written: number; readonly duplicates: number } {
+    const fateOf = numbersOf(fates);
+    const offsetOf = numbersOf(offsets);
+    const lengthOf = numbersOf(lengths);
+    let duplicates = 0;
+    let conflicts = 0;
+    let index = 0;
+    const result = (line: EventLine): AppendResult => {
+      const own = index++;
+      const first = this.#begins[own] as number;
+      if (!fateOf) {
+        const offset = Number(begin) + first;
+        return {
+          offset,
+          next: Number(begin) + (this.#begins[own + 1] ?? this.bytes),
+          eventId: line.id,
+          duplicate: false,
+        };
+      }
+      const offset = offsetOf?.[own] as number;
+      const duplicate = fateOf[own] !== 0;
+      if (duplicate) duplicates++;
+      return { offset, next: offset + (lengthOf?.[own] as number), eventId: line.id, duplicate };
+    };
+    for (const call of this.calls) {
+      if (fateOf?.[index] === notMet) {
+        index += call.lines.length;
+        conflicts += call.lines.length;
+        call.reject(conflict(name, call.ifEnd as number, Number(end)));
+      } else if (call.isOne) {
+        call.resolve(result(call.lines[0] as EventLine));
+      } else {
+        call.resolve(call.lines.map(result));
+      }
+    }
+    return { written: this.events - duplicates - conflicts, duplicates };
+  }
+}
+
+/** The numbers in an array, as the server writes it. */
+function numbersOf(array: string | null | undefined): number[] | undefined {
+  return array ? array.slice(1, -1).split(',').map(Number) : undefined;
+}

@@ -1,0 +1,194 @@
+/**
+ * A chronicle's lines as they come from the database: a page at a time, by key. The lines of a page are next to each
+ * other, as in a file, so they are parsed as those of a file.
+ */
+
+import { HoldfastError, serverError } from '../../base/errors.js';
+import { type LineBatch, parseLines, reversed } from '../file/lines/line-batch.js';
+import { FileSource } from '../file/lines/position.js';
+import { failureOf } from './failure.js';
+import type { Session } from './session.js';
+
+/** What is kept of a chronicle besides its events. */
+export interface Head {
+  /** Where the first event begins that is kept. */
+  readonly begins: number;
+  readonly ends: number;
+  /** Of the first line that there ever was; undefined if there was none. */
+  readonly fingerprint: string | undefined;
+}
+
+/** What is to be read next. */
+export interface PageQuery {
+  /** In bytes; a page begins with the first line from here on, or in reverse ends with the last one before `to`. */
+  readonly from: number;
+  readonly to: number;
+  readonly reverse: boolean;
+  /** How many events at most. */
+  readonly limit: number;
+  /** Only lines that hold one of these; undefined: all. */
+  readonly needles: readonly string[] | undefined;
+}
+
+export interface Page {
+  readonly head: Head;
+  /** Undefined if there is no line in the range. */
+  readonly lines:
+    | {
+        readonly batch: LineBatch;
+        /** Where this page begins, and where it ends: lines from here on, or before, were not looked at. */
+        readonly begin: number;
+        readonly end: number;
+      }
+    | undefined;
+}
+
+/** As much as is taken at once, in bytes: one line at least. */
+const pageBytes = 256 * 1024;
+/** As much as is looked through at once for lines with needles. */
+const searchedBytes = 4 * 1024 * 1024;
+const maxPageEvents = 10_000;
+
+export class Pages {
+  readonly #session: Session;
+  readonly #chronicle: number;
+  readonly #name: string;
+  readonly #maxLineBytes: number;
+
+  constructor(session: Session, chronicle: number, name: string, maxLineBytes: number) {
+    this.#session = session;
+    this.#chronicle = chronicle;
+    this.#name = name;
+    this.#maxLineBytes = maxLineBytes;
+  }
+
+  async head(): Promise<Head> {
+    const { schema } = this.#session;
+    const [row] = await this.#query(
+      `SELECT begins, ends, fingerprint FROM ${schema}.chronicles WHERE id = $1`,
+      [this.#chronicle],
+    );
+    return this.#headOf(row);
+  }
+
+  /** All of it is of one moment. */
+  async page({ from, to, reverse, limit, needles }: PageQuery): Promise<Page> {
+    const { schema } = this.#session;
+    const [direction, before] = reverse ? ['DESC', true] : ['', false];
+    const size = needles ? searchedBytes : pageBytes;
+    const most = Math.min(limit, maxPageEvents);
+    const parameters: unknown[] = [this.#chronicle, from, to, size, most];
+    const matches = needles
+      ? `AND (${needles.map((_, i) => `strpos(line, $${i + 6}) > 0`).join(' OR ')})`
+      : '';
+    // Needles are bytes, one character for each.
+    for (const needle of needles ?? []) parameters.push(Buffer.from(needle, 'latin1').toString());
+    const range = before
+      ? 'begins <= start.at AND begins >= greatest($2::bigint, least(start.at, $3::bigint - $4::bigint))'
+      : 'begins >= start.at AND begins < least(start.at + $4::bigint, $3::bigint)';
+    const [row] = await this.#query(
+      `SELECT c.begins, c.ends, c.fingerprint, start.at, page.count, page.begins, page.ends, page.lines, page.places
+      FROM ${schema}.chronicles c
+      LEFT JOIN LATERAL (
+        SELECT begins AS at FROM ${schema}.events
+        WHERE chronicle = c.id AND begins >= $2::bigint AND begins < $3::bigint
+        ORDER BY begins ${direction} LIMIT 1
+      ) start ON true
+      LEFT JOIN LATERAL (
+        SELECT count(*) AS count, min(e.begins) AS begins, max(e.begins + octet_length(e.line) + 1) AS ends,
+          string_agg(e.line, E'\\n' ORDER BY e.begins) AS lines,
+          ${needles ? "string_agg(e.begins::text, ',' ORDER BY e.begins)" : 'NULL'} AS places
+        FROM (
+          SELECT begins, line FROM ${schema}.events WHERE chronicle = c.id AND ${range} ${matches}
+          ORDER BY begins ${direction} LIMIT $5
+        ) e
+      ) page ON true
+      WHERE c.id = $1`,
+      parameters,
+    );
+    const head = this.#headOf(row);
+    const [, , , at, count, begins, ends, lines, places] = row ?? [];
+    if (at === null || at === undefined) return { head, lines: undefined };
+    const source = new FileSource(this.#name, head.fingerprint);
+    const isFull = Number(count) === most;
+    const first = Number(begins);
+    const last = Number(ends);
+    const text = lines ?? null;
+    const batch =
+      places === null || places === undefined
+        ? this.#contiguous(text as string, first, last, source)
+        : this.#scattered(text as string, places, source);
+    const start = Number(at);
+    if (reverse) {
+      const begin =
+        isFull || !needles ? (text === null ? start : first) : Math.max(from, Math.min(start, to - size));
+      return { head, lines: { batch: reversed(batch), begin, end: to } };
+    }
+    const end = isFull || !needles ? last : Math.min(start + size, to);
+    return { head, lines: { batch, begin: start, end } };
+  }
+
+  /** The line that begins at this place, if there is one. */
+  async lineAt(place: number): Promise<{ readonly head: Head; readonly batch: LineBatch | undefined }> {
+    const { head, lines } = await this.page({
+      from: place,
+      to: place + 1,
+      reverse: false,
+      limit: 1,
+      needles: undefined,
+    });
+    return { head, batch: lines?.batch };
+  }
+
+  /** The first lines with this id. */
+  async withId(idHash: Buffer, limit: number): Promise<LineBatch> {
+    const { schema } = this.#session;
+    const [row] = await this.#query(
+      `SELECT c.begins, c.ends, c.fingerprint, found.lines, found.places
+      FROM ${schema}.chronicles c LEFT JOIN LATERAL (
+        SELECT string_agg(e.line, E'\\n' ORDER BY e.begins) AS lines, string_agg(e.begins::text, ',' ORDER BY e.begins) AS places
+        FROM (SELECT begins, line FROM ${schema}.events WHERE chronicle = c.id AND id_hash = $2
+          ORDER BY copy LIMIT $3) e
+      ) found ON true
+      WHERE c.id = $1`,
+      [this.#chronicle, idHash, limit],
+    );
+    const head = this.#headOf(row);
+    return this.#scattered(row?.[3] ?? '', row?.[4] ?? '', new FileSource(this.#name, head.fingerprint));
+  }
+
+  #contiguous(text: string, first: number, last: number, source: FileSource): LineBatch {
+    const bytes = Buffer.from(`${text}\n`);
+    if (bytes.length !== last - first) {
+      throw serverError(new Error(`events between the offsets ${first} and ${last} are missing`), this.#name);
+    }
+    return parseLines(bytes, first, this.#maxLineBytes, undefined, source);
+  }
+
+  #scattered(text: string, places: string, source: FileSource): LineBatch {
+    const merged = parseLines(Buffer.alloc(0), 0, this.#maxLineBytes, undefined, source);
+    if (places === '') return merged;
+    const lines = text.split('\n');
+    for (const [index, place] of places.split(',').entries()) {
+      const bytes = Buffer.from(`${lines[index]}\n`);
+      const { entries, nonEvents } = parseLines(bytes, Number(place), this.#maxLineBytes, undefined, source);
+      merged.entries.push(...entries);
+      merged.nonEvents.push(...nonEvents);
+    }
+    return merged;
+  }
+
+  #headOf(row: readonly (string | null)[] | undefined): Head {
+    if (!row) throw serverError(new Error('the chronicle was removed'), this.#name);
+    const [begins, ends, fingerprint] = row;
+    return { begins: Number(begins), ends: Number(ends), fingerprint: fingerprint ?? undefined };
+  }
+
+  async #query(text: string, values: unknown[]) {
+    try {
+      return await this.#session.query(text, values);
+    } catch (error) {
+      throw error instanceof HoldfastError ? error : failureOf(error, this.#name);
+    }
+  }
+}

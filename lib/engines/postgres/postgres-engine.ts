@@ -1,0 +1,127 @@
+/**
+ * The engine that keeps a chronicle in the tables of a PostgreSQL server.
+ */
+import type { FollowQuery, ReadQuery, VerifyQuery, WhichFiles } from '../../chronicle/call-options.js';
+import type { Batches, Engine } from '../../chronicle/engine.js';
+import type { AppendResult, Entry, Position, Verification } from '../../chronicle/results.js';
+import type { ChronicleStats } from '../../chronicle/stats.js';
+import type { EventLine } from '../../event/event-line.js';
+import type { JsonObject } from '../../event/line.js';
+import { Appender } from './appender.js';
+import { failureOf } from './failure.js';
+import { followBatches } from './follow.js';
+import { type Listener, Notifier } from './listener.js';
+import type { PostgresSettings } from './options.js';
+import { Pages } from './pages.js';
+import { findEvent, readBatches, type Source } from './read.js';
+import { Housekeeper } from './retention.js';
+import type { Session } from './session.js';
+import { verify } from './verify.js';
+
+export class PostgresEngine implements Engine {
+  readonly name: string;
+  readonly #chronicle: number;
+  readonly #listener: Listener;
+  readonly #appender: Appender;
+  readonly #notifier: Notifier;
+  readonly #housekeeper: Housekeeper | undefined;
+  readonly #source: Source;
+
+  /** Makes the chronicle, unless it is there; then reading it is all that needs a right. */
+  static async open(
+    session: Session,
+    listener: Listener,
+    name: string,
+    settings: PostgresSettings,
+  ): Promise<PostgresEngine> {
+    const find = `SELECT id FROM ${session.schema}.chronicles WHERE name = $1`;
+    try {
+      let [row] = await session.query(find, [name]);
+      if (!row) {
+        const insert = `INSERT INTO ${session.schema}.chronicles (name) VALUES ($1) ON CONFLICT (name) DO NOTHING`;
+        await session.query(insert, [name]);
+        [row] = await session.query(find, [name]);
+      }
+      return new PostgresEngine(session, listener, Number(row?.[0]), name, settings);
+    } catch (error) {
+      throw failureOf(error, name);
+    }
+  }
+
+  private constructor(
+    session: Session,
+    listener: Listener,
+    chronicle: number,
+    name: string,
+    settings: PostgresSettings,
+  ) {
+    this.name = name;
+    this.#chronicle = chronicle;
+    this.#listener = listener;
+    this.#source = { name, settings, pages: new Pages(session, chronicle, name, settings.maxLineBytes) };
+    this.#notifier = new Notifier(session, chronicle);
+    this.#appender = new Appender(session, chronicle, name, settings, () => {
+      this.#notifier.notify();
+      this.#housekeeper?.look();
+    });
+    this.#housekeeper =
+      settings.retention &&
+      new Housekeeper(session, chronicle, settings.retention, (error) => this.#appender.recordProblem(error));
+  }
+
+  append(
+    line: EventLine,
+    ifEnd: Position | undefined,
+    resolve: (result: AppendResult) => void,
+    reject: (error: Error) => void,
+  ): void {
+    this.#appender.add({ isOne: true, lines: [line], bytes: bytesOf([line]), ifEnd, resolve, reject });
+  }
+
+  appendMany(
+    lines: readonly EventLine[],
+    ifEnd: Position | undefined,
+    resolve: (results: AppendResult[]) => void,
+    reject: (error: Error) => void,
+  ): void {
+    this.#appender.add({ isOne: false, lines, bytes: bytesOf(lines), ifEnd, resolve, reject });
+  }
+
+  ready(): Promise<void> {
+    return this.#appender.ready();
+  }
+
+  drain(): Promise<void> {
+    return this.#appender.drain();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#notifier.finish(), this.#housekeeper?.finish()]);
+  }
+
+  stats(): ChronicleStats {
+    return this.#appender.stats();
+  }
+
+  read(query: ReadQuery): Batches {
+    return readBatches(this.#source, query);
+  }
+
+  find(eventId: string, files: WhichFiles): Promise<Entry<JsonObject> | undefined> {
+    return findEvent(this.#source, eventId, files);
+  }
+
+  follow(query: FollowQuery, stop: AbortSignal): Batches {
+    return followBatches(this.#source, this.#chronicle, this.#listener, query, stop);
+  }
+
+  verify(query: VerifyQuery): Promise<Verification> {
+    return verify(this.#source, query);
+  }
+}
+
+function bytesOf(lines: readonly EventLine[]): number {
+  let bytes = 0;
+  for (const { text } of lines) bytes += Buffer.byteLength(text) + 1;
+  return bytes;
+}
