@@ -1,5 +1,5 @@
 /**
- * Every error code of holdfast, and the one place where errors of the native code are mapped to them.
+ * One subject: every error code of holdfast, and the one place where errors of the native code are mapped to them.
  */
 import { constants } from 'node:os';
 import { getSystemErrorMap, types } from 'node:util';

@@ -1,6 +1,6 @@
 /**
- * A chronicle: an append-only log of JSON objects that many processes append to at once. This is its handle;
- * what keeps it is an {@link Engine}.
+ * One subject, the handle of a chronicle, and half of it is what its users read: an append-only log of JSON objects
+ * that many processes append to at once. What keeps it is an {@link Engine}.
  */
 import type { Readable } from 'node:stream';
 import { copyForLater, describe } from '../base/arguments.js';

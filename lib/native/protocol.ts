@@ -1,5 +1,5 @@
 /**
- * What crosses between TypeScript and C++: each number by its name, each message by its type. The names and
+ * One subject, the border, which is written down once: what crosses between TypeScript and C++, each number by its name, each message by its type. The names and
  * numbers are those of native/binding/protocol.cc, which the addon exports, and a test compares the two.
  */
 import type { Durability } from '../base/durability.js';
