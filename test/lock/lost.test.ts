@@ -98,6 +98,7 @@ describe('L9: lost aborts', () => {
     const { lost: none } = held;
     writeFileSync(file, 'what is written to it');
     writeFileSync(join(directory, 'other'), '');
+    await toldByNow(); // no look is under way that could come between the two
     renameSync(directory, `${directory}.aside`);
     renameSync(`${directory}.aside`, directory);
     await toldByNow();
