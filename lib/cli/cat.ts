@@ -51,7 +51,7 @@ async function run(name: string, options: Options): Promise<void> {
   if (after !== undefined) {
     const { snapshot, index, from } = await locate(path, parsePosition(after, '--after'), maxLineBytes);
     if (from === undefined) throw gapIn(path.toString(), { after, files: [], next: undefined });
-    await printRange(name, { snapshot, index, from, limit, maxLineBytes });
+    await printRange(name, { snapshot, index, from, limit, maxLineBytes, after });
     return;
   }
   const snapshot = await takeSnapshot(path, current ? 'current' : 'all');

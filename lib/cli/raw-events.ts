@@ -11,6 +11,7 @@ import { scanForwards } from '../engines/file/lines/scanner.js';
 import { FilesInOrder } from '../engines/file/read/files-in-order.js';
 import { splitAtDamage } from '../engines/file/read/read-filter.js';
 import type { CorruptLine } from '../event/corrupt-line.js';
+import { type OnGap, reportGap } from '../event/gap.js';
 import { exitCodes } from './exit-codes.js';
 import { print, say } from './output.js';
 
@@ -63,16 +64,23 @@ export interface RawRange {
   /** At most this many events. */
   readonly limit: number;
   readonly maxLineBytes: number;
+  /** The position that it goes on after, so that no file may be missing. */
+  readonly after?: string | undefined;
+  readonly onGap?: OnGap;
 }
 
 /** Prints events of the files of a snapshot, which it closes. */
 export async function printRange(name: string, range: RawRange): Promise<void> {
-  const { snapshot, index, from, maxLineBytes } = range;
-  const files = new FilesInOrder(snapshot, index, false, false);
+  const { snapshot, index, from, maxLineBytes, after, onGap = 'throw' } = range;
+  const goesOn = after !== undefined;
+  const files = new FilesInOrder(snapshot, { index, hasBegun: goesOn, isComplete: goesOn });
   let left = range.limit;
   try {
     for await (const each of files.each()) {
-      if ('gone' in each) throw gapIn(resolve(name), { after: undefined, files: each.gone, next: each.next });
+      if ('gone' in each) {
+        reportGap(gapIn(resolve(name), { after, files: each.gone, next: each.next }), onGap);
+        continue;
+      }
       const { file, path, isFirst } = each;
       // What comes from now on is for tail -f.
       const to = path === snapshot.current?.path ? (await file.stat()).size : Number.MAX_SAFE_INTEGER;

@@ -70,7 +70,7 @@ async function run(name: string, options: Options): Promise<void> {
   } else if (after !== undefined) {
     const { snapshot, index, from } = await locate(path, parsePosition(after, '--after'), maxLineBytes);
     if (from === undefined) reportGap(gapIn(path.toString(), { after, files: [], next: undefined }), onGap);
-    await printRange(name, { snapshot, index, from: from ?? 0, limit, maxLineBytes });
+    await printRange(name, { snapshot, index, from: from ?? 0, limit, maxLineBytes, after, onGap });
   } else {
     const snapshot = await takeSnapshot(path, files);
     const start = await startOfLast(snapshot, number, maxLineBytes);

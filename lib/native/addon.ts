@@ -82,6 +82,8 @@ interface Native {
     descriptor: number | undefined,
     done: (found: RotatedFiles | NativeError) => void,
   ): void;
+  /** What rotation has noted on an open file: which one came before it. Empty if there is no note. */
+  successionOf(descriptor: number, done: (note: string) => void): void;
   /** Of the file `descriptor` at `path`, whose lock is held: a second name that a rotation has left. */
   removeAlias(path: NativePath, descriptor: number, done: Done): void;
   /** Locks a temporary file; false if it was removed, and another one has to be made. */

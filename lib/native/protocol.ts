@@ -312,8 +312,11 @@ export interface Writer {
   append(buffer: Buffer, length: number, lines: number, conditions: readonly Condition[] | undefined): void;
   /** Of each question of the last reply `ask`, whether the line is a duplicate. */
   answer(duplicates: boolean[]): void;
-  /** Blocks this thread until there is a reply, and settles it; false if none is to come. */
-  settleNext(): boolean;
+  /**
+   * Blocks this thread until there is a reply, and settles it; false if none is to come. With `lockWait`, the writer waits
+   * for the lock no longer than so many milliseconds from now on, in all; then it only tries.
+   */
+  settleNext(lockWait?: number): boolean;
   /** Ends in a reply `closed`. To be called once. */
   close(): void;
 }

@@ -56,7 +56,7 @@ BatchWriter::BatchWriter(Options options)
       id_finder_(options_.id_key),
       known_(options_.path, id_finder_,
              {options_.window, options_.max_line_bytes, options_.rotation.is_on()}),
-      chain_(options_.path, id_finder_, {options_.chain, options_.rotation.is_on(), options_.max_line_bytes}),
+      chain_(options_.path, id_finder_, {options_.chain, options_.max_line_bytes}),
       durable_end_(options_.path, options_.durability),
       housekeeping_(options_.path, options_.rotation),
       file_(options_.path, options_.owner) {}

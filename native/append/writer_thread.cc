@@ -220,8 +220,15 @@ bool WriterThread::IsClosing() {
 
 lock::Interrupt* WriterThread::InterruptAt(os::Clock::time_point deadline) {
   os::MutexLock lock(mutex_);
-  if (!closing_) interrupt_.At(deadline);
+  lock_deadline_ = deadline;
+  if (!closing_) interrupt_.At(std::min(deadline, lock_limit_));
   return &interrupt_;
+}
+
+void WriterThread::LimitLockWaits(os::Clock::time_point limit) {
+  os::MutexLock lock(mutex_);
+  lock_limit_ = limit;
+  if (!closing_) interrupt_.At(std::min(lock_deadline_, limit));
 }
 
 std::optional<std::vector<bool>> WriterThread::Ask(std::vector<Question> questions,

@@ -57,6 +57,10 @@ class WriterThread : public std::enable_shared_from_this<WriterThread> {
   // Blocks until there is one; none after Close or Abandon.
   std::optional<Reply> WaitForReply();
 
+  // From now on, nothing waits for the lock after `limit`; it is tried all the same. At the end of the
+  // process.
+  void LimitLockWaits(os::Clock::time_point limit);
+
   // Ends a wait for the lock, lets a commit that is past it finish, closes the file, and replies kClosed as
   // for one batch. What has not begun gets no reply.
   void Close() { End(true); }
@@ -67,7 +71,7 @@ class WriterThread : public std::enable_shared_from_this<WriterThread> {
 
   bool IsClosing();
 
-  // What a wait is to be interrupted by: `deadline`, or Close.
+  // What a wait is to be interrupted by: `deadline`, Close, or LimitLockWaits.
   lock::Interrupt* InterruptAt(os::Clock::time_point deadline);
 
   // Lets JavaScript answer questions. If that takes longer than kMaxHold, `on_late` is called, which has to
@@ -112,6 +116,8 @@ class WriterThread : public std::enable_shared_from_this<WriterThread> {
   std::atomic<bool> has_work_{false};  // for the thread while it spins
   unsigned fruitless_spins_ = 0;       // of the thread, in succession
   lock::Interrupt interrupt_;
+  os::Clock::time_point lock_deadline_ GUARDED_BY(mutex_) = os::kNever;  // of the last wait
+  os::Clock::time_point lock_limit_ GUARDED_BY(mutex_) = os::kNever;
 };
 
 }  // namespace holdfast::append

@@ -13,6 +13,7 @@
 #include "binding/values.h"
 #include "files/rotated_files.h"
 #include "files/rotation.h"
+#include "files/succession.h"
 #include "files/temporary.h"
 #include "os/directory.h"
 #include "os/file.h"
@@ -111,6 +112,17 @@ void RotatedFiles(const Napi::CallbackInfo& info) {
   Environment::Of(info.Env()).RunOnHelper(info.Env(), info[2], std::function<Environment::Answer()>(job));
 }
 
+// successionOf(descriptor, done): see files::SuccessionOf. done(note).
+void SuccessionOf(const Napi::CallbackInfo& info) {
+  const std::shared_ptr<os::File> file = FileFrom(info[0]);
+  const auto job = [file]() -> Environment::Answer {
+    std::string note = files::SuccessionOf(*file);
+    file->Close();
+    return [note = std::move(note)](Napi::Env env) -> Napi::Value { return Napi::String::New(env, note); };
+  };
+  Environment::Of(info.Env()).RunOnHelper(info.Env(), info[1], std::function<Environment::Answer()>(job));
+}
+
 // removeAlias(path, descriptor, done): see files::RemoveAlias.
 void RemoveAlias(const Napi::CallbackInfo& info) {
   const std::shared_ptr<os::File> file = FileFrom(info[1]);
@@ -175,6 +187,7 @@ void DefineFiles(Napi::Env env, Napi::Object exports) {
   Define<CopyRights>(env, exports, "copyRights");
   Define<SyncDirectory>(env, exports, "syncDirectory");
   Define<RotatedFiles>(env, exports, "rotatedFiles");
+  Define<SuccessionOf>(env, exports, "successionOf");
   Define<RemoveAlias>(env, exports, "removeAlias");
   Define<ClaimTemporary>(env, exports, "claimTemporary");
   Define<RemoveAbandoned>(env, exports, "removeAbandoned");

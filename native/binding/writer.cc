@@ -121,11 +121,17 @@ void Writer::Answer(const Napi::CallbackInfo& info) {
   writer_->Answer(std::move(duplicates));
 }
 
-// settleNext(): blocks this thread until there is a reply, and settles it; false if none is to come.
+// settleNext(lockWait): blocks this thread until there is a reply, and settles it; false if none is to come.
+// From then on the writer waits for the lock no longer than so many milliseconds more, if that is not
+// undefined.
 Napi::Value Writer::SettleNext(const Napi::CallbackInfo& info) {
   Require(!is_asked_, info, "settleNext: what was asked is to be answered first");
   std::optional<append::Reply> reply;
   if (expected_ > 0) {
+    if (!info[0].IsUndefined()) {
+      const std::chrono::milliseconds left(IntegerFrom(info[0], "lockWait", 0, INT32_MAX));
+      writer_->LimitLockWaits(os::Clock::now() + left);
+    }
     const lock::Blocking blocking(environment_->owner(), environment_->HeldLocks());
     reply = writer_->WaitForReply();
   }

@@ -115,7 +115,8 @@ os::Error Chain::LookForChain(const os::File& file, const os::FileId& id, uint64
     return error;
   }
   if (has_event && !is_chained) plain_id_ = id;
-  if (!has_event && !was_plain && options_.with_rotated) {
+  // Somebody else may rotate, though this writer does not.
+  if (!has_event && !was_plain) {
     std::vector<std::string> paths;
     if (os::Error error = files::ListRotatedFiles(path_, file, &paths)) return error;
     for (auto path = paths.rbegin(); path != paths.rend() && !has_event; ++path) {

@@ -33,8 +33,6 @@ class Chain {
  public:
   struct Options {
     Mode mode = Mode::kOff;
-    // Whether the file goes on after rotated ones. A chain always looks.
-    bool with_rotated = false;
     uint64_t max_line_bytes = 0;
   };
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "files/succession.h"
 #include "files/temporary.h"
 #include "lock/mechanism.h"
 #include "os/directory.h"
@@ -55,6 +56,7 @@ void MakeNext(const std::string& path, const os::File& old, os::File* next) {
   bool whole = false;
   if (os::File::Make(path, next)) return;
   os::CopyRights(old, *next, &whole);
+  NoteSuccession(old, *next);
   if (lock::kFlock.try_lock(*next, lock::Spec{}, &error) != lock::Attempt::kGranted) next->Close();
 }
 
@@ -69,6 +71,7 @@ os::Error Rotate(const std::string& path, const os::File& file, const RotatedFil
   bool whole = false;
   if (os::Error error = os::CopyRights(file, prepared.file(), &whole)) return error.Of(path);
   if (!whole) return {EPERM, "fchown", path};
+  NoteSuccession(file, prepared.file());
 
   // A client of a network file system renames a file that it must replace while somebody has it open, so
   // that it has a third name, and the path none for a moment.

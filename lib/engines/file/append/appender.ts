@@ -5,7 +5,7 @@
  * can say whether two ids are the same, so that question comes here.
  */
 import { atExit, isExiting } from '../../../base/at-exit.js';
-import { HoldfastError, lockTimeout, poisoned, systemError } from '../../../base/errors.js';
+import { HoldfastError, lockTimeout, poisoned } from '../../../base/errors.js';
 import type { LockHolder } from '../../../base/lock-holder.js';
 import type { NativePath } from '../../../base/paths.js';
 import type { Settings } from '../../../chronicle/options.js';
@@ -22,18 +22,18 @@ import {
   type Condition,
   chainMode,
   type FailureReply,
-  problemKind,
   type Question,
-  type RawProblem,
   type RawReply,
   unpackReply,
   type Writer,
   type WriterReply,
   writerStatus,
 } from '../../../native/protocol.js';
+import { finishBusy, isBusy, isIdle, lockWaitLeft } from './busy.js';
 import { failureOf } from './failure.js';
 import { LineBuffer, roomFor } from './line-buffer.js';
 import { type Batch, type Call, PendingCalls } from './pending-calls.js';
+import { recordProblems } from './problems.js';
 import { writerOptions } from './writer-options.js';
 
 /** A batch of this many bytes is sent at once, and takes no other call that would make it larger. */
@@ -45,21 +45,6 @@ const maxBatchBytes = 1024 * 1024;
  * longer than the turn, all its events share one.
  */
 const eventsPerLook = 16;
-
-const problemNames = {
-  [problemKind.rotation]: 'rotation',
-  [problemKind.removal]: 'removal',
-  [problemKind.foreign]: 'foreign',
-} as const;
-
-/** Those with calls that are not settled. */
-const busy = new Set<Appender>();
-
-/** A try takes a moment too, though its `lockTimeout` is 0. In milliseconds. */
-const leastWaitAtExit = 100;
-
-/** For how long the end of this thread has waited for locks, in milliseconds. */
-let waitedAtExit = 0;
 
 /** What crosses next. */
 interface NextBatch {
@@ -91,9 +76,6 @@ export class Appender {
   #broken: HoldfastError | undefined;
   /** Whether the thread is blocked until an append is settled. */
   #blocks = false;
-  /** For how long the last reply has waited for the lock, in milliseconds; for {@link finish}. */
-  #waited = 0;
-  #timedOutAtExit = false;
 
   constructor(
     path: NativePath,
@@ -207,7 +189,7 @@ export class Appender {
       look: eventsPerLook,
     };
     this.#next = next;
-    busy.add(this);
+    isBusy(this);
     process.nextTick(send, this);
     return next;
   }
@@ -260,30 +242,22 @@ export class Appender {
 
   /**
    * At the end of the process, after {@link send}: what was appended is written. Nobody waits for the promises any
-   * more. Ends early where the lock was not to be had within its time, which the rest would wait for too, or where all
-   * chronicles together have waited for as long.
+   * more. A lock is waited for as long as {@link lockWaitLeft} says, and then only tried.
    */
   finish(): void {
-    const most = Math.max(this.#settings.lockTimeout, leastWaitAtExit);
-    while (waitedAtExit < most && !this.#timedOutAtExit && this.#pending.haveCrossed) {
-      const began = performance.now();
-      this.#waited = 0;
-      if (!this.#settleNext()) return;
-      // They wait side by side.
-      waitedAtExit += Math.min(this.#waited, performance.now() - began);
-    }
+    while (this.#pending.haveCrossed && this.#settleNext(lockWaitLeft(this.#settings.lockTimeout)));
   }
 
-  #settleNext(): boolean {
+  #settleNext(lockWait?: number): boolean {
     giveBackOffers();
-    return this.#writer.settleNext();
+    return this.#writer.settleNext(lockWait);
   }
 
   #settle(raw: RawReply): void {
     const problems = raw.details?.problems;
     this.#settleReply(unpackReply(raw));
     // Last, because who listens to it may append and be settled, which fills the reply anew.
-    if (problems) this.#recordProblems(problems);
+    if (problems) recordProblems(problems, this.#name, this.#log);
   }
 
   #settleReply(reply: WriterReply): void {
@@ -295,7 +269,6 @@ export class Appender {
         this.#closed();
         return;
       case writerStatus.committed:
-        this.#waited = reply.waitedNs / 1e6;
         if (this.#settleOpen(undefined)) return;
         this.#known = { ids: reply.knownIds, bytes: reply.knownBytes };
         this.#syncTime += (reply.syncedNs / 1e6 - this.#syncTime) / 8;
@@ -315,17 +288,8 @@ export class Appender {
     this.#forgetIfIdle();
   }
 
-  #recordProblems(problems: readonly RawProblem[]): void {
-    for (const { kind, error, count } of problems) {
-      const system = systemError(error, this.#name);
-      const problem = problemNames[kind];
-      const file = system.path ?? this.#name;
-      this.#log.recordProblem({ path: this.#name, problem, file, count, error: system });
-    }
-  }
-
   #forgetIfIdle(): void {
-    if (!this.#pending.haveCrossed && !this.#next) busy.delete(this);
+    if (!this.#pending.haveCrossed && !this.#next) isIdle(this);
   }
 
   /** Settles {@link open}, if that is what was replied to. */
@@ -355,8 +319,6 @@ export class Appender {
       lockTimeout({ path: this.#name, mode: 'exclusive', waited, holders });
     const errorNow = () => errorWith(findHoldersSync(this.#path));
     if (this.#blocks || isExiting()) {
-      this.#waited = waited;
-      this.#timedOutAtExit = isExiting();
       const error = this.#blocks ? errorNow() : errorWith([]); // which nobody sees any more
       if (!this.#settleOpen(error)) this.#pending.reject(batches, error);
       return;
@@ -382,10 +344,4 @@ export class Appender {
 
 function send(appender: Appender): void {
   appender.send();
-}
-
-function finishBusy(): void {
-  const all = [...busy];
-  for (const appender of all) appender.send();
-  for (const appender of all) appender.finish();
 }

@@ -2,12 +2,13 @@
  * One file that is followed: how far it was read, and whether that part of it is still the same.
  */
 import type { NativePath } from '../../../base/paths.js';
-import { fileId } from '../../../lock/named-file.js';
-import type { ChronicleFile } from '../lines/chronicle-files.js';
+import { fileId, namedFileId } from '../../../lock/named-file.js';
+import { type ChronicleFile, openRotated } from '../lines/chronicle-files.js';
 import { offsetOfLast } from '../lines/last-events.js';
 import { hasMark, type Mark, markAt } from '../lines/mark.js';
 import { type ReadableFile, readAt } from '../lines/open-file.js';
 import type { FileSource } from '../lines/position.js';
+import { isCompressed } from '../lines/rotated-files.js';
 import { scanBackwards, scanForwards } from '../lines/scanner.js';
 
 /** Where following begins: at an offset, at the end, or with the last events. */
@@ -148,4 +149,22 @@ export async function continuationIn(
     }
   }
   return offset;
+}
+
+/** Which of these files it is, the oldest first: by its inode, or if it was compressed, by its first line. */
+export async function indexOf(file: FollowedFile, paths: readonly Buffer[]): Promise<number> {
+  for (const [index, path] of paths.entries()) {
+    const named = isCompressed(path) ? undefined : await namedFileId(path);
+    if (named === file.id) return index;
+    if (named !== undefined) continue;
+    const opened = await openRotated(path); // it may have been compressed since it was listed
+    if (typeof opened === 'string') continue;
+    try {
+      await Promise.all([file.source.load(file.handle), opened.source.load(opened.file)]);
+      if (file.source.fingerprint === opened.source.fingerprint) return index;
+    } finally {
+      await opened.file.close();
+    }
+  }
+  return -1;
 }

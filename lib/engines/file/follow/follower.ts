@@ -15,14 +15,15 @@ import { lock } from '../../../lock/lock.js';
 import { namedFileId } from '../../../lock/named-file.js';
 import { openRotated, type Snapshot, takeSnapshot } from '../lines/chronicle-files.js';
 import { OpenFile, type ReadableFile } from '../lines/open-file.js';
-import { parsePosition } from '../lines/position.js';
-import { isCompressed, rotatedName } from '../lines/rotated-files.js';
+import { type FileSource, parsePosition } from '../lines/position.js';
+import { rotatedName } from '../lines/rotated-files.js';
 import { scanForwards } from '../lines/scanner.js';
+import { comesAfter, successionOf } from '../lines/succession.js';
 import { FilesInOrder } from '../read/files-in-order.js';
 import { locate } from '../read/locate.js';
 import { ReadFilter, splitAtDamage } from '../read/read-filter.js';
 import { ChangeWatcher } from './change-watcher.js';
-import { continuationIn, FollowedFile, type Start } from './followed-file.js';
+import { continuationIn, FollowedFile, indexOf, type Start } from './followed-file.js';
 import { isPassing, Retries } from './retry.js';
 
 export interface Following {
@@ -194,21 +195,45 @@ export class Follower {
     const own = file ? await this.#try(() => indexOf(file, newer)) : -1;
     const between = newer.slice(own + 1);
     await this.#take(snapshot);
-    if (file) {
+    const from = file ? await this.#goOnAfter(file, own !== -1, between[0]) : 0;
+    if (file) await this.#close(file);
+    if (between.length === 0) {
       const current = this.#current;
-      let follows =
-        own !== -1 || (!current && between.length === 0) || !(await this.#try(() => file.isRemoved()));
-      if (current && own === -1 && between.length === 0) {
-        const { maxLineBytes } = this.#settings;
-        const offset = await this.#try(() => continuationIn(current, file, maxLineBytes));
-        await this.#try(() => current.advanceTo(offset ?? 0));
-        follows ||= offset !== undefined || (await this.#try(() => current.wasThereBefore(file)));
-      }
-      // Nothing tells whether the next one came directly after it.
-      if (!follows) this.#reportGone([], (between[0] ?? current?.path)?.toString());
-      await this.#close(file);
+      if (file) await this.#try(async () => current?.advanceTo(from));
+      return;
     }
-    yield* this.#readRotated(between, file !== undefined, 0);
+    yield* this.#readRotated(between, file !== undefined, from);
+  }
+
+  /**
+   * Where to go on after a file that the path does not name any more: in the first of the rotated files after it, or in
+   * the one that is written now.
+   */
+  async #goOnAfter(file: FollowedFile, isThere: boolean, path: Buffer | undefined): Promise<number> {
+    const { maxLineBytes } = this.#settings;
+    const opened = path && (await this.#try(() => openRotated(path)));
+    if (typeof opened === 'string') return 0; // which is told when it is to be read
+    const next = opened ? await this.#try(() => FollowedFile.of(opened)) : this.#current;
+    if (!next) return 0;
+    try {
+      const noted = await this.#try(() => successionOf(opened ?? { file: next.handle }));
+      // While it is open, no other file has its inode.
+      let follows = noted && file.id.endsWith(`:${noted.inode}`);
+      if (follows || isThere) {
+        if (follows === false) this.#reportGone([], next.path.toString());
+        return 0;
+      }
+      // It was replaced, as by repair: by one with the same lines, or by another one.
+      const offset = await this.#try(() => continuationIn(next, file, maxLineBytes));
+      if (offset !== undefined && (offset > 0 || !noted)) return offset;
+      follows ??= !(await this.#try(() => file.isRemoved()));
+      if (!follows && !noted && !opened) follows = await this.#try(() => next.wasThereBefore(file));
+      // Nothing tells that the next one came directly after it.
+      if (!follows) this.#reportGone([], next.path.toString());
+      return 0;
+    } finally {
+      if (opened) await opened.file.close();
+    }
   }
 
   /** @param from where the first of them is begun */
@@ -218,21 +243,26 @@ export class Follower {
     from: number,
   ): AsyncGenerator<FollowedEntries> {
     const snapshot = { current: undefined, rotated };
-    const files = new FilesInOrder(snapshot, 0, false, hasBegun, (path) =>
-      this.#try(() => openRotated(path)),
-    );
+    const open = (path: Buffer) => this.#try(() => openRotated(path));
+    const files = new FilesInOrder(snapshot, { hasBegun, isComplete: true, open });
     this.#opened.add(files);
+    let last: FileSource | undefined;
     for await (const each of files.each()) {
       if ('gone' in each) {
+        last = undefined;
         this.#reportGone(each.gone, each.next ?? this.#current?.path.toString());
         continue;
       }
+      last = each.source;
       const file = await FollowedFile.of(each);
       if (each.isFirst) await this.#try(() => file.advanceTo(from));
       yield* this.#read(file, { leaveUnfinished: false });
       if (this.#stopped.aborted) return;
     }
     this.#opened.delete(files);
+    const current = this.#current;
+    const noted = current && (await this.#try(() => successionOf({ file: current.handle })));
+    if (comesAfter(noted, last) === false) this.#reportGone([], current?.path.toString());
   }
 
   #reportGone(files: readonly string[], next: string | undefined): void {
@@ -309,24 +339,4 @@ export class Follower {
   #try<T>(call: () => Promise<T>): Promise<T> {
     return this.#retries.until(() => withIoErrors(call(), this.#path));
   }
-}
-
-/** Which of these files it is: by its inode, or if it was compressed, by its first line. */
-async function indexOf(file: FollowedFile, paths: readonly Buffer[]): Promise<number> {
-  for (let index = paths.length - 1; index >= 0; index--) {
-    const path = paths[index] as Buffer;
-    if (!isCompressed(path)) {
-      if ((await namedFileId(path)) === file.id) return index;
-      continue;
-    }
-    const opened = await openRotated(path);
-    if (typeof opened === 'string') continue;
-    try {
-      await Promise.all([file.source.load(file.handle), opened.source.load(opened.file)]);
-      if (file.source.fingerprint === opened.source.fingerprint) return index;
-    } finally {
-      await opened.file.close();
-    }
-  }
-  return -1;
 }

@@ -26,21 +26,27 @@ export const gzipSuffix = '.gz';
 export async function rotatedFiles(path: NativePath, current?: { readonly fd: number }): Promise<Buffer[]> {
   try {
     const target = await followLinks(path);
-    const { believed, compressed, foreign } = await new Promise<RotatedFiles>((resolve, reject) => {
-      native.rotatedFiles(target, current?.fd, (found) => {
-        if ('errno' in found) reject(systemError(found, target.toString()));
-        else resolve(found);
-      });
-    });
-    for (const file of foreign) reportForeign(path.toString(), file.toString());
-    if (compressed.length === 0) return [...believed];
-    return [...believed, ...compressed]
+    // A list may lack a name that was changed while it was made: as when gzip(1) has finished. The next list has it.
+    const listed = [...(await list(target, current)), ...(await list(target, current))];
+    return listed
       .sort(Buffer.compare)
+      .filter((name, index, all) => !all[index - 1]?.equals(name))
       .filter((name, index, all) => !isCompressedCopy(name, all[index - 1]));
   } catch (error) {
     if (isMissing(error)) return [];
     throw ioError(error, path);
   }
+}
+
+async function list(path: NativePath, current: { readonly fd: number } | undefined): Promise<Buffer[]> {
+  const { believed, compressed, foreign } = await new Promise<RotatedFiles>((resolve, reject) => {
+    native.rotatedFiles(path, current?.fd, (found) => {
+      if ('errno' in found) reject(systemError(found, path.toString()));
+      else resolve(found);
+    });
+  });
+  for (const file of foreign) reportForeign(path.toString(), file.toString());
+  return [...believed, ...compressed];
 }
 
 export function isCompressed(path: Buffer): boolean {

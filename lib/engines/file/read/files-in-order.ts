@@ -1,15 +1,28 @@
 /**
  * The files of a chronicle open one after the other, although others remove them meanwhile.
  */
+import { withIoErrors } from '../../../base/errors.js';
 import { type ChronicleFile, openRotated, type Snapshot } from '../lines/chronicle-files.js';
+import { comesAfter, type Succession, successionOf } from '../lines/succession.js';
 
 /** So many of the next files are opened ahead, so that they can be read when they are removed meanwhile. */
 const openedAhead = 64;
 
-/** Rotated files that are gone although they were listed, in the middle. */
+/** Rotated files that are gone, in the middle: although they were listed, or before that, and then without names. */
 interface Gone {
   readonly gone: readonly string[];
   readonly next: string | undefined;
+}
+
+interface Order {
+  /** The first of the rotated files; their number for the current one alone. Default: 0. */
+  readonly index?: number;
+  readonly reverse?: boolean;
+  /** Events of the first file, or of one before it, were read before; so no file may be missing. */
+  readonly hasBegun?: boolean;
+  /** Whether each file is to be the one after the file before it, as far as that is noted. */
+  readonly isComplete?: boolean;
+  readonly open?: typeof openRotated;
 }
 
 /** The files of a snapshot from one of them on, open one after the other. */
@@ -17,67 +30,70 @@ export class FilesInOrder {
   readonly #current: Snapshot['current'];
   readonly #paths: readonly Buffer[];
   readonly #reverse: boolean;
+  readonly #isComplete: boolean;
   readonly #opened = new Map<Buffer, Awaited<ReturnType<typeof openRotated>>>();
   readonly #openRotated: typeof openRotated;
   #hasBegun: boolean;
 
-  /**
-   * @param index the first of the rotated files; their number for the current one alone
-   * @param hasBegun events of the first file were read before
-   */
-  constructor(
-    { current, rotated }: Snapshot,
-    index: number,
-    reverse: boolean,
-    hasBegun: boolean,
-    open: typeof openRotated = openRotated,
-  ) {
-    this.#hasBegun = hasBegun;
-    this.#openRotated = open;
+  constructor({ current, rotated }: Snapshot, order: Order = {}) {
+    this.#hasBegun = order.hasBegun ?? false;
+    this.#isComplete = order.isComplete ?? false;
+    this.#openRotated = order.open ?? openRotated;
     this.#current = current;
-    this.#paths = rotated.slice(index);
-    this.#reverse = reverse;
+    this.#paths = rotated.slice(order.index ?? 0);
+    this.#reverse = order.reverse ?? false;
   }
 
   async *each(): AsyncGenerator<(ChronicleFile & { readonly isFirst: boolean }) | Gone> {
-    const current = this.#current && { ...this.#current, isFirst: this.#paths.length === 0 };
-    if (this.#reverse) {
-      if (current) yield current;
-      let next = current?.path.toString();
-      let gone: string[] = [];
-      for (let index = this.#paths.length - 1; index >= 0; index--) {
-        const path = this.#paths[index] as Buffer;
-        const file = await this.#open(path);
-        if (file === 'removed') {
-          if (!this.#hasBegun) return; // as too old, and so all before it
-          gone.unshift(path.toString());
-          continue;
-        }
-        if (file === 'not ours') continue;
-        if (gone.length > 0) yield { gone, next };
-        gone = [];
-        next = path.toString();
-        yield { ...file, isFirst: index === 0 };
-        await this.#close(path);
-      }
-      if (gone.length > 0) yield { gone, next };
-      return;
-    }
+    let before: { readonly file: ChronicleFile; readonly noted: Succession | undefined } | undefined;
     let gone: string[] = [];
+    const gap = (next: ChronicleFile | undefined) => ({
+      gone: this.#reverse ? gone.reverse() : gone,
+      next: (this.#reverse ? before?.file : next)?.path.toString(),
+    });
+    for await (const next of this.#reverse ? this.#backwards() : this.#forwards()) {
+      if (Buffer.isBuffer(next)) {
+        gone.push(next.toString());
+        continue;
+      }
+      const noted = this.#isComplete ? await successionOf(next) : undefined;
+      if (this.#isComplete) await withIoErrors(next.source.load(next.file), next.path);
+      const [older, newer] = this.#reverse ? [next, before?.noted] : [before?.file, noted];
+      if (gone.length > 0 || comesAfter(newer, older?.source) === false) yield gap(next);
+      gone = [];
+      before = { file: next, noted };
+      this.#hasBegun = true;
+      yield next;
+    }
+    if (gone.length > 0) yield gap(undefined);
+  }
+
+  /** The files, and the paths of those that are gone where one may not be. */
+  async *#forwards(): AsyncGenerator<(ChronicleFile & { readonly isFirst: boolean }) | Buffer> {
     for (const [index, path] of this.#paths.entries()) {
       for (const next of this.#paths.slice(index, index + openedAhead)) await this.#open(next);
       const file = await this.#open(path);
       // One that was removed before anything was read is just older than the chronicle now is.
-      if (file === 'removed' && this.#hasBegun) gone.push(path.toString());
-      if (typeof file === 'string') continue;
-      if (gone.length > 0) yield { gone, next: path.toString() };
-      gone = [];
-      this.#hasBegun = true;
-      yield { ...file, isFirst: index === 0 };
+      if (file === 'removed' && this.#hasBegun) yield path;
+      if (typeof file === 'object') yield { ...file, isFirst: index === 0 };
       await this.#close(path);
     }
-    if (gone.length > 0) yield { gone, next: current?.path.toString() };
-    if (current) yield current;
+    if (this.#current) yield { ...this.#current, isFirst: this.#paths.length === 0 };
+  }
+
+  async *#backwards(): AsyncGenerator<(ChronicleFile & { readonly isFirst: boolean }) | Buffer> {
+    const hasBegun = this.#hasBegun;
+    if (this.#current) yield { ...this.#current, isFirst: this.#paths.length === 0 };
+    for (let index = this.#paths.length - 1; index >= 0; index--) {
+      const path = this.#paths[index] as Buffer;
+      const file = await this.#open(path);
+      if (file === 'removed') {
+        if (!hasBegun) return; // as too old, and so all before it
+        yield path;
+      }
+      if (typeof file === 'object') yield { ...file, isFirst: index === 0 };
+      await this.#close(path);
+    }
   }
 
   async close(): Promise<void> {

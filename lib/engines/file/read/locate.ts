@@ -8,6 +8,7 @@ import type { LineEntry } from '../lines/line-entry.js';
 import { type ReadableFile, readAt } from '../lines/open-file.js';
 import { type LinePlace, lineFingerprint, viewOf } from '../lines/position.js';
 import { scanForwards } from '../lines/scanner.js';
+import { successionOf, wasLastAt } from '../lines/succession.js';
 
 const newline = 0x0a;
 
@@ -37,10 +38,24 @@ export async function locate(path: NativePath, place: LinePlace, maxLineBytes: n
       exact ??
       (await firstFile(snapshot, (each) => search(each, place, maxLineBytes, true))) ??
       (await firstFile(snapshot, (each) => search(each, place, maxLineBytes, false)));
-    return { snapshot, index: found?.index ?? 0, from: found?.from };
+    const nothing = found ? undefined : await nothingIsGone(snapshot, place);
+    return { snapshot, index: found?.index ?? 0, from: found?.from ?? nothing };
   } catch (error) {
     await snapshot.current?.file.close();
     throw error;
+  }
+}
+
+/** 0, if the event was the last one of the file before the oldest that is there; so reading goes on with that. */
+async function nothingIsGone({ current, rotated }: Snapshot, place: LinePlace): Promise<0 | undefined> {
+  const [path] = rotated;
+  const oldest = path ? await openRotated(path) : current;
+  if (!oldest || typeof oldest === 'string') return undefined;
+  try {
+    const noted = await successionOf(oldest);
+    return noted && wasLastAt(noted, place) ? 0 : undefined;
+  } finally {
+    if (oldest !== current) await oldest.file.close();
   }
 }
 

@@ -25,12 +25,12 @@ export async function* readBatches(path: NativePath, settings: ReadSettings, que
     ? await locate(path, after, settings.maxLineBytes)
     : { snapshot: await takeSnapshot(path, query.files), index: 0, from: query.from };
   const { snapshot, index } = start;
-  const files = new FilesInOrder(
-    snapshot,
+  const files = new FilesInOrder(snapshot, {
     index,
-    query.reverse,
-    after !== undefined && start.from !== undefined,
-  );
+    reverse: query.reverse,
+    hasBegun: after !== undefined && start.from !== undefined,
+    isComplete: after !== undefined,
+  });
   try {
     if (isRange && snapshot.rotated.length > 0) throw rangeOfOneFile(query);
     if (start.from === undefined) {

@@ -64,7 +64,7 @@ export async function verify(
   const snapshot = await takeSnapshot(path, chain ? 'all' : files);
   const lines = new Findings(path, ids ? idKey : undefined);
   const links = chain ? new ChainCheck(idKey, expect, snapshot.rotated.length > 0) : undefined;
-  const opened = new FilesInOrder(snapshot, 0, false, false);
+  const opened = new FilesInOrder(snapshot);
   let done = 0;
   let total = await sizeOf(snapshot);
   try {
