@@ -71,6 +71,7 @@ const takes = {
   sync: () => [newDescriptor(), 1, done],
   copyRights: () => [newDescriptor(), newDescriptor(), done],
   rotatedFiles: () => [newFile(), newDescriptor(), done],
+  successionOf: () => [newDescriptor(), done],
   removeAlias: () => [newFile(), newDescriptor(), done],
   claimTemporary: () => [newFile(), newDescriptor(), done],
   removeAbandoned: () => [newFile(), done],
@@ -153,7 +154,7 @@ const methods = {
   open: () => [],
   append: () => [lines, lines.length, 2, [condition]],
   answer: () => [[true]],
-  settleNext: () => [],
+  settleNext: () => [0],
   close: () => [],
 };
 for (const [name, valid] of Object.entries(methods)) {
