@@ -17,10 +17,12 @@ import {
   verifyChronicle, withLock, writeFileAtomic,
 } from 'holdfast';
 import { connect, type Postgres } from 'holdfast/postgres';
+import logTo from 'holdfast/pino';
 import lockfile from 'holdfast/proper-lockfile';
 import * as sage from 'holdfast/sage-chronicle';
 import type { ChronicleEventBase } from 'holdfast/sage-chronicle';
 import pg from 'pg';
+import pino from 'pino';
 import * as z from 'zod';
 declare const chronicle: Chronicle;
 declare const held: FileLock;

@@ -35,6 +35,8 @@ describe('an example', () => {
     const directory = temporaryDirectory();
     mkdirSync(join(directory, 'node_modules'));
     symlinkSync(root, join(directory, 'node_modules', 'holdfast'), 'junction');
+    for (const other of ['pino', 'winston', 'winston-transport'])
+      symlinkSync(join(root, 'node_modules', other), join(directory, 'node_modules', other), 'junction');
     writeFileSync(join(directory, 'example.mjs'), code);
     for (const time of ['first', 'second']) {
       const { stdout, stderr } = await promisify(execFile)(process.execPath, ['example.mjs'], {

@@ -26,6 +26,7 @@ const order = [
   'lib/engines/file/upkeep',
   'lib/engines/file',
   'lib/engines/postgres',
+  'lib/pino',
   'lib/compat/sage-chronicle',
   'lib/compat',
   'lib',

@@ -1,6 +1,7 @@
 /**
  * Paths as the system has them: on POSIX a name is bytes, and need not be UTF-8.
  */
+import { lstatSync, readlinkSync } from 'node:fs';
 import { lstat, readlink } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { isAbsolute, sep } from 'node:path';
@@ -37,8 +38,7 @@ export async function followLinks(
   check?: (link: NativePath) => Promise<void>,
 ): Promise<NativePath> {
   let at = path;
-  // As many as Linux follows (path_resolution(7)).
-  for (let links = 0; links < 40; links++) {
+  for (let links = 0; links < maxLinks; links++) {
     let link: Buffer;
     try {
       link = await readlink(at, { encoding: 'buffer' });
@@ -46,7 +46,7 @@ export async function followLinks(
       return at; // no link, or not readable; then opening it will fail
     }
     await check?.(at);
-    at = isAbsolute(link.toString()) ? link : Buffer.concat([directoryOf(at), link]);
+    at = targetOf(at, link);
   }
   throw systemError(tooManyLinks, path.toString());
 }
@@ -58,10 +58,36 @@ export async function followLinks(
  */
 export function followLinksToWrite(path: NativePath): Promise<NativePath> {
   return followLinks(path, async (link) => {
-    if (process.geteuid?.() !== 0) return;
-    const { uid } = await lstat(link);
-    if (uid !== 0) throw systemError(foreignLink, link.toString());
+    if (process.geteuid?.() === 0) refuseForeign(link, await lstat(link));
   });
+}
+
+/** As {@link followLinksToWrite}, and blocks the thread. */
+export function followLinksToWriteSync(path: NativePath): NativePath {
+  let at = path;
+  for (let links = 0; links < maxLinks; links++) {
+    let link: Buffer;
+    try {
+      link = readlinkSync(at, { encoding: 'buffer' });
+    } catch {
+      return at;
+    }
+    if (process.geteuid?.() === 0) refuseForeign(at, lstatSync(at));
+    at = targetOf(at, link);
+  }
+  throw systemError(tooManyLinks, path.toString());
+}
+
+/** As many as Linux follows (path_resolution(7)). */
+const maxLinks = 40;
+
+/** What a link that is read as `content` names. */
+function targetOf(link: NativePath, content: Buffer): Buffer {
+  return isAbsolute(content.toString()) ? content : Buffer.concat([directoryOf(link), content]);
+}
+
+function refuseForeign(link: NativePath, { uid }: { readonly uid: number }): void {
+  if (uid !== 0) throw systemError(foreignLink, link.toString());
 }
 
 const foreignLink = {

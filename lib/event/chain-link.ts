@@ -29,11 +29,11 @@ export function linkOfEvent(event: JsonObject): string | undefined {
   return isLink(link) && Object.keys(event).at(-1) === linkKey ? link : undefined;
 }
 
-/** The link that a line carries, without its newline. */
-export function linkIn(line: string): string | undefined {
+/** The link that a line carries, without its newline; the line may be a part of a text. */
+export function linkIn(text: string, begin = 0, end: number = text.length): string | undefined {
   // Nearly every line has another byte here.
-  if (line.charAt(line.length - suffixLength) !== ',') return undefined;
-  return suffix.exec(line)?.[1];
+  if (text.charAt(end - suffixLength) !== ',') return undefined;
+  return suffix.exec(text.slice(begin, end))?.[1];
 }
 
 /** As {@link linkIn}, for the bytes of a line. */

@@ -71,28 +71,32 @@ describe('the tarball', () => {
 const use = {
   'main.mjs': `
     import { lock, openChronicle, tryLock } from 'holdfast';
+    import logTo from 'holdfast/pino';
     import lockfile from 'holdfast/proper-lockfile';
     const held = await lock('it.lock');
     const chronicle = await openChronicle('events.ndjson');
     await chronicle.append({ number: 1 });
-    console.log(await tryLock('it.lock'), (await chronicle.tail(1))[0].event.number, typeof lockfile.lockSync);
+    console.log(await tryLock('it.lock'), (await chronicle.tail(1))[0].event.number, typeof lockfile.lockSync, typeof logTo);
     await chronicle.close();
     await held.release();`,
   'main.cjs': `
     const { appendEvent, lockSync, readChronicle, tryLockSync } = require('holdfast');
+    const logTo = require('holdfast/pino');
     const lockfile = require('holdfast/proper-lockfile');
     const held = lockSync('it.lock');
     appendEvent('events.ndjson', { number: 1 })
       .then(() => readChronicle('events.ndjson'))
-      .then(([event]) => console.log(tryLockSync('it.lock'), event.number, typeof lockfile.lockSync));`,
+      .then(([event]) => console.log(tryLockSync('it.lock'), event.number, typeof lockfile.lockSync, typeof logTo));`,
   'main.ts': `
     import { type FileLock, lock, openChronicle, tryLock } from 'holdfast';
+    import * as logTo from 'holdfast/pino';
     import * as lockfile from 'holdfast/proper-lockfile';
+    logTo satisfies (options: logTo.Options) => logTo.Log;
     const held: FileLock = await lock('it.lock', { mode: 'exclusive', timeout: 1000 });
     const chronicle = await openChronicle<{ number: number }>('events.ndjson');
     await chronicle.append({ number: 1 });
     const [last] = await chronicle.tail(1);
-    console.log(await tryLock('it.lock'), last?.event.number satisfies number | undefined, typeof lockfile.lockSync);
+    console.log(await tryLock('it.lock'), last?.event.number satisfies number | undefined, typeof lockfile.lockSync, typeof logTo);
     await chronicle.close();
     await held.release();`,
 };
@@ -123,8 +127,8 @@ async function output(directory: string, program: string): Promise<string> {
 describe('an empty project', () => {
   it('uses it by import, by require and from TypeScript, without a compiler', { timeout: slow }, async () => {
     const directory = await project('plain', ['npm', '--ignore-scripts']);
-    expect(await output(directory, 'main.mjs')).toBe('null 1 function\n');
-    expect(await output(directory, 'main.cjs')).toBe('null 1 function\n');
+    expect(await output(directory, 'main.mjs')).toBe('null 1 function function\n');
+    expect(await output(directory, 'main.cjs')).toBe('null 1 function function\n');
     mkdirSync(join(directory, 'node_modules', '@types'));
     symlinkSync(
       join(root, 'node_modules/@types/node'),
@@ -136,13 +140,13 @@ describe('an empty project', () => {
     for (const module of ['nodenext', 'preserve']) {
       const parameters = [compiler, ...checks, '--module', module, '--outDir', module, 'main.ts'];
       await run(process.execPath, parameters, { cwd: directory });
-      expect(await output(directory, join(module, 'main.js'))).toBe('null 1 function\n');
+      expect(await output(directory, join(module, 'main.js'))).toBe('null 1 function function\n');
     }
   });
 
   it('uses it when npm 12 has installed it as it comes', { timeout: slow }, async () => {
     const directory = await project('npm12', ['npx', '--yes', 'npm@12']);
-    expect(await output(directory, 'main.mjs')).toBe('null 1 function\n');
+    expect(await output(directory, 'main.mjs')).toBe('null 1 function function\n');
   });
 
   it('is told how to build a binary where there is none, and then has one', {
@@ -156,6 +160,6 @@ describe('an empty project', () => {
       `node-gyp rebuild -C "${join(directory, 'node_modules', 'holdfast', 'native')}`,
     );
     await run(command, [], { cwd: directory, shell: true, env: { ...process.env, JOBS: 'max' } });
-    expect(await output(directory, 'main.mjs')).toBe('null 1 function\n');
+    expect(await output(directory, 'main.mjs')).toBe('null 1 function function\n');
   });
 });

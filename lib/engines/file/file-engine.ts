@@ -2,7 +2,7 @@
  * The engine that keeps a chronicle in one NDJSON file, and in the files that rotation has left beside it.
  */
 import { withIoErrors } from '../../base/errors.js';
-import { followLinksToWrite, type NativePath } from '../../base/paths.js';
+import { followLinksToWrite, followLinksToWriteSync, type NativePath } from '../../base/paths.js';
 import type {
   FollowQuery,
   ReadQuery,
@@ -49,6 +49,15 @@ export class FileEngine implements Engine {
     return engine;
   }
 
+  /**
+   * As {@link open}, and gives the engine at once. What is appended before `opened` resolves is written as soon as the
+   * file is open, or fails as that does.
+   */
+  static begin(path: NativePath, settings: Settings): { engine: FileEngine; opened: Promise<void> } {
+    const engine = new FileEngine(settings.rotation ? followLinksToWriteSync(path) : path, settings);
+    return { engine, opened: engine.#appender.open() };
+  }
+
   private constructor(path: NativePath, settings: Settings) {
     this.name = path.toString();
     this.#path = path;
@@ -76,6 +85,16 @@ export class FileEngine implements Engine {
 
   appendSync(line: EventLine, ifEnd: Position | undefined): AppendResult {
     return this.#appender.appendSync(line, ifEnd);
+  }
+
+  /** Appends text that is whole lines, but for the newline at its end: all of them are acknowledged or none. */
+  appendText(text: string, lines: number, resolve: () => void, reject: (error: Error) => void): void {
+    this.#appender.appendText(text, lines, resolve, reject);
+  }
+
+  /** As {@link drain}, and blocks the thread. */
+  drainSync(): void {
+    this.#appender.drainSync();
   }
 
   /** True if nothing can be appended any more. */

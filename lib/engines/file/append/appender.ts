@@ -123,6 +123,11 @@ export class Appender {
     this.#add(lines, { count: lines.length, ifEnd, resolve, reject });
   }
 
+  /** Appends text that is whole lines, but for the newline at its end: all of them are acknowledged or none. */
+  appendText(text: string, lines: number, resolve: () => void, reject: (error: Error) => void): void {
+    this.#add([{ text, id: undefined }], { count: lines, ifEnd: undefined, asText: true, resolve, reject });
+  }
+
   /** As {@link append}, and blocks the thread until it is settled, with all that was appended before. */
   appendSync(line: EventLine, ifEnd: number | undefined): AppendResult {
     let result: AppendResult | undefined;
@@ -137,16 +142,25 @@ export class Appender {
         failure = error;
       },
     );
+    this.#settleWhile(() => !result && !failure);
+    if (result) return result;
+    throw failure ?? new Error('the append was not settled'); // for want of memory
+  }
+
+  /** Blocks the thread until everything that was appended before is settled. */
+  drainSync(): void {
+    this.#settleWhile(() => this.#pending.haveCrossed);
+  }
+
+  #settleWhile(holds: () => boolean): void {
     this.send();
     this.#pending.settleNow();
     this.#blocks = true;
     try {
-      while (!result && !failure && this.#settleNext());
+      while (holds() && this.#settleNext());
     } finally {
       this.#blocks = false;
     }
-    if (result) return result;
-    throw failure ?? new Error('the append was not settled'); // for want of memory
   }
 
   #add(lines: readonly EventLine[], call: Call): void {

@@ -12,7 +12,9 @@ import { type CommitReply, lineFate } from '../../../native/protocol.js';
  */
 export type Call = (
   | { readonly count: undefined; readonly resolve: (result: AppendResult) => void }
-  | { readonly count: number; readonly resolve: (results: AppendResult[]) => void }
+  | { readonly count: number; readonly asText?: false; readonly resolve: (results: AppendResult[]) => void }
+  /** Lines in one text, of which nobody asks where each went. */
+  | { readonly count: number; readonly asText: true; readonly resolve: () => void }
 ) & {
   /** Where the file must end, in bytes. */
   readonly ifEnd: number | undefined;
@@ -66,9 +68,11 @@ export class PendingCalls {
   /** Adds a call, whose lines have these ids and this number of bytes. */
   add(batch: Batch, call: Call, lines: readonly { readonly id: string | undefined }[], bytes: number): void {
     for (const { id } of lines) batch.ids.push(id);
+    const count = call.count ?? 1;
+    for (let i = lines.length; i < count; i++) batch.ids.push(undefined);
     batch.calls.push(call);
     batch.bytes += bytes;
-    this.#events += lines.length;
+    this.#events += count;
     this.#bytes += bytes;
   }
 
@@ -128,6 +132,8 @@ export class PendingCalls {
           call.reject(conflict(this.#name, call.ifEnd as number, reply.end));
         } else if (call.count === undefined) {
           call.resolve(result(reply, line, ids[index]));
+        } else if (call.asText) {
+          call.resolve();
         } else {
           const results: AppendResult[] = [];
           for (let i = 0; i < call.count; i++) results.push(result(reply, line + i, ids[index + i]));

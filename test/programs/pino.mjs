@@ -1,0 +1,26 @@
+// Logs with pino to a file of holdfast/pino, and ends in one way or another. Says 'logged' first where it is told to
+// end by a signal from outside.
+import logTo from 'holdfast/pino';
+import pino from 'pino';
+
+const [how, ending, path, name, count, options = '{}'] = process.argv.slice(2);
+const given = { path, ...JSON.parse(options) };
+const logger = pino(
+  { base: { name } },
+  how === 'stream' ? logTo(given) : pino.transport({ target: 'holdfast/pino', options: given }),
+);
+
+for (let number = 0; number < Number(count); number++) {
+  logger.info({ number, text: 'Zoë\u2028\n\ud83d' }, 'hello');
+  if (number % 100 === 99 && how === 'stream') await new Promise((resolve) => setImmediate(resolve));
+}
+
+if (ending === 'exit') process.exit(0);
+if (ending === 'exit in exit') process.on('exit', () => logger.info({ number: Number(count) }, 'last'));
+if (ending === 'throw') throw new Error('as asked');
+if (ending === 'SIGTERM') process.kill(process.pid, 'SIGTERM');
+if (ending === 'SIGTERM, heard') {
+  process.once('SIGTERM', () => process.exit(143));
+  process.kill(process.pid, 'SIGTERM');
+}
+if (ending === 'SIGKILL') process.kill(process.pid, 'SIGKILL');
