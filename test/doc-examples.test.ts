@@ -64,9 +64,11 @@ it('each example compiles', () => {
       typeRoots: [join(root, 'node_modules/@types')],
       paths: {
         holdfast: [join(root, 'dist/lib/index.d.ts')],
+        'holdfast/pino': [join(root, 'dist/lib/pino/transport.d.ts')],
         'holdfast/postgres': [join(root, 'dist/lib/postgres.d.ts')],
         'holdfast/*': [join(root, 'dist/lib/compat/*.d.ts')],
         pg: [join(root, 'node_modules/@types/pg/index.d.ts')],
+        pino: [join(root, 'node_modules/pino/pino.d.ts')],
         zod: [join(root, 'node_modules/zod/index.d.cts')],
       },
     },

@@ -64,7 +64,7 @@ describe.each(['stream', 'transport'])('as a %s', (how) => {
     const lines = [...files, 'app.log'].flatMap((file) => linesOf(join(path, '..', file)));
     for (const name of names) expect(numbers(lines.filter((line) => line.name === name))).toEqual(all);
     expect(lines).toHaveLength(names.length * count);
-    expect(await verifyChronicle(path, { onCorrupt: 'throw' })).toMatchObject({ lines: expect.anything() });
+    expect(await verifyChronicle(path)).toMatchObject({ intact: true, events: lines.length });
   });
 });
 
