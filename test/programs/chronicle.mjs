@@ -2,13 +2,14 @@
 // { call, error }, whenever the method is done; test/support/chronicle-process.ts is the other side.
 import { openSync, readSync } from 'node:fs';
 import * as holdfast from 'holdfast';
+import { openAt } from './open-at.mjs';
 
 let chronicle;
 let following;
 
 const methods = {
   async open(path, options) {
-    chronicle = await holdfast.openChronicle(path, options);
+    ({ chronicle } = await openAt(path, options));
     return chronicle.path;
   },
   append: (event, options) => chronicle.append(event, options),

@@ -1,6 +1,6 @@
 // Does what it is told to a chronicle, several callers at once, and sends what it begins and what came of it,
 // and when. `plans` holds the operations of each caller, in their order.
-import { openChronicle } from 'holdfast';
+import { openAt } from './open-at.mjs';
 
 const lengthOf = (event) => JSON.stringify(event).length + 1;
 
@@ -28,11 +28,12 @@ async function perform(chronicle, { kind, eventId, atEnd }, known, begin) {
 
 const now = () => String(process.hrtime.bigint());
 let chronicle;
+let close;
 let plans;
 
 const orders = {
   async open(order) {
-    chronicle = await openChronicle(order.file, order.options);
+    ({ chronicle, close } = await openAt(order.file, order.options));
     ({ plans } = order);
     process.send({ opened: true });
   },
@@ -49,7 +50,7 @@ const orders = {
       }
     };
     await Promise.all(plans.map(run));
-    await chronicle.close();
+    await close();
     process.send({ finished: true });
   },
 };

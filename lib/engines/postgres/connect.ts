@@ -105,6 +105,7 @@ export class Postgres {
 
   readonly #session: Session;
   readonly #listener: Listener;
+  readonly #chronicles = new Set<{ close(): Promise<void> }>();
   #closing: Promise<void> | undefined;
 
   private constructor(session: Session) {
@@ -139,21 +140,28 @@ export class Postgres {
     const checked = checkName(name, 'name');
     const settings = checkPostgresOptions(options);
     this.#checkOpen();
-    return chronicleOn<T>(
-      await PostgresEngine.open(this.#session, this.#listener, checked, settings),
-      settings,
-    );
+    const engine = await PostgresEngine.open(this.#session, this.#listener, checked, settings);
+    const chronicle = chronicleOn<T>(engine, settings);
+    this.#chronicles.add(chronicle);
+    engine.onClosed = () => this.#chronicles.delete(chronicle);
+    return chronicle;
   }
 
-  /** Ends what was begun here, and the pool, unless it is the caller's. To do so again has no effect. */
+  /** Closes the chronicles that were opened here, and the pool, unless it is the caller's. To do so again has no effect. */
   close(): Promise<void> {
-    this.#closing ??= this.#session.end();
+    this.#closing ??= this.#close();
     return this.#closing;
   }
 
   /** As {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#chronicles].map((chronicle) => chronicle.close()));
+    this.#listener.close();
+    await this.#session.end();
   }
 
   #checkOpen(): void {

@@ -29,9 +29,13 @@ const passing = /^(?:53|55006|57P|58|25006|40)/;
 
 /** Whether trying again later may help. */
 export function isPassing(error: unknown): boolean {
-  const cause = error instanceof HoldfastError ? error.cause : error;
-  const code = codeOf(cause);
-  return !isRefusal(cause) || (code !== undefined && passing.test(code));
+  if (!(error instanceof HoldfastError) || error.code !== 'EIO') return false;
+  return !isRefusal(error.cause) || passing.test(codeOf(error.cause) ?? '');
+}
+
+/** What should be in the tables is not. */
+export function missing(what: string, name: string): HoldfastError {
+  return serverError(Object.assign(new Error(what), { code: 'HF004' }), name);
 }
 
 /**

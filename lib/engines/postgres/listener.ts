@@ -51,6 +51,14 @@ export class Listener {
     };
   }
 
+  /** Ends it for all who follow. */
+  close(): void {
+    this.#followers = Number.NEGATIVE_INFINITY;
+    clearTimeout(this.#timer);
+    this.#drop();
+    this.#wakeAll();
+  }
+
   /**
    * Begins to wait for a change of a chronicle, and returns what waits. What is read in between may show it already.
    */
@@ -80,7 +88,7 @@ export class Listener {
   }
 
   async #connect(): Promise<void> {
-    if (this.#isConnecting || this.#connection || this.#followers === 0) return;
+    if (this.#isConnecting || this.#connection || this.#followers <= 0) return;
     this.#isConnecting = true;
     try {
       const connection = await this.#session.dedicated();
@@ -92,7 +100,7 @@ export class Listener {
       this.#drop();
     }
     this.#isConnecting = false;
-    if (this.#followers === 0) this.#drop();
+    if (this.#followers <= 0) this.#drop();
     else if (!this.#connection) this.#reconnect();
     // What came while nothing was heard.
     this.#wakeAll();
@@ -127,7 +135,7 @@ export class Listener {
   }
 
   #reconnect(): void {
-    if (this.#followers === 0) return;
+    if (this.#followers <= 0) return;
     clearTimeout(this.#timer);
     this.#pause = Math.min(Math.max(firstPause, this.#pause * 2), longestPause);
     this.#timer = setTimeout(() => void this.#connect(), this.#pause);

@@ -3,10 +3,10 @@
  * other, as in a file, so they are parsed as those of a file.
  */
 
-import { HoldfastError, serverError } from '../../base/errors.js';
+import { HoldfastError } from '../../base/errors.js';
 import { type LineBatch, parseLines, reversed } from '../file/lines/line-batch.js';
 import { FileSource } from '../file/lines/position.js';
-import { failureOf } from './failure.js';
+import { failureOf, missing } from './failure.js';
 import type { Session } from './session.js';
 
 /** What is kept of a chronicle besides its events. */
@@ -114,10 +114,9 @@ export class Pages {
     const first = Number(begins);
     const last = Number(ends);
     const text = lines ?? null;
-    const batch =
-      places === null || places === undefined
-        ? this.#contiguous(text as string, first, last, source)
-        : this.#scattered(text as string, places, source);
+    const batch = needles
+      ? this.#scattered(text ?? '', places ?? '', source)
+      : this.#contiguous(text as string, first, last, source);
     const start = Number(at);
     if (reverse) {
       const begin =
@@ -160,7 +159,7 @@ export class Pages {
   #contiguous(text: string, first: number, last: number, source: FileSource): LineBatch {
     const bytes = Buffer.from(`${text}\n`);
     if (bytes.length !== last - first) {
-      throw serverError(new Error(`events between the offsets ${first} and ${last} are missing`), this.#name);
+      throw missing(`events between the offsets ${first} and ${last} are missing`, this.#name);
     }
     return parseLines(bytes, first, this.#maxLineBytes, undefined, source);
   }
@@ -179,7 +178,7 @@ export class Pages {
   }
 
   #headOf(row: readonly (string | null)[] | undefined): Head {
-    if (!row) throw serverError(new Error('the chronicle was removed'), this.#name);
+    if (!row) throw missing('the chronicle was removed', this.#name);
     const [begins, ends, fingerprint] = row;
     return { begins: Number(begins), ends: Number(ends), fingerprint: fingerprint ?? undefined };
   }

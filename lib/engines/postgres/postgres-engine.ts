@@ -20,6 +20,8 @@ import { verify } from './verify.js';
 
 export class PostgresEngine implements Engine {
   readonly name: string;
+  /** Called when it is closed. */
+  onClosed: () => void = () => {};
   readonly #chronicle: number;
   readonly #listener: Listener;
   readonly #appender: Appender;
@@ -97,6 +99,7 @@ export class PostgresEngine implements Engine {
 
   async close(): Promise<void> {
     await Promise.all([this.#notifier.finish(), this.#housekeeper?.finish()]);
+    this.onClosed();
   }
 
   stats(): ChronicleStats {
