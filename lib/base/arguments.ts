@@ -60,9 +60,15 @@ export function checkTimeout(value: unknown, field: string): number {
   return value > maxTimeout ? Number.POSITIVE_INFINITY : value;
 }
 
-export function checkInteger(value: unknown, field: string, min: number): number {
-  if (!Number.isSafeInteger(value) || (value as number) < min) {
-    throw invalid(field, `expected a whole number from ${min} on, got ${describe(value)}`);
+export function checkInteger(
+  value: unknown,
+  field: string,
+  min: number,
+  max = Number.MAX_SAFE_INTEGER,
+): number {
+  if (!Number.isSafeInteger(value) || (value as number) < min || (value as number) > max) {
+    const range = max === Number.MAX_SAFE_INTEGER ? `${min} on` : `${min} to ${max}`;
+    throw invalid(field, `expected a whole number from ${range}, got ${describe(value)}`);
   }
   return value as number;
 }

@@ -272,7 +272,12 @@ export function ioError(cause: unknown, path: string | Buffer): HoldfastError {
     system.path = path.toString();
     system.message += ` '${system.path}'`;
   }
-  return new HoldfastError('EIO', system.message, { cause, path: path.toString() });
+  return new HoldfastError('EIO', textOf(system), { cause, path: path.toString() });
+}
+
+/** A message for use in one of ours, which has a code of its own; that of the system is in the `cause`. */
+function textOf({ message, code }: NodeJS.ErrnoException): string {
+  return code !== undefined && message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message;
 }
 
 /** What `call` resolves to; if it rejects with an error of the system, rejects with {@link ioError}. */
@@ -337,7 +342,7 @@ export function gapIn(path: string, gap: Missing): HoldfastError {
 
 /** A write was made whose sync failed, so nobody can say whether it will last. */
 export function outcomeUnknown(cause: Error, path: string): HoldfastError {
-  const message = `outcome unknown, reopen '${path}' and send the events again with the same ids: ${cause.message}`;
+  const message = `outcome unknown, reopen '${path}' and send the events again with the same ids: ${textOf(cause)}`;
   return new HoldfastError('EIO', message, { cause, path, outcomeUnknown: true });
 }
 
@@ -347,7 +352,7 @@ export function notReplaced(cause: NodeJS.ErrnoException, path: string): Holdfas
   if (cause.code !== 'EBUSY' || process.platform === 'win32') return ioError(cause, path);
   const message =
     `'${path}' cannot be replaced, because it is a mount point, such as a single file that is mounted into a ` +
-    `container; mount the directory that holds it: ${cause.message}`;
+    `container; mount the directory that holds it: ${textOf(cause)}`;
   return new HoldfastError('EIO', message, { cause, path });
 }
 
@@ -356,7 +361,7 @@ export function notReplaced(cause: NodeJS.ErrnoException, path: string): Holdfas
  * again.
  */
 export function replacementUnsynced(cause: Error, path: string): HoldfastError {
-  const message = `outcome unknown, '${path}' was replaced, but that may not last: ${cause.message}`;
+  const message = `outcome unknown, '${path}' was replaced, but that may not last: ${textOf(cause)}`;
   return new HoldfastError('EIO', message, { cause, path, outcomeUnknown: true });
 }
 
@@ -373,7 +378,7 @@ export function commitUnknown(cause: Error, name: string): HoldfastError {
 
 /** After an unknown outcome nothing more is written: a later sync that succeeds would prove nothing. */
 export function poisoned(cause: Error, path: string): HoldfastError {
-  const message = `not written, '${path}' must be opened again, because the outcome of a write is unknown: ${cause.message}`;
+  const message = `not written, '${path}' must be opened again, because the outcome of a write is unknown: ${textOf(cause)}`;
   return new HoldfastError('EIO', message, { cause, path });
 }
 

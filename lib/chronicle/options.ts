@@ -16,6 +16,7 @@ import { invalid } from '../base/errors.js';
 import { linkKey } from '../event/chain-link.js';
 import type { OnCorrupt } from '../event/corrupt-line.js';
 import type { LineSettings } from '../event/event-line.js';
+import { longestLine } from '../event/line.js';
 import { checkSchema, type Schema } from '../event/schema.js';
 
 /**
@@ -72,7 +73,11 @@ export interface Rotate {
 export interface ReadOptions {
   /** What to do with a line that is no event. Default: `'warn'`. */
   onCorrupt?: OnCorrupt | undefined;
-  /** Longer lines, in bytes, are skipped as corrupt, and longer events are refused. Default: 8 MiB. */
+  /**
+   * Longer lines are skipped as corrupt, and longer events are refused; in bytes, at most 512,000,000, which fits into a
+   * string. A reader holds a line in memory: give it a limit where others may write lines that it could not hold.
+   * Default: lines of any length up to that are read, and events of more than 8 MiB are refused.
+   */
   maxLineBytes?: number | undefined;
   /**
    * Any validator that follows Standard Schema. Events that it refuses are not appended, and count as corrupt
@@ -135,7 +140,8 @@ export interface Rotation {
 }
 
 const defaultWindow = 10_000;
-const defaultMaxLineBytes = 8 * 1024 * 1024;
+/** Not the default of readers, who take what a writer with a higher limit has written. */
+const defaultMaxEventBytes = 8 * 1024 * 1024;
 
 const chronicleOptionNames = [
   'onCorrupt',
@@ -162,7 +168,7 @@ export function checkReadOptions(
 ): ReadSettings {
   const {
     onCorrupt = 'warn',
-    maxLineBytes = defaultMaxLineBytes,
+    maxLineBytes = longestLine,
     schema,
   } = checkOptions(options, [...chronicleOptionNames, ...more]);
   return {
@@ -170,7 +176,7 @@ export function checkReadOptions(
       typeof onCorrupt === 'function'
         ? onCorrupt
         : checkOneOf(onCorrupt, ['warn', 'skip', 'throw'] as const, 'onCorrupt'),
-    maxLineBytes: checkInteger(maxLineBytes, 'maxLineBytes', 2),
+    maxLineBytes: checkInteger(maxLineBytes, 'maxLineBytes', 2, longestLine),
     schema: checkSchema(schema),
   };
 }
@@ -205,6 +211,7 @@ export function checkChronicleOptions(
   const window = checkDedupe(dedupe);
   return {
     ...checkReadOptions(given, more),
+    maxEventBytes: given.maxLineBytes ?? defaultMaxEventBytes,
     lockTimeout: checkTimeout(lockTimeout, 'lockTimeout'),
     durability: checkOneOf(durability, durabilities, 'durability'),
     idKey,

@@ -2,18 +2,20 @@
  * `holdfast append FILE`: appends events from standard input.
  */
 import { addAbortSignal } from 'node:stream';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Durability } from '../base/durability.js';
-import { HoldfastError } from '../base/errors.js';
+import { HoldfastError, invalid, type ValidationError } from '../base/errors.js';
 import type { Chronicle } from '../chronicle/chronicle.js';
 import type { Dedupe } from '../chronicle/options.js';
 import type { AppendResult } from '../chronicle/results.js';
 import { openChronicle } from '../engines/file/open-chronicle.js';
-import { isObject } from '../event/line.js';
+import type { CorruptReason } from '../event/corrupt-line.js';
+import { wordsFor } from './damage-report.js';
 import { exitCodeHelp, exitCodes } from './exit-codes.js';
 import { type InputLine, inputLines } from './input-lines.js';
 import { untilInterrupted } from './interruption.js';
-import { durabilityOption, idKeyOption, jsonOption, timeoutOption } from './options.js';
+import { messageOf } from './messages.js';
+import { durabilityOption, idKeyOption, jsonOption, maxLineBytesOption, timeoutOption } from './options.js';
 import { counted, keepGoingWithoutReader, printJson, say } from './output.js';
 
 interface Options {
@@ -23,11 +25,10 @@ interface Options {
   chain?: boolean;
   durability: Durability;
   timeout: number;
+  maxLineBytes: number;
   json?: boolean;
   verbose?: boolean;
 }
-
-const maxLineBytes = 8 * 1024 * 1024;
 
 export function appendCommand(): Command {
   return new Command('append')
@@ -40,13 +41,19 @@ export function appendCommand(): Command {
     )
     .argument('<file>', 'the chronicle')
     .addOption(idKeyOption())
-    .option('--no-id', 'give no id to events that carry none')
+    .addOption(new Option('--no-id', 'give no id to events that carry none').conflicts('chain'))
     .option(
       '--dedupe <how>',
       'leave out events whose id one of the last <number> events has, or any (all), the last one (consecutive), or none (off) (default: 10000)',
       dedupe,
     )
     .option('--chain', 'link every event to the one before it; needed for a FILE that has a chain')
+    .addOption(
+      maxLineBytesOption('refuse longer events, and longer lines of the input').default(
+        8 * 1024 * 1024,
+        '8 MiB',
+      ),
+    )
     .addOption(durabilityOption())
     .addOption(timeoutOption())
     .addOption(
@@ -68,8 +75,10 @@ Example: echo '{"type":"order","number":17}' | holdfast append --json orders.ndj
 
 function dedupe(text: string): Dedupe {
   if (text === 'off') return false;
-  // openChronicle() checks everything else.
-  return /^\d+$/.test(text) ? { window: Number(text) } : (text as Dedupe);
+  if (text === 'all' || text === 'consecutive') return text;
+  const window = Number(text);
+  if (/^\d+$/.test(text) && window > 0 && Number.isSafeInteger(window)) return { window };
+  throw new InvalidArgumentError('Expected a number from 1 on, all, consecutive or off.');
 }
 
 async function run(file: string, options: Options): Promise<void> {
@@ -81,14 +90,14 @@ async function run(file: string, options: Options): Promise<void> {
     ...(options.chain && { chain: true }),
     durability: options.durability,
     lockTimeout: options.timeout,
-    maxLineBytes,
+    maxLineBytes: options.maxLineBytes,
     ...(options.dedupe !== undefined && { dedupe: options.dedupe }),
   });
-  const input = new Input(chronicle, options.json ?? false);
+  const input = new Input(chronicle, options);
   try {
     // The input ends, not the append: what is under way is acknowledged first.
     addAbortSignal(interrupted, process.stdin);
-    for await (const lines of inputLines(process.stdin, maxLineBytes)) await input.append(lines);
+    for await (const lines of inputLines(process.stdin, options.maxLineBytes)) await input.append(lines);
   } catch (error) {
     throw interrupted.aborted ? interrupted.reason : error;
   } finally {
@@ -100,26 +109,25 @@ async function run(file: string, options: Options): Promise<void> {
 
 class Input {
   readonly #chronicle: Chronicle;
-  readonly #json: boolean;
+  readonly #options: Options;
   #appended = 0;
   #duplicates = 0;
   rejected = 0;
 
-  constructor(chronicle: Chronicle, json: boolean) {
+  constructor(chronicle: Chronicle, options: Options) {
     this.#chronicle = chronicle;
-    this.#json = json;
+    this.#options = options;
   }
 
   /** Appends the events of these lines in one batch. */
   async append(lines: readonly InputLine[]): Promise<void> {
-    const parsed = lines.map(({ number, text }) => ({ number, event: eventIn(text) }));
-    const events = parsed.map(({ event }) => event).filter((event) => typeof event === 'string');
+    const events = lines.map(({ text }) => text).filter((text) => text !== undefined);
     let results: AppendResult[];
     try {
       results = await this.#chronicle.appendManyJson(events);
     } catch (error) {
-      if (error instanceof HoldfastError && error.code === 'EVALIDATION') {
-        if (lines.length === 1) return this.#reject(lines[0]?.number ?? 0, error);
+      if (error instanceof HoldfastError && error.code === 'EVALIDATION' && error.field.startsWith('jsons')) {
+        if (lines.length === 1) return this.#reject(lines[0]?.number ?? 0, messageOf(inEvent(error)));
         // An invalid event fails its whole batch, and nothing of it was written.
         for (const line of lines) await this.append([line]);
         return;
@@ -128,9 +136,9 @@ class Input {
       say(`not appended: line ${first}${first === last ? '' : ` to ${last}`}, and what stands behind`);
       throw error;
     }
-    for (const { number, event } of parsed) {
-      if (event instanceof Error) await this.#reject(number, event);
-      else if (event !== undefined) await this.#acknowledge(number, results.shift() as AppendResult);
+    for (const { number, text, reason } of lines) {
+      if (reason) await this.#reject(number, this.#problem(reason));
+      else if (text !== undefined) await this.#acknowledge(number, results.shift() as AppendResult);
     }
   }
 
@@ -142,24 +150,24 @@ class Input {
   async #acknowledge(line: number, result: AppendResult): Promise<void> {
     if (result.duplicate) this.#duplicates++;
     else this.#appended++;
-    if (this.#json) await printJson({ line, ...result });
+    if (this.#options.json) await printJson({ line, ...result });
   }
 
-  async #reject(line: number, { message }: Error): Promise<void> {
+  async #reject(line: number, error: string): Promise<void> {
     this.rejected++;
-    const error = message.replace('jsons[0]', 'event');
     say(`line ${line}: ${error}`);
-    if (this.#json) await printJson({ line, error });
+    if (this.#options.json) await printJson({ line, error });
+  }
+
+  #problem(reason: CorruptReason): string {
+    if (reason === 'long') return `longer than ${this.#options.maxLineBytes} bytes (--max-line-bytes)`;
+    return reason === 'object' ? 'no JSON object' : wordsFor[reason];
   }
 }
 
-/** The line if it is an event; undefined if it is blank. */
-function eventIn(text: string | undefined): string | Error | undefined {
-  if (text === undefined) return new Error(`not UTF-8, or longer than ${maxLineBytes} bytes`);
-  if (text.trim() === '') return undefined;
-  try {
-    return isObject(JSON.parse(text)) ? text : new Error('no JSON object');
-  } catch (error) {
-    return error as Error;
-  }
+/** An invalid event, which was one of several to the chronicle. */
+function inEvent({ field, message }: ValidationError): HoldfastError {
+  const problem = message.slice(message.indexOf(`${field}: `) + field.length + 2);
+  const advice = problem.includes('more digits') ? ': give it an id, or use --no-id' : '';
+  return invalid(field.replace(/^jsons\[\d+\]/, 'event'), problem + advice);
 }

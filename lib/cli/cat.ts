@@ -10,14 +10,14 @@ import { parsePosition } from '../engines/file/lines/position.js';
 import { locate } from '../engines/file/read/locate.js';
 import { exitCodeHelp } from './exit-codes.js';
 import { currentOption, maxLineBytesOption, wholeNumber } from './options.js';
-import { printRange } from './raw-events.js';
+import { printRange, rawSettings } from './raw-events.js';
 
 interface Options {
   from: number;
   after?: string;
   limit?: number;
   current?: boolean;
-  maxLineBytes: number;
+  maxLineBytes?: number;
 }
 
 export function catCommand(): Command {
@@ -44,7 +44,8 @@ export function catCommand(): Command {
 }
 
 async function run(name: string, options: Options): Promise<void> {
-  const { from, after, limit = Number.MAX_SAFE_INTEGER, current, maxLineBytes } = options;
+  const { from, after, limit = Number.MAX_SAFE_INTEGER, current } = options;
+  const { maxLineBytes } = rawSettings(options.maxLineBytes);
   if (after !== undefined && current) throw notOfOneFile('--current');
   const path = toNativePath(name, 'file');
   if (limit === 0) return;

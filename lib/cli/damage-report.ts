@@ -5,7 +5,7 @@ import type { Damage } from '../chronicle/results.js';
 import type { CorruptReason } from '../event/corrupt-line.js';
 import { count, counted } from './output.js';
 
-const words: { readonly [reason in CorruptReason]: string } = {
+export const wordsFor: { readonly [reason in CorruptReason]: string } = {
   torn: 'torn',
   json: 'not JSON',
   object: 'no object',
@@ -22,7 +22,7 @@ const maxListed = 10;
 export function summary({ lines, bytes, reasons }: Damage): string {
   if (lines === 0) return '0 lines';
   const kinds = Object.entries(reasons).map(
-    ([reason, number]) => `${count(number)} ${words[reason as CorruptReason]}`,
+    ([reason, number]) => `${count(number)} ${wordsFor[reason as CorruptReason]}`,
   );
   return `${counted(lines, 'line')}, ${counted(bytes, 'byte')}: ${kinds.join(', ')}`;
 }
@@ -32,7 +32,7 @@ export function details({ lines, first }: Damage, file: string): string[] {
   return listed(
     first.map(
       ({ path, offset, length, reason }) =>
-        `${placeOf(path, offset, file)}: ${counted(length, 'byte')}, ${words[reason]}`,
+        `${placeOf(path, offset, file)}: ${counted(length, 'byte')}, ${wordsFor[reason]}`,
     ),
     lines,
   );

@@ -25,7 +25,7 @@ export function headCommand(): Command {
 
 async function run(
   file: string,
-  { json, maxLineBytes }: { json?: boolean; maxLineBytes: number },
+  { json, maxLineBytes }: { json?: boolean; maxLineBytes?: number },
 ): Promise<void> {
   const head = await headOf(toNativePath(file, 'file'), rawSettings(maxLineBytes));
   if (!head) {

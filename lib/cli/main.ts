@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import { HoldfastError } from '../base/errors.js';
 import { exitCodeHelp, exitCodes } from './exit-codes.js';
 import { Interruption } from './interruption.js';
+import { messageOf } from './messages.js';
 import { say } from './output.js';
 
 const { version } = require('../../../package.json') as { version: string };
@@ -45,7 +46,7 @@ program.parseAsync().catch((error: unknown) => {
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage; // it has printed it
   if (error instanceof Interruption) return error.exitCode;
-  say(error instanceof Error ? error.message : String(error));
+  say(messageOf(error));
   if (!(error instanceof HoldfastError)) return exitCodes.failed;
   if (error.code === 'ELOCK_TIMEOUT') return exitCodes.lockTimeout;
   return error.code === 'EVALIDATION' ? exitCodes.usage : exitCodes.failed;

@@ -2,6 +2,7 @@
  * Arguments of options, and options that several commands have.
  */
 import { InvalidArgumentError, Option } from 'commander';
+import { longestLine } from '../event/line.js';
 
 const milliseconds: { [unit: string]: number } = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
@@ -42,10 +43,15 @@ export function durabilityOption(): Option {
     .default('data');
 }
 
-export function maxLineBytesOption(): Option {
-  return new Option('--max-line-bytes <number>', 'longer lines are damage, and longer events are refused')
-    .argParser(wholeNumber)
-    .default(8 * 1024 * 1024, '8 MiB');
+/** For readers, whose default is to take a line of any length. */
+export function maxLineBytesOption(
+  description = 'longer lines are damage (default: lines of any length are taken)',
+): Option {
+  return new Option('--max-line-bytes <number>', description).argParser((text) => {
+    const number = wholeNumber(text);
+    if (number >= 2 && number <= longestLine) return number;
+    throw new InvalidArgumentError(`Expected a number from 2 to ${longestLine}.`);
+  });
 }
 
 export function currentOption(): Option {

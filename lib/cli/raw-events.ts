@@ -16,10 +16,11 @@ import { exitCodes } from './exit-codes.js';
 import { print, say } from './output.js';
 
 const newline = 0x0a;
+const byteOrderMark = Buffer.from('\ufeff');
 const chunkBytes = 256 * 1024;
 
 /** Names corrupt lines on standard error, and makes the exit code say that there were any. */
-export function rawSettings(maxLineBytes?: number): ReadSettings {
+export function rawSettings(maxLineBytes: number | undefined): ReadSettings {
   return checkReadOptions({ onCorrupt: reportDamage, maxLineBytes });
 }
 
@@ -38,7 +39,7 @@ function reportDamage({ path, offset, length, reason }: CorruptLine): void {
   );
 }
 
-/** Prints events that are in the file in this order. */
+/** Prints events that are in the file in this order; without a byte order mark, which is no part of an event. */
 export async function printEvents(
   file: ReadableFile,
   entries: readonly Pick<Entry<object>, 'offset' | 'length'>[],
@@ -108,9 +109,10 @@ async function printBytes(file: ReadableFile, begin: number, end: number): Promi
   for (let at = begin; at < end; ) {
     const bytes = await readAt(file, at, Buffer.allocUnsafe(Math.min(chunkBytes, end - at)));
     if (bytes.length === 0) break; // truncated just now
+    const isMarked = at === 0 && bytes.subarray(0, byteOrderMark.length).equals(byteOrderMark);
     at += bytes.length;
     last = bytes.at(-1) ?? newline;
-    await print(bytes);
+    await print(isMarked ? bytes.subarray(byteOrderMark.length) : bytes);
   }
   if (last !== newline) await print('\n');
 }

@@ -21,7 +21,7 @@ interface Options {
   json?: boolean;
   dryRun?: boolean;
   force?: boolean;
-  maxLineBytes: number;
+  maxLineBytes?: number;
 }
 
 export function repairCommand(): Command {

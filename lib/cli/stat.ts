@@ -7,6 +7,7 @@ import { toNativePath } from '../base/arguments.js';
 import { ioError, isMissing } from '../base/errors.js';
 import type { LockHolder } from '../base/lock-holder.js';
 import type { NativePath } from '../base/paths.js';
+import type { ReadSettings } from '../chronicle/options.js';
 import { openForReading, readAt } from '../engines/file/lines/open-file.js';
 import { rotatedFiles } from '../engines/file/lines/rotated-files.js';
 import { scanBackwards } from '../engines/file/lines/scanner.js';
@@ -14,9 +15,15 @@ import { damagedPathOf } from '../engines/file/upkeep/damaged-file.js';
 import { idOf } from '../event/event-id.js';
 import { lockHolders } from '../lock/holders.js';
 import { exitCodeHelp } from './exit-codes.js';
-import { idKeyOption, jsonOption } from './options.js';
+import { idKeyOption, jsonOption, maxLineBytesOption } from './options.js';
 import { count, counted, print, printJson, style, table } from './output.js';
 import { rawSettings } from './raw-events.js';
+
+interface Options {
+  idKey: string;
+  json?: boolean;
+  maxLineBytes?: number;
+}
 
 interface FileFacts {
   /** Absolute, without symbolic links. */
@@ -47,19 +54,20 @@ export function statCommand(): Command {
     )
     .argument('<file>', 'the chronicle')
     .addOption(idKeyOption())
+    .addOption(maxLineBytesOption())
     .addOption(jsonOption('as JSON'))
     .addHelpText(
       'after',
       `\n${exitCodeHelp}\n\nExample: holdfast stat --json orders.ndjson | jq .lastEvent.offset`,
     )
-    .action(async (name: string, { idKey, json }: { idKey: string; json?: boolean }) => {
-      const facts = await factsOf(toNativePath(name, 'file'), idKey);
+    .action(async (name: string, { idKey, json, maxLineBytes }: Options) => {
+      const facts = await factsOf(toNativePath(name, 'file'), idKey, rawSettings(maxLineBytes));
       if (json) await printJson(facts);
       else await print(report(name, facts));
     });
 }
 
-async function factsOf(path: NativePath, idKey: string): Promise<FileFacts> {
+async function factsOf(path: NativePath, idKey: string, { maxLineBytes }: ReadSettings): Promise<FileFacts> {
   const file = await openForReading(path);
   try {
     const { size, mtime, mode, uid, gid } = await file.stat();
@@ -80,7 +88,6 @@ async function factsOf(path: NativePath, idKey: string): Promise<FileFacts> {
       facts.rotated.files++;
       facts.rotated.bytes += await sizeOf(rotated);
     }
-    const { maxLineBytes } = rawSettings();
     for await (const { entries } of scanBackwards(file, { from: 0, to: size, maxLineBytes })) {
       const [last] = entries;
       if (!last) continue;

@@ -21,7 +21,7 @@ interface Options {
   after?: string;
   onGap: 'throw' | 'continue';
   current?: boolean;
-  maxLineBytes: number;
+  maxLineBytes?: number;
 }
 
 export function tailCommand(): Command {
@@ -52,7 +52,9 @@ export function tailCommand(): Command {
 }
 
 async function run(name: string, options: Options): Promise<void> {
-  const { number = 10, follow, after, onGap, current, maxLineBytes } = options;
+  const { number = 10, follow, after, onGap, current } = options;
+  const settings = rawSettings(options.maxLineBytes);
+  const { maxLineBytes } = settings;
   if (after !== undefined && options.number !== undefined) {
     throw invalid('--after', 'does not go together with --number');
   }
@@ -64,7 +66,7 @@ async function run(name: string, options: Options): Promise<void> {
     // It never ends by itself, and Ctrl-C has nothing to clean up.
     const { signal: stop } = new AbortController();
     const following = { from: { last: number }, after, onGap, files, stop } as const;
-    for await (const { file, entries } of followFile(path, rawSettings(maxLineBytes), following)) {
+    for await (const { file, entries } of followFile(path, settings, following)) {
       await printEvents(file, entries);
     }
   } else if (after !== undefined) {

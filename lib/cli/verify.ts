@@ -21,7 +21,7 @@ interface Options {
   timeout: number;
   json?: boolean;
   current?: boolean;
-  maxLineBytes: number;
+  maxLineBytes?: number;
 }
 
 export function verifyCommand(): Command {

@@ -9,7 +9,7 @@ import { HoldfastError } from '../base/errors.js';
  * - `'object'`: JSON, but no object.
  * - `'utf8'`: not UTF-8.
  * - `'nul'`: filled with NUL bytes, as some file systems leave them after a power loss.
- * - `'long'`: longer than `maxLineBytes`.
+ * - `'long'`: longer than `maxLineBytes`, or longer than 8 MiB with a NUL byte in it, as in a hole.
  * - `'schema'`: an event that the `schema` refuses.
  */
 export type CorruptReason = 'torn' | 'json' | 'object' | 'utf8' | 'nul' | 'long' | 'schema';

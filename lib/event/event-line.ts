@@ -28,8 +28,8 @@ export interface LineSettings {
   readonly computeId: boolean;
   /** An event with a known id is not written: so what JSON cannot tell apart must not get one id. */
   readonly dedupes: boolean;
-  /** In bytes. */
-  readonly maxLineBytes: number;
+  /** The longest line that is written, in bytes. */
+  readonly maxEventBytes: number;
   readonly schema: Schema | undefined;
   /** The line gets room for a link. */
   readonly chain: boolean;
@@ -177,15 +177,15 @@ function checkedLine(
   field: string,
   settings: LineSettings,
 ): EventLine {
-  const { maxLineBytes, schema, chain } = settings;
+  const { maxEventBytes, schema, chain } = settings;
   const json = writable(given, field);
   if (chain ? hasLinkKey(json) : linkIn(json) !== undefined) {
     throw invalid(`${field}.${linkKey}`, 'is the name of the link that a chained chronicle gives an event');
   }
   const text = chain ? withRoomForLink(json) : json;
   // Three bytes of UTF-8 are the most that one UTF-16 code unit can take.
-  if (text.length * 3 > maxLineBytes && Buffer.byteLength(text) > maxLineBytes) {
-    throw invalid(field, `is longer than maxLineBytes (${maxLineBytes}), no reader would take it`);
+  if (text.length * 3 > maxEventBytes && Buffer.byteLength(text) > maxEventBytes) {
+    throw invalid(field, `is longer than maxLineBytes (${maxEventBytes})`);
   }
   const validation = schema && validate(json, field, schema);
   return validation ? { text, id, validation } : { text, id };

@@ -16,8 +16,17 @@ export type ParsedLine =
   | { readonly kind: 'blank' }
   | { readonly kind: 'corrupt'; readonly reason: CorruptReason };
 
+/**
+ * The longest line that can be an event, in bytes, without its newline: a reader makes a string of it, and V8's longest
+ * one has some more characters (2^29 - 24).
+ */
+export const longestLine = 512e6;
+
+/** A longer line is looked through for NUL bytes before it is held in memory, as a hole should not be. In bytes. */
+export const longLineBytes = 8 * 1024 * 1024;
+
 const newline = 0x0a;
-const byteOrderMark = '\ufeff';
+export const byteOrderMark = '\ufeff';
 /** In decoded text: in place of bytes that are not UTF-8, or itself. */
 const replacementCharacter = '\ufffd';
 

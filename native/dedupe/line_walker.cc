@@ -16,6 +16,14 @@ constexpr size_t kFirstReadBytes = 4096;
 // A buffer that has become larger than this, for long lines, is not kept for the next use.
 constexpr size_t kMaxKeptBytes = 4 * kChunkBytes;
 
+// True if a line that begins with `text` is no event for certain: it is too long, or it is long and has a NUL
+// byte at the end of what was read of it, as in a hole. JSON has none (RFC 8259, 7).
+bool IsNoEvent(std::string_view text, uint64_t max_line_bytes) {
+  if (text.size() > max_line_bytes) return true;
+  return text.size() > kMaxKeptBytes &&
+         std::memchr(&text[text.size() - kChunkBytes], 0, kChunkBytes) != nullptr;
+}
+
 }  // namespace
 
 LineWalker::LineWalker(const os::File& file, Range range, uint64_t max_line_bytes, Tail tail,
@@ -60,9 +68,10 @@ bool LineWalker::Next() {
 bool LineWalker::ReadMore() {
   if (read_end_ == range_end_ || error_) return false;
   size_t kept = filled_ - rest_;
-  if (kept > max_line_bytes_) in_long_line_ = true;
+  if (IsNoEvent(std::string_view(buffer_).substr(rest_, kept), max_line_bytes_)) in_long_line_ = true;
   if (in_long_line_) kept = 0;
-  std::memmove(buffer_.data(), buffer_.data() + rest_, kept);
+  // Once for each line, since a long one is read in many pieces.
+  if (rest_ > 0) std::memmove(buffer_.data(), buffer_.data() + rest_, kept);
   const auto length = static_cast<size_t>(std::min<uint64_t>(range_end_ - read_end_, kChunkBytes));
   // There is no newline in a hole, which may be larger than the rest of the file.
   if (in_long_line_ && file_.IsHole(read_end_, length)) {
@@ -118,7 +127,10 @@ os::Error ReadLineAt(const os::File& file, uint64_t offset, uint64_t max_line_by
       line->resize(newline);
       break;
     }
-    if (line->size() > max_line_bytes) break;
+    if (IsNoEvent(*line, max_line_bytes)) {
+      line->clear();
+      return {};
+    }
   }
   if (line->size() > max_line_bytes) line->clear();
   return {};

@@ -28,7 +28,8 @@ struct Line {
 };
 
 // for (LineWalker lines(file, range, …); lines.Next();) use lines.line();
-// Lines longer than `max_line_bytes` are passed over, whatever their length, without being kept in memory.
+// Lines longer than `max_line_bytes`, and long ones with a hole in them, are passed over, whatever their
+// length, without being kept in memory.
 class LineWalker {
  public:
   // `buffer` is used while this lives, and may serve the next one too.
@@ -62,7 +63,7 @@ class LineWalker {
   size_t rest_ = 0;            // where the bytes begin in the buffer that were not returned yet
   size_t searched_ = 0;        // up to where they were searched for a newline
   size_t filled_ = 0;          // how many bytes of the buffer are from the file
-  bool in_long_line_ = false;  // what has been read of the line was dropped as too long
+  bool in_long_line_ = false;  // what has been read of the line was dropped: it is no event
 };
 
 // Where the last lines of a file begin.

@@ -156,7 +156,7 @@ describe('an event that is wrong is refused and nothing is written', () => {
   });
 });
 
-describe('an event that is longer than maxLineBytes is refused, for no reader would take it', () => {
+describe('an event that is longer than maxLineBytes is refused', () => {
   const maxLineBytes = 60;
   // Bytes count, not characters: each of these is 28 characters shorter than its line is in bytes.
   const eventOf = (bytes: number) => ({ eventId: 'x', text: `${'ü'.repeat(14)}${'y'.repeat(bytes - 53)}` });
@@ -199,6 +199,9 @@ const badReadOptions: [string, string, object][] = [
   ['maxLineBytes NaN', 'maxLineBytes', { maxLineBytes: Number.NaN }],
   ['maxLineBytes infinite', 'maxLineBytes', { maxLineBytes: Number.POSITIVE_INFINITY }],
   ['maxLineBytes as text', 'maxLineBytes', { maxLineBytes: '100' }],
+  ['maxLineBytes that no string holds', 'maxLineBytes', { maxLineBytes: 2 ** 29 }],
+  ['maxLineBytes that a string holds in another runtime', 'maxLineBytes', { maxLineBytes: 512e6 + 1 }],
+  ['maxLineBytes of any length', 'maxLineBytes', { maxLineBytes: Number.MAX_SAFE_INTEGER }],
 ];
 
 const badOptions: [string, string, object][] = [

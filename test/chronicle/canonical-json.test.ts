@@ -73,7 +73,7 @@ const settings = {
   idKey: 'eventId',
   computeId: true,
   dedupes: false,
-  maxLineBytes: 8 * 1024 * 1024,
+  maxEventBytes: 8 * 1024 * 1024,
   schema: undefined,
   chain: false,
 };

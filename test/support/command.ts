@@ -23,7 +23,7 @@ export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}): Chi
 }
 
 /** Runs the command with this input to its end. */
-export async function run(args: readonly string[], input = ''): Promise<Finished> {
+export async function run(args: readonly string[], input: string | Uint8Array = ''): Promise<Finished> {
   const command = start(args);
   command.stdin?.end(input);
   return finished(command);

@@ -7,7 +7,7 @@ import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { type ReadableFile, readAt } from './open-file.js';
 
-/** More than the longest chunk that scanning reads, and goes back for. */
+/** More than twice the longest chunk that scanning reads, and goes back for. A longer line is read in parts. */
 const windowBytes = 32 * 1024 * 1024;
 const compressedBytes = 256 * 1024;
 
@@ -28,7 +28,9 @@ export class GzipFile implements ReadableFile {
     this.#windowBytes = window;
   }
 
-  read(buffer: Buffer, at: number, length: number, position: number): Promise<{ bytesRead: number }> {
+  read(buffer: Buffer, at: number, wanted: number, position: number): Promise<{ bytesRead: number }> {
+    // All that a call returns must be kept until it is copied. A piece of what is decompressed may be more than is needed.
+    const length = Math.min(wanted, this.#windowBytes / 2);
     return this.#inTurn(async () => {
       if (!this.#content || position < this.#begin) this.#start();
       while (this.#end < position + length && (await this.#decompress())) {

@@ -7,6 +7,7 @@
  * at all.
  */
 import { setTimeout } from 'node:timers/promises';
+import { longLineBytes } from '../../../event/line.js';
 import { endOfLinesWithin, type LineBatch, longLine, parseLines, reversed } from './line-batch.js';
 import type { LineFilter } from './line-filter.js';
 import { type ReadableFile, readAt } from './open-file.js';
@@ -188,12 +189,21 @@ async function readLine(
   { maxLineBytes, filter, source }: ScanOptions,
 ): Promise<LineBatch | undefined> {
   const length = end - begin;
-  if (length - 1 > maxLineBytes) {
+  if (length - 1 > maxLineBytes || (length > longLineBytes && (await hasNul(file, begin, end)))) {
     await source?.load(file); // which the lines after it need, if it is the first one
     return longLine(begin, length);
   }
   const bytes = await readAt(file, begin, Buffer.allocUnsafeSlow(length));
   return bytes.length === length ? parseLines(bytes, begin, maxLineBytes, filter, source) : undefined;
+}
+
+/** Whether there is a NUL byte, as in a hole: JSON has none (RFC 8259, 7). */
+async function hasNul(file: ReadableFile, begin: number, end: number): Promise<boolean> {
+  const buffer = Buffer.allocUnsafeSlow(defaultChunkBytes);
+  for (let at = begin; at < end; at += buffer.length) {
+    if ((await readAt(file, at, buffer.subarray(0, end - at))).includes(0)) return true;
+  }
+  return false;
 }
 
 /** Where the last whole line of `chunk` ends that begins before `to`; 0 if there is none. */
