@@ -70,7 +70,7 @@ export class LogStream extends Writable {
     // What waits is kept here, where the exit finds it, and not in the buffer of the stream, which is never full.
     super({ decodeStrings: false, highWaterMark: Number.MAX_SAFE_INTEGER });
     this.#path = path.toString();
-    this.#text = new LogText(settings.maxLineBytes);
+    this.#text = new LogText(settings.maxEventBytes);
     this.#maxBlockBytes = Math.min(maxBlockBytes, settings.rotation?.maxBytes || maxBlockBytes);
     this.#sync = sync;
     const { engine, opened } = FileEngine.begin(path, settings);
