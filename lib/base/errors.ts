@@ -387,6 +387,21 @@ export function lostLock(path: string): HoldfastError {
   return new HoldfastError('ELOST', `'${path}' does not name the file any more that is locked`, { path });
 }
 
+/** The connection is gone that had the lock on `name`. */
+export function lostConnection(name: string, cause: Error): HoldfastError {
+  const message = `the connection that had the lock on '${name}' is gone: ${cause.message}`;
+  return new HoldfastError('ELOST', message, { cause, path: name });
+}
+
+/** The server's session is not that of the connection for long enough to have a lock. */
+export function poolerBetween(): HoldfastError {
+  return invalid(
+    'pool',
+    'a pooler between here and the server gives each transaction another session, and a lock belongs to one: for ' +
+      'locks, connect to the server itself, or to a pooler with pool_mode = session',
+  );
+}
+
 /** The lock that a call blocks for is held by the very thread that it blocks. */
 export function deadlock(path: string, cause?: Error): HoldfastError {
   const held = `this thread holds the lock on '${path}' itself`;
@@ -401,8 +416,12 @@ export function isNativeError(error: unknown): error is Error & NativeError {
 /** For the end of a message: who holds it, if that is known. */
 export function describeHolders(holders: readonly LockHolder[]): string {
   if (holders.length === 0) return '';
-  const described = holders.map(({ pid, command, mode }) =>
-    pid === process.pid ? `this very process (${pid}, ${mode})` : `process ${pid} (${mode}): ${command}`,
+  const described = holders.map(({ pid, command, host, mode }) =>
+    host !== undefined
+      ? `session ${pid} of the server, for '${command}' on ${host} (${mode})`
+      : pid === process.pid
+        ? `this very process (${pid}, ${mode})`
+        : `process ${pid} (${mode}): ${command}`,
   );
   return `, held by ${described.join('; ')}`;
 }

@@ -7,10 +7,12 @@ export type LockMode = 'exclusive' | 'shared';
 
 /** A process that holds a lock. */
 export interface LockHolder {
-  /** Its process id. */
+  /** Its process id; on PostgreSQL that of the server's process which works for it, as `pg_stat_activity` has it. */
   readonly pid: number;
-  /** The command line, or the command's name if that is all there is. */
+  /** The command line, or the command's name if that is all there is; on PostgreSQL the application's name. */
   readonly command: string;
+  /** PostgreSQL: the name or address of its host, or `'the same host'`. Else undefined. */
+  readonly host?: string;
   /** How it holds the lock. */
   readonly mode: LockMode;
 }

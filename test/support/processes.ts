@@ -84,6 +84,11 @@ export class Program {
     return this.#messages.splice(0);
   }
 
+  /** Lets it end by itself, if this was all that it waited for. */
+  disconnect(): void {
+    this.#child.disconnect();
+  }
+
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.exited;

@@ -3,11 +3,14 @@
  */
 import { checkOptions, checkTimeout, describe } from '../../base/arguments.js';
 import { HoldfastError, invalid } from '../../base/errors.js';
+import type { LockHolder } from '../../base/lock-holder.js';
 import { type Chronicle, chronicleOn } from '../../chronicle/chronicle.js';
 import type { JsonObject } from '../../event/line.js';
 import type { Schema } from '../../event/schema.js';
 import { newPool, type OwnPool, type PostgresPool } from './driver.js';
 import { Listener } from './listener.js';
+import type { PostgresLock } from './lock.js';
+import { Locks, type PostgresLockOptions, type PostgresTryLockOptions } from './locks.js';
 import { migrate } from './migrations.js';
 import { checkName, checkPostgresOptions, type PostgresChronicleOptions } from './options.js';
 import { PostgresEngine } from './postgres-engine.js';
@@ -77,7 +80,12 @@ function ownPool({ connectionString, max = 10 }: ConnectOptions): OwnPool {
   }
   if (!Number.isSafeInteger(max) || max < 1)
     throw invalid('max', `expected a whole number from 1 on, got ${describe(max)}`);
-  return newPool({ connectionString, max, keepAlive: true, application_name: 'holdfast' });
+  return newPool({
+    connectionString,
+    max,
+    keepAlive: true,
+    application_name: `holdfast, process ${process.pid}`,
+  });
 }
 
 function checkPool({ pool, connectionString, max }: ConnectOptions): PostgresPool {
@@ -106,11 +114,13 @@ export class Postgres {
   readonly #session: Session;
   readonly #listener: Listener;
   readonly #chronicles = new Set<{ close(): Promise<void> }>();
+  readonly #locks: Locks;
   #closing: Promise<void> | undefined;
 
   private constructor(session: Session) {
     this.#session = session;
     this.#listener = new Listener(session);
+    this.#locks = new Locks(session);
   }
 
   /**
@@ -147,7 +157,69 @@ export class Postgres {
     return chronicle;
   }
 
-  /** Closes the chronicles that were opened here, and the pool, unless it is the caller's. To do so again has no effect. */
+  /**
+   * Waits for the lock with this name and takes it, as `lock` of the package does with a file: exclusion holds between
+   * all processes of all machines that use this schema of this database. The server queues those who wait, and holds
+   * the lock for as long as the connection is there.
+   *
+   * A lock takes a connection of the pool for as long as it is held, and each name that this process waits for takes
+   * one more. A wait that is long holds vacuum back, as every long query does.
+   *
+   * @param name any text, up to 512 bytes
+   * @throws `ELOCK_TIMEOUT` after `timeout`, with those who hold it; `signal.reason` on abort; `EVALIDATION` for a bad
+   *   argument, and where a pooler is between that gives each transaction another session; `EIO` if the server fails
+   *   or cannot be reached
+   * @example
+   *   const held = await postgres.lock('nightly', { timeout: 2000 });
+   */
+  async lock(name: string, options?: PostgresLockOptions): Promise<PostgresLock> {
+    this.#checkOpen();
+    return this.#locks.lock(name, options);
+  }
+
+  /** Takes the lock if it is free, else resolves to null. Rejects as {@link lock} does. */
+  async tryLock(name: string, options?: PostgresTryLockOptions): Promise<PostgresLock | null> {
+    this.#checkOpen();
+    return this.#locks.tryLock(name, options);
+  }
+
+  /**
+   * Runs `body` with the lock held, and releases it when `body` has returned or thrown. The result is `body`'s.
+   *
+   * @example
+   *   await postgres.withLock('nightly', { timeout: 2000 }, async (held) => report(held.fence));
+   */
+  async withLock<T>(
+    name: string,
+    options: PostgresLockOptions | undefined,
+    body: (lock: PostgresLock) => T | Promise<T>,
+  ): Promise<T>;
+  /** Without options: waits for ever, for the exclusive lock. */
+  async withLock<T>(name: string, body: (lock: PostgresLock) => T | Promise<T>): Promise<T>;
+  async withLock<T>(
+    name: string,
+    ...rest:
+      | [PostgresLockOptions | undefined, (lock: PostgresLock) => T | Promise<T>]
+      | [(lock: PostgresLock) => T | Promise<T>]
+  ): Promise<T> {
+    const [options, body] = rest.length === 1 ? [undefined, rest[0]] : rest;
+    this.#checkOpen();
+    return this.#locks.withLock(name, options, body);
+  }
+
+  /**
+   * The sessions of the server that hold the lock, in no order; `[]` if nobody does. A user without the rights of
+   * `pg_read_all_stats` sees the application and host of his own sessions only.
+   */
+  async lockHolders(name: string): Promise<LockHolder[]> {
+    this.#checkOpen();
+    return this.#locks.lockHolders(name);
+  }
+
+  /**
+   * Closes the chronicles that were opened here, releases the locks, and ends the pool, unless it is the caller's. To do
+   * so again has no effect.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -160,6 +232,7 @@ export class Postgres {
 
   async #close(): Promise<void> {
     await Promise.all([...this.#chronicles].map((chronicle) => chronicle.close()));
+    await this.#locks.close();
     this.#listener.close();
     await this.#session.end();
   }

@@ -25,6 +25,13 @@ export interface PostgresPool {
 /** What of a connection is used, as it is used. */
 export interface Client {
   query(statement: Statement): Promise<{ readonly rows: (string | null)[][] }>;
+  /** The server's process, as it has said itself; not known with pg-native. */
+  readonly processID?: number | null;
+  /** The driver's, with its socket. */
+  readonly connection?: { readonly stream?: { setKeepAlive?(enable: boolean, delay: number): unknown } };
+  /** Whether it keeps the process alive. */
+  ref?(): void;
+  unref?(): void;
   /** With an error, or true, it is closed. */
   release(close?: Error | boolean): void;
   on<Name extends keyof ClientEvents>(event: Name, listener: ClientEvents[Name]): unknown;

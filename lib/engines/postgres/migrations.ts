@@ -36,6 +36,16 @@ const steps: readonly ((schema: string) => readonly string[])[] = [
     `CREATE UNIQUE INDEX events_ids ON ${schema}.events (chronicle, id_hash, copy) WHERE id_hash IS NOT NULL`,
     appendFunction(schema),
   ],
+  // 2: locks. A row stays when its lock is released, because the next fencing token must be greater. 'exclusive' is how
+  // it was taken last.
+  (schema) => [
+    `CREATE TABLE ${schema}.locks (
+      id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+      name text NOT NULL UNIQUE,
+      fence bigint NOT NULL DEFAULT 0,
+      exclusive boolean NOT NULL DEFAULT true
+    ) WITH (fillfactor = 50)`,
+  ],
 ];
 
 /** Makes the tables, or brings them to the version of this package. */
