@@ -69,3 +69,8 @@ export function textWithoutLink(json: string): string {
 
 /** The property of the first event of a chain that was begun anew. */
 export const restartKey = 'chainRestart';
+
+/** Whether an event is none of the chronicle's user: the one with which `repair` has begun a new chain. */
+export function isRestart(event: JsonObject): boolean {
+  return Object.keys(event)[0] === restartKey && linkOfEvent(event) !== undefined;
+}

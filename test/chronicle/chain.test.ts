@@ -416,6 +416,30 @@ describe('chain', () => {
       await refused(file, { rotate: { maxBytes: 1000 } }, { code: 'EVALIDATION', field: 'chain' });
     });
 
+    it.each([
+      ['that rotates', { rotate: { maxBytes: 1000 } }],
+      ['that does not rotate', {}],
+      ['that does not look for duplicates', { dedupe: false as const }],
+    ])('the empty file after a rotation by somebody else, by a writer %s', async (_, options) => {
+      const { file } = await chainOf(2);
+      renameSync(file, `${file}.20200101T000000.000Z`);
+      for (const content of ['', '\n', '{"torn']) {
+        writeFileSync(file, content);
+        await refused(file, options, { code: 'EVALIDATION', field: 'chain' });
+        expect(readFileSync(file, 'utf8')).toBe(content);
+      }
+    });
+
+    it('by a writer without the option whose file was rotated by others since it was opened', async () => {
+      const file = newFile();
+      await using early = await openChronicle(file);
+      await chainOf(2, file);
+      renameSync(file, `${file}.20200101T000000.000Z`);
+      writeFileSync(file, '');
+      await expect(early.append({ n: 'plain' })).rejects.toMatchObject({ field: 'chain' });
+      expect(readFileSync(file, 'utf8')).toBe('');
+    });
+
     it('a writer without the option that would rotate a chained file, before it does', async () => {
       const file = newFile();
       await using early = await openChronicle(file, { rotate: { maxBytes: 300, keep: 1 } });

@@ -223,3 +223,19 @@ describe('Who follows while a file is repaired, and rotated before it looks', ()
     expect(gaps).toEqual([]);
   });
 });
+
+describe.skipIf(unwatchable)('Where files are rotated and removed each time that they are listed', () => {
+  // Before: tried again and again, without an end.
+  it.each(['verify', 'cat'])('holdfast %s ends with EGAP', async (name) => {
+    const file = newFile();
+    const { append } = await rotating(file, { maxBytes: 1, keep: 0 });
+    await append(2);
+    const calls = await SystemCalls.under(dirname(file));
+    calls.answerAll(async ({ name }): Promise<Answer> => {
+      if (name === 'opendir') await append(2).catch(() => {}); // the test may be over
+      return 'go';
+    });
+    const { code, err } = await finished(start([name, file], calls.env));
+    expect([code, err]).toEqual([1, expect.stringContaining(`events of '${file}' are gone`)]);
+  });
+});

@@ -11,6 +11,7 @@ import {
   type JsonObject,
   openChronicle,
   readChronicle,
+  repairChronicle,
   type Schema,
   type SchemaResult,
   tailChronicle,
@@ -236,4 +237,52 @@ it('EVALIDATION for what is no schema', async () => {
       field: 'schema',
     });
   }
+});
+
+describe('with a chain', () => {
+  const strict = z.strictObject({ eventId: z.string(), number: z.number() });
+
+  async function chained(): Promise<string> {
+    const file = newFile();
+    await using chronicle = await openChronicle(file, { chain: true, schema: strict });
+    for (const number of [1, 2, 3]) await chronicle.append({ eventId: `${number}`, number });
+    return file;
+  }
+
+  async function read(file: string, reverse = false) {
+    const corrupt: CorruptLine[] = [];
+    const onCorrupt = (line: CorruptLine) => void corrupt.push(line);
+    const chronicle = await opened(file, { chain: true, schema: strict, onCorrupt });
+    const entries = await toArray(chronicle.read({ reverse }));
+    return { numbers: entries.map(({ event }) => event.number), corrupt };
+  }
+
+  it('is asked about events without their links', async () => {
+    const file = await chained();
+    expect(await read(file)).toEqual({ numbers: [1, 2, 3], corrupt: [] });
+    expect(await readChronicle(file, { schema: strict })).toHaveLength(3);
+  });
+
+  it.each([false, true])('takes the beginning of a new chain for no damage, reverse: %s', async (reverse) => {
+    const file = await chained();
+    writeFileSync(file, readFileSync(file, 'utf8').replace('"number":3', '"number":4'));
+    await repairChronicle(file);
+    expect(readFileSync(file, 'utf8')).toContain('{"chainRestart":');
+    await using chronicle = await openChronicle(file, { chain: true, schema: strict });
+    await chronicle.append({ eventId: '5', number: 5 });
+    const numbers = [1, 2, 4, 5];
+    expect(await read(file, reverse)).toEqual({
+      numbers: reverse ? numbers.toReversed() : numbers,
+      corrupt: [],
+    });
+    expect(await tailChronicle(file, 2, { schema: strict, onCorrupt: 'throw' })).toHaveLength(2);
+  });
+
+  it('calls damage what only looks like the beginning of one', async () => {
+    const file = await chained();
+    writeFileSync(file, `${readFileSync(file, 'utf8')}{"chainRestart":{}}\n{"number":1,"chainRestart":{}}\n`);
+    const corrupt: CorruptLine[] = [];
+    await readChronicle(file, { schema: strict, onCorrupt: (line) => void corrupt.push(line) });
+    expect(corrupt.map(({ reason }) => reason)).toEqual(['schema', 'schema']);
+  });
 });

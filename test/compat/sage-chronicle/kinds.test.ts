@@ -71,8 +71,35 @@ describe.each(events.map((event) => [event.type, event] as const))('%s', (type, 
       expect([field, guard(rest)]).toEqual([field, false]);
       // Own ones: JSON writes no others.
       expect([field, guard(Object.assign(Object.create({ [field]: 1 }), rest))]).toEqual([field, false]);
-      expect([field, guard({ ...rest, [field]: null })]).toEqual([field, true]);
     }
+  });
+
+  it('must have the envelope, and in each field what its type says', () => {
+    expect(guard(event)).toBe(true);
+    const given = event as unknown as Record<string, unknown>;
+    for (const [field, value] of Object.entries(given)) {
+      const { [field]: _, ...rest } = given;
+      expect([field, guard(rest)]).toEqual([field, false]);
+      if (type === 'HALT_AND_REPORT' && ['expected', 'actual'].includes(field)) continue; // anything
+      const others = [
+        null,
+        undefined,
+        {},
+        true,
+        typeof value === 'string' ? 7 : 'x',
+        typeof value === 'string' ? [] : 7,
+      ];
+      for (const other of others.filter(
+        (other) => typeof other !== typeof value || other === null || field === 'actor',
+      ))
+        expect([field, other, guard({ ...rest, [field]: other })]).toEqual([field, other, false]);
+      if (Array.isArray(value) && field !== 'steps')
+        expect([field, guard({ ...rest, [field]: [...value, null] })]).toEqual([field, false]);
+    }
+    for (const actor of [{}, { agent: 'a' }, { id: 'i' }, { agent: 1, id: 'i' }, []])
+      expect(guard({ ...event, actor })).toBe(false);
+    // What it need not have is not looked at.
+    expect(guard({ ...event, more: 1, eventId: undefined })).toBe(true);
   });
 
   it.each([undefined, null, 7, 'x', [], () => 1])('is not %s', (other) => {
@@ -81,6 +108,16 @@ describe.each(events.map((event) => [event.type, event] as const))('%s', (type, 
 });
 
 describe('the types', () => {
+  it.each([
+    ['BUILD', 'status', 'begun'],
+    ['DEPLOY', 'status', 'x'],
+    ['ENVVAR_CHANGE', 'operation', 'get'],
+    ['POSTMORTEM', 'actionItems', [{ assignee: 'a' }]],
+  ])('of %s allow not everything in %s', (type, field, value) => {
+    const event = events.find((each) => each.type === type);
+    expect(guardOf(type)({ ...event, [field]: value })).toBe(false);
+  });
+
   it('are narrowed by the guards, and by the type itself', () => {
     const states: string[] = [];
     for (const event of events) {

@@ -3,7 +3,7 @@
  * not, and the one that is written. Others may rotate, remove and compress them meanwhile.
  */
 import { setTimeout } from 'node:timers/promises';
-import { isIrregular, isMissing, withIoErrors } from '../../../base/errors.js';
+import { gapIn, isIrregular, isMissing, withIoErrors } from '../../../base/errors.js';
 import { type NativePath, withSuffix } from '../../../base/paths.js';
 import type { WhichFiles } from '../../../chronicle/call-options.js';
 import { fileId, namedFileId } from '../../../lock/named-file.js';
@@ -34,7 +34,7 @@ const pause = 5;
 /**
  * Opens the file that is written, and lists the files before it. Others may rotate in between: then that is done anew.
  *
- * @throws `EIO` with ENOENT if there is no file at all, unless `mayBeMissing`
+ * @throws `EGAP` if others rotate and remove files faster than they can be opened, again and again; `EIO` with ENOENT if there is no file at all, unless `mayBeMissing`
  */
 export async function takeSnapshot(
   path: NativePath,
@@ -70,7 +70,11 @@ export async function takeSnapshot(
       const unbroken = tries < patience ? undefined : await listUnbroken(path);
       const last = unbroken?.pop();
       const opened = last && (await openRotated(last));
-      if (!unbroken || typeof opened !== 'object') continue;
+      if (!unbroken || typeof opened !== 'object') {
+        if (tries < maxTries) continue;
+        // And remove what they rotate, before it can be opened.
+        throw gapIn(path.toString(), { after: undefined, files: [], next: undefined });
+      }
       rotated = unbroken;
       const { ino, dev } = await withIoErrors(opened.file.stat({ bigint: true }), opened.path);
       return { current: { ...opened, id: fileId({ ino, dev }) }, rotated };

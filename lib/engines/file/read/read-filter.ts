@@ -4,6 +4,7 @@
  */
 import type { ReadSettings } from '../../../chronicle/options.js';
 import type { Entry } from '../../../chronicle/results.js';
+import { isRestart, withoutLink } from '../../../event/chain-link.js';
 import type { JsonObject } from '../../../event/line.js';
 import { areInvalid, type Schema } from '../../../event/schema.js';
 import { matcherOf, type Where } from '../../../event/where.js';
@@ -32,14 +33,17 @@ export class ReadFilter {
     return matches ? { ...valid, entries: valid.entries.filter(({ event }) => matches(event)) } : valid;
   }
 
+  /** Without those that the schema refuses. It is asked about events as they were appended, without their links. */
   async #validate(batch: LineBatch, schema: Schema, reverse: boolean): Promise<LineBatch> {
     const invalid = await areInvalid(
-      batch.entries.map(({ event }) => event),
+      batch.entries.map(({ event }) => withoutLink(event)),
       schema,
     );
     const failed = batch.entries.filter((_, index) => invalid[index]);
     if (failed.length === 0) return batch;
-    const nonEvents = [...batch.nonEvents, ...failed.map(toCorrupt)];
+    // The beginning of a new chain is no damage, though no event of the user's either.
+    const damaged = failed.filter(({ event }) => !isRestart(event));
+    const nonEvents = [...batch.nonEvents, ...damaged.map(toCorrupt)];
     nonEvents.sort((a, b) => (reverse ? b.offset - a.offset : a.offset - b.offset));
     return { ...batch, entries: batch.entries.filter((_, index) => !invalid[index]), nonEvents };
   }
