@@ -34,5 +34,6 @@ export async function verify(
     from = page.lines.end;
     onProgress?.({ done: from - begins, total });
   }
-  return lines.report(undefined);
+  // Offsets count from the first event that there ever was.
+  return { ...lines.report(undefined), bytes: total };
 }
