@@ -27,6 +27,8 @@ import * as z from 'zod';
 declare const chronicle: Chronicle;
 declare const held: FileLock;
 declare const postgres: Postgres;
+declare const orders: Chronicle;
+declare function report(fence: number): Promise<void>;
 declare const ifEnd: number;
 declare const token: string;
 declare const settings: object;
