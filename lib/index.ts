@@ -15,6 +15,7 @@ export {
   type ChainError,
   type ClosedError,
   type ConflictError,
+  type FencedError,
   type GapError,
   HoldfastError,
   type HoldfastErrorCode,
@@ -24,7 +25,7 @@ export {
   type Missing,
   type ValidationError,
 } from './base/errors.js';
-export type { LockHolder, LockMode } from './base/lock-holder.js';
+export type { Fence, LockHolder, LockMode } from './base/lock-holder.js';
 export type {
   AppendOptions,
   FilesOption,

@@ -3,7 +3,7 @@
  */
 import { constants } from 'node:os';
 import { getSystemErrorMap, types } from 'node:util';
-import type { LockHolder, LockMode } from './lock-holder.js';
+import type { Fence, LockHolder, LockMode } from './lock-holder.js';
 
 /**
  * A system call that failed in native code. `errno` is positive, as in C; `text` is the system's description
@@ -24,6 +24,7 @@ export interface NativeError {
  * - `ECONFLICT`: the file did not end where `ifEnd` said; {@link HoldfastError.end} is where it ends. Nothing
  *   was written.
  * - `EGAP`: events that a reader should have got are gone; {@link HoldfastError.gap} is what is known of them.
+ * - `EFENCED`: the lock that an append names was given to somebody else since. Nothing was written.
  * - `ECLOSED`: the chronicle was closed before the call, or the lock is not held.
  * - `ELOST`: the reason of a {@link FileLock.lost} that is aborted.
  * - `EDEADLK`: a call that blocks its thread would have waited for a lock that this thread holds itself. Nothing
@@ -36,6 +37,7 @@ export type HoldfastErrorCode =
   | 'EIO'
   | 'ECONFLICT'
   | 'EGAP'
+  | 'EFENCED'
   | 'ECLOSED'
   | 'EDEADLK'
   | 'ECHAIN'
@@ -163,6 +165,7 @@ export type AnyHoldfastError =
   | IoError
   | ConflictError
   | GapError
+  | FencedError
   | ClosedError
   | ChainError;
 
@@ -208,6 +211,14 @@ export interface GapError extends HoldfastError {
   readonly code: 'EGAP';
   /** What is known of them. */
   readonly gap: Missing;
+  /** The chronicle. */
+  readonly path: string;
+}
+
+/** The lock that an append names was given to somebody else since. Nothing was written. */
+export interface FencedError extends HoldfastError {
+  /** What went wrong. */
+  readonly code: 'EFENCED';
   /** The chronicle. */
   readonly path: string;
 }
@@ -385,6 +396,12 @@ export function poisoned(cause: Error, path: string): HoldfastError {
 /** The path of a lock names another file than the one that is locked, or none. */
 export function lostLock(path: string): HoldfastError {
   return new HoldfastError('ELOST', `'${path}' does not name the file any more that is locked`, { path });
+}
+
+/** An append names a lock that was given to somebody else since. */
+export function fenced(path: string, { path: lock, fence }: Fence, cause: Error): HoldfastError {
+  const message = `not written to '${path}': the lock '${lock}' was given to somebody else after the token ${fence}`;
+  return new HoldfastError('EFENCED', message, { path, cause });
 }
 
 /** The connection is gone that had the lock on `name`. */

@@ -16,3 +16,11 @@ export interface LockHolder {
   /** How it holds the lock. */
   readonly mode: LockMode;
 }
+
+/** A lock with a fencing token; a `PostgresLock` is one, and what was stored of it as well. */
+export interface Fence {
+  /** The name of the lock. */
+  readonly path: string;
+  /** Its token. */
+  readonly fence: number;
+}

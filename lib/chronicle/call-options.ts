@@ -10,6 +10,8 @@ import {
   describe,
 } from '../base/arguments.js';
 import { invalid } from '../base/errors.js';
+import { checkFence } from '../base/fence.js';
+import type { Fence } from '../base/lock-holder.js';
 import { isLink } from '../event/chain-link.js';
 import type { OnGap } from '../event/gap.js';
 import { checkWhere, type Where } from '../event/where.js';
@@ -29,6 +31,12 @@ export interface AppendOptions {
    * duplicate, wherever the chronicle ends. In bytes. Default: append wherever it ends.
    */
   ifEnd?: Position | undefined;
+  /**
+   * Append only if nobody was given this lock since, so that a holder that was paused can do no harm; else `EFENCED`.
+   * That is found out in the transaction of the append: what is acknowledged was written before the lock had a new
+   * holder. Only on PostgreSQL, with a lock of the same schema. Default: append whoever holds a lock.
+   */
+  fence?: Fence | undefined;
 }
 
 /**
@@ -196,8 +204,14 @@ function checkPosition(value: unknown, field: string): Position {
 
 export function checkIfEnd(options: AppendOptions | undefined): Position | undefined {
   if (options === undefined) return undefined;
-  const { ifEnd } = checkOptions(options, ['ifEnd']);
+  const { ifEnd } = checkOptions(options, ['ifEnd', 'fence']);
   return ifEnd === undefined ? undefined : checkPosition(ifEnd, 'ifEnd');
+}
+
+export function checkAppendFence(options: AppendOptions | undefined): Fence | undefined {
+  if (options === undefined) return undefined;
+  const { fence } = checkOptions(options, ['ifEnd', 'fence']);
+  return fence === undefined ? undefined : checkFence(fence, 'fence');
 }
 
 export function checkReadRange(range: ReadRange | undefined): ReadQuery {

@@ -5,12 +5,14 @@
 import type { Readable } from 'node:stream';
 import { copyForLater, describe } from '../base/arguments.js';
 import { HoldfastError, invalid } from '../base/errors.js';
+import type { Fence } from '../base/lock-holder.js';
 import { type EventLine, lineOfEvent, lineOfText } from '../event/event-line.js';
 import type { JsonObject } from '../event/line.js';
 import { assertSynchronous } from '../event/schema.js';
 import { arrayOf, streamOf } from './batches.js';
 import {
   type AppendOptions,
+  checkAppendFence,
   checkEventId,
   checkFilesOption,
   checkIfEnd,
@@ -130,7 +132,7 @@ export class Chronicle<T extends object = JsonObject> {
     const ifEnd = this.#checkIfEnd(options);
     this.#checkOpen();
     assertSynchronous(line);
-    if (!this.#engine.appendSync) throw this.#missing('appendSync');
+    if (!this.#engine.appendSync || this.#checkFence(options)) throw this.#missing('appendSync');
     return this.#engine.appendSync(line, ifEnd);
   }
 
@@ -309,6 +311,12 @@ export class Chronicle<T extends object = JsonObject> {
     return ifEnd;
   }
 
+  #checkFence(options: AppendOptions | undefined): Fence | undefined {
+    const fence = checkAppendFence(options);
+    if (fence && !this.#engine.fences) throw this.#missing('fence');
+    return fence;
+  }
+
   #missing(method: string): HoldfastError {
     return invalid(method, `is not possible for '${this.path}'`);
   }
@@ -340,11 +348,12 @@ export class Chronicle<T extends object = JsonObject> {
     reject: (error: Error) => void,
   ): void {
     const ifEnd = this.#checkIfEnd(options);
+    const fence = this.#checkFence(options);
     this.#checkOpen();
     if (this.#settings.schema) {
-      this.#whenValid([line], () => this.#engine.append(line, ifEnd, resolve, reject), reject);
+      this.#whenValid([line], () => this.#engine.append(line, ifEnd, resolve, reject, fence), reject);
     } else {
-      this.#engine.append(line, ifEnd, resolve, reject);
+      this.#engine.append(line, ifEnd, resolve, reject, fence);
     }
   }
 
@@ -355,12 +364,13 @@ export class Chronicle<T extends object = JsonObject> {
     reject: (error: Error) => void,
   ): void {
     const ifEnd = this.#checkIfEnd(options);
+    const fence = this.#checkFence(options);
     if (lines.length === 0) {
       resolve([]);
       return;
     }
     this.#checkOpen();
-    const append = () => this.#engine.appendMany(lines, ifEnd, resolve, reject);
+    const append = () => this.#engine.appendMany(lines, ifEnd, resolve, reject, fence);
     if (this.#settings.schema) this.#whenValid(lines, append, reject);
     else append();
   }

@@ -9,6 +9,7 @@
  *
  * All methods reject or throw errors of lib/base/errors.ts only, and the reason of an abort.
  */
+import type { Fence } from '../base/lock-holder.js';
 import type { EventLine } from '../event/event-line.js';
 import type { JsonObject } from '../event/line.js';
 import type { FollowQuery, ReadQuery, RepairOptions, VerifyQuery, WhichFiles } from './call-options.js';
@@ -28,10 +29,14 @@ export interface Engine {
    */
   readonly name: string;
 
+  /** Whether it knows of fencing tokens. Without it, no append comes with one. */
+  readonly fences?: true;
+
   /**
    * Appends one line. Calls `resolve` when it is durable, as the settings ask, or `reject`; never both, and
    * neither before this returns. With `ifEnd`, only if the chronicle ends there when the line would be
-   * written; else `ECONFLICT`.
+   * written; else `ECONFLICT`. With `fence`, only if that is no older than what the lock was given last; else
+   * `EFENCED`.
    *
    * Callbacks, so that an append costs the one promise that its caller gets. Lines are written in the order
    * of the calls, those of {@link appendMany} and {@link appendSync} among them.
@@ -41,6 +46,7 @@ export interface Engine {
     ifEnd: Position | undefined,
     resolve: (result: AppendResult) => void,
     reject: (error: Error) => void,
+    fence?: Fence,
   ): void;
 
   /** As {@link append}, for lines (one or more) that stay together; all of them are acknowledged or none. */
@@ -49,6 +55,7 @@ export interface Engine {
     ifEnd: Position | undefined,
     resolve: (results: AppendResult[]) => void,
     reject: (error: Error) => void,
+    fence?: Fence,
   ): void;
 
   /**

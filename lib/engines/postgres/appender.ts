@@ -2,10 +2,10 @@
  * Group commit: what is appended while a commit is under way forms the next one, so all callers of a process share a
  * transaction. Nothing is acknowledged before the server has said that the commit is done.
  */
-import { invalid, lockTimeout, serverError } from '../../base/errors.js';
+import { fenced, invalid, lockTimeout, serverError } from '../../base/errors.js';
 import { type ChronicleStats, CommitLog } from '../../chronicle/stats.js';
 import { codeOf, commitFailureOf, failureOf } from './failure.js';
-import { type Call, Group } from './group.js';
+import { type Call, Group, haveSameFence } from './group.js';
 import type { PostgresSettings } from './options.js';
 import type { Connection, Row, Session } from './session.js';
 
@@ -24,6 +24,7 @@ export class Appender {
   readonly #onCommit: () => void;
   readonly #log: CommitLog;
   readonly #statement: string;
+  readonly #fencedStatement: string;
   #queue: Call[] = [];
   #isRunning = false;
   #events = 0;
@@ -51,6 +52,9 @@ export class Appender {
     this.#log = new CommitLog(name);
     const parameters = Array.from({ length: 11 }, (_, index) => `$${index + 1}`);
     this.#statement = `SELECT * FROM ${session.schema}.append(${parameters.join()})`;
+    // In one transaction, whichever of the two comes first.
+    this.#fencedStatement = `WITH checked AS MATERIALIZED (SELECT ${session.schema}.check_fence($12, $13) AS passed)
+      SELECT done.* FROM checked CROSS JOIN ${session.schema}.append(${parameters.join()}) done WHERE checked.passed`;
   }
 
   add(call: Call): void {
@@ -102,6 +106,7 @@ export class Appender {
     while (count < this.#queue.length) {
       bytes += (this.#queue[count] as Call).bytes;
       if (count > 0 && bytes > maxGroupBytes) break;
+      if (!haveSameFence(this.#queue[0] as Call, this.#queue[count] as Call)) break;
       count++;
     }
     return this.#queue.splice(0, count);
@@ -142,14 +147,15 @@ export class Appender {
     } catch (error) {
       throw failureOf(error, this.#name); // nothing was sent
     }
+    const fence = group.calls[0]?.fence;
     const wait = Math.max(1, Math.min(Math.round(timeout), maxLockTimeout));
     const began = performance.now();
     try {
       connection.takeWarning();
       const parameters = [this.#chronicle, ...group.parameters(window), wait, durability !== 'none'];
       const [row] = await connection.query(
-        this.#statement,
-        parameters,
+        fence ? this.#fencedStatement : this.#statement,
+        fence ? [...parameters, fence.path, fence.fence] : parameters,
         this.#session.answerTimeout + timeout,
       );
       // That a commit is there, but its wait for the standbys was ended: it may be lost with this server.
@@ -157,6 +163,7 @@ export class Appender {
         throw new Error('the server has warned that the commit may not be replicated');
       return row as Row;
     } catch (error) {
+      if (fence && codeOf(error) === 'HF005') throw fenced(this.#name, fence, error as Error);
       throw this.#failureOf(error, performance.now() - began);
     } finally {
       connection.release();

@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import { conflict } from '../../base/errors.js';
+import type { Fence } from '../../base/lock-holder.js';
 import type { AppendResult } from '../../chronicle/results.js';
 import type { EventLine } from '../../event/event-line.js';
 import type { Row } from './session.js';
@@ -18,8 +19,15 @@ export type Call = (
   readonly bytes: number;
   /** Where the chronicle must end. */
   readonly ifEnd: number | undefined;
+  /** What is no older than its lock must be; the same for all calls of a group. */
+  readonly fence: Fence | undefined;
   readonly reject: (error: Error) => void;
 };
+
+/** Whether the calls may be in one group. */
+export function haveSameFence({ fence: one }: Call, { fence: other }: Call): boolean {
+  return one?.path === other?.path && one?.fence === other?.fence;
+}
 
 /** A line of a {@link Call} that asks for another end. */
 const notMet = 2;

@@ -45,6 +45,21 @@ const steps: readonly ((schema: string) => readonly string[])[] = [
       fence bigint NOT NULL DEFAULT 0,
       exclusive boolean NOT NULL DEFAULT true
     ) WITH (fillfactor = 50)`,
+    // Until its transaction ends, the lock is given to nobody else.
+    `CREATE FUNCTION ${schema}.check_fence(p_name text, p_fence bigint) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  given bigint;
+BEGIN
+  SELECT l.fence INTO given FROM ${schema}.locks l WHERE l.name = p_name FOR SHARE;
+  IF given > p_fence THEN
+    RAISE EXCEPTION 'the token of the lock is % now', given USING ERRCODE = 'HF005';
+  END IF;
+  RETURN true;
+END
+$function$`,
   ],
 ];
 

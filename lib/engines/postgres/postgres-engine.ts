@@ -1,6 +1,7 @@
 /**
  * The engine that keeps a chronicle in the tables of a PostgreSQL server.
  */
+import type { Fence } from '../../base/lock-holder.js';
 import type { FollowQuery, ReadQuery, VerifyQuery, WhichFiles } from '../../chronicle/call-options.js';
 import type { Batches, Engine } from '../../chronicle/engine.js';
 import type { AppendResult, Entry, Position, Verification } from '../../chronicle/results.js';
@@ -20,6 +21,7 @@ import { verify } from './verify.js';
 
 export class PostgresEngine implements Engine {
   readonly name: string;
+  readonly fences = true;
   /** Called when it is closed. */
   onClosed: () => void = () => {};
   readonly #chronicle: number;
@@ -76,8 +78,9 @@ export class PostgresEngine implements Engine {
     ifEnd: Position | undefined,
     resolve: (result: AppendResult) => void,
     reject: (error: Error) => void,
+    fence?: Fence,
   ): void {
-    this.#appender.add({ isOne: true, lines: [line], bytes: bytesOf([line]), ifEnd, resolve, reject });
+    this.#appender.add({ isOne: true, lines: [line], bytes: bytesOf([line]), ifEnd, fence, resolve, reject });
   }
 
   appendMany(
@@ -85,8 +88,9 @@ export class PostgresEngine implements Engine {
     ifEnd: Position | undefined,
     resolve: (results: AppendResult[]) => void,
     reject: (error: Error) => void,
+    fence?: Fence,
   ): void {
-    this.#appender.add({ isOne: false, lines, bytes: bytesOf(lines), ifEnd, resolve, reject });
+    this.#appender.add({ isOne: false, lines, bytes: bytesOf(lines), ifEnd, fence, resolve, reject });
   }
 
   ready(): Promise<void> {

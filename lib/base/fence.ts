@@ -1,0 +1,15 @@
+/**
+ * The check of a fencing token, which tells who had a lock later.
+ */
+import { checkInteger, describe, propertyOf } from './arguments.js';
+import { invalid } from './errors.js';
+import type { Fence } from './lock-holder.js';
+
+/** A copy, because a lock that is made exclusive has another token then. */
+export function checkFence(value: unknown, field: string): Fence {
+  if (typeof value !== 'object' || value === null)
+    throw invalid(field, `expected a lock with a fencing token, got ${describe(value)}`);
+  const [path, fence] = [propertyOf(value, 'path'), propertyOf(value, 'fence')];
+  if (typeof path !== 'string') throw invalid(`${field}.path`, `expected a string, got ${describe(path)}`);
+  return { path, fence: checkInteger(fence, `${field}.fence`, 1) };
+}
