@@ -1,13 +1,11 @@
 /** The examples in the doc comments compile. */
-import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { temporaryDirectory } from './support/files.js';
+import { compile } from './support/compile-examples.js';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const lib = join(root, 'lib');
+const lib = fileURLToPath(new URL('../lib', import.meta.url));
 
 /** What stands around an example in a program of its reader. */
 const around = `
@@ -52,38 +50,8 @@ it('each example compiles', () => {
   );
   const examples = files.flatMap((file) => examplesIn(file).map((code) => ({ file, code })));
   expect(examples.length).toBeGreaterThan(40);
-  const directory = temporaryDirectory();
   const bodies = examples.map(
     ({ file, code }, index) => `// ${file}\nexport async function example${index}() {\n{${code}}\n}\n`,
   );
-  writeFileSync(join(directory, 'examples.mts'), around + bodies.join(''));
-  const settings = {
-    extends: join(root, 'tsconfig.json'),
-    compilerOptions: {
-      noEmit: true,
-      rootDir: '/',
-      noUnusedLocals: false,
-      typeRoots: [join(root, 'node_modules/@types')],
-      paths: {
-        holdfast: [join(root, 'dist/lib/index.d.ts')],
-        'holdfast/pino': [join(root, 'dist/lib/pino/transport.d.ts')],
-        'holdfast/postgres': [join(root, 'dist/lib/postgres.d.ts')],
-        'holdfast/*': [join(root, 'dist/lib/compat/*.d.ts')],
-        pg: [join(root, 'node_modules/@types/pg/index.d.ts')],
-        pino: [join(root, 'node_modules/pino/pino.d.ts')],
-        zod: [join(root, 'node_modules/zod/index.d.cts')],
-      },
-    },
-    include: ['examples.mts'],
-  };
-  writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify(settings));
-  const compiler = join(root, 'node_modules/typescript/bin/tsc');
-  const printed = (() => {
-    try {
-      return execFileSync(process.execPath, [compiler, '-p', directory], { encoding: 'utf8' });
-    } catch (error) {
-      return (error as { stdout: string }).stdout;
-    }
-  })();
-  expect(printed).toBe('');
+  expect(compile(around + bodies.join(''))).toBe('');
 });

@@ -1,29 +1,23 @@
 /** The examples of the README and of docs/ do what they say. */
 import { execFile } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { shell, shellCommand } from './support/command.js';
+import { compile } from './support/compile-examples.js';
 import { temporaryDirectory } from './support/files.js';
+import { blocks } from './support/pages.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const docs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
-const pages = ['README.md', ...docs.map((name) => join('docs', name))];
-
-/** The code blocks of a language, in a page or in all of them. */
-function blocks(language: string, of = pages): string[] {
-  const block = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms');
-  return of.flatMap((page) =>
-    [...readFileSync(join(root, page), 'utf8').matchAll(block)].map(([, code = '']) => code),
-  );
-}
-
 /** What the comments behind console.log say: `// output` or `// output: explanation`. */
 function promisedOutput(code: string): string[] {
   return [...code.matchAll(/console\.log\(.*\); \/\/ ([^:\n]*)/g)].map(([, output = '']) => output.trim());
 }
+
+/** What stands around an example: what a test runner gives. */
+const around = 'declare const jest: { mock(name: string, factory: () => unknown): void };\nexport {};\n';
 
 describe('an example', () => {
   it('is where it is looked for', () => {
@@ -45,6 +39,10 @@ describe('an example', () => {
       expect(stderr, time).toBe('');
       expect(stdout.trim().split('\n'), time).toEqual(promisedOutput(code));
     }
+  });
+
+  it.each(blocks('ts'))('compiles:\n%s', (code) => {
+    expect(compile(`${around}${code}`)).toBe('');
   });
 
   it.each(blocks('console'))('shows what is really seen:\n%s', async (session) => {
