@@ -27,7 +27,14 @@ function withoutPath(line) {
 
 const width = 840;
 const lineHeight = 23;
-const colors = { paper: '#0d1117', edge: '#30363d', text: '#c9d1d9', faint: '#8b949e', good: '#3fb950', head: '#f0f6fc' };
+const colors = {
+  paper: '#0d1117',
+  edge: '#30363d',
+  text: '#c9d1d9',
+  faint: '#8b949e',
+  good: '#3fb950',
+  head: '#f0f6fc',
+};
 
 let y = 46;
 const parts = [text(28, y, title, { fill: colors.head, size: 24, weight: 'bold', family: 'sans-serif' })];
@@ -46,8 +53,14 @@ for (const [name = '', value = '', meaning = ''] of rows) {
   y += lineHeight + 4;
 }
 
-function text(x, at, content, { fill, size = 14, weight = 'normal', anchor = 'start', family = 'monospace' }) {
-  const fonts = family === 'monospace' ? 'ui-monospace, SFMono-Regular, Menlo, Consolas, monospace' : 'sans-serif';
+function text(
+  x,
+  at,
+  content,
+  { fill, size = 14, weight = 'normal', anchor = 'start', family = 'monospace' },
+) {
+  const fonts =
+    family === 'monospace' ? 'ui-monospace, SFMono-Regular, Menlo, Consolas, monospace' : 'sans-serif';
   const escaped = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
   return `<text x="${x}" y="${at}" fill="${fill}" font-family="${fonts}" font-size="${size}" font-weight="${weight}" text-anchor="${anchor}">${escaped}</text>`;
 }
