@@ -1,5 +1,13 @@
 /** C14: nothing is skipped in silence, and no gap is reported where nothing is missing. */
-import { appendFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -132,6 +140,35 @@ describe('A file that is missing in the middle', () => {
       expect([going.code, going.out.trim().split('\n').length]).toEqual([0, 3]);
       // Who asks for what there is gets that.
       expect(await taken(chronicle.read())).toEqual(numbers(0, 5).filter((n) => n !== missing));
+    },
+  );
+
+  it.skipIf(!areNoted).each([1, 2, 4])(
+    'is a gap between files that were compressed too: number %i',
+    async (missing) => {
+      const file = newFile();
+      const { append, chronicle } = await rotating(file);
+      await append(2);
+      const reader = following(file);
+      expect(await reader.take(2)).toEqual([0, 1]);
+      await append(5);
+      const after = (await chronicle.toArray())[0]?.position as string;
+      for (const path of rotatedOf(file)) {
+        writeFileSync(`${path}.gz`, gzipSync(readFileSync(path)));
+        rmSync(path);
+      }
+      expect(await taken(chronicle.read({ after }))).toEqual(numbers(1, 7));
+      rmSync(rotatedOf(file)[missing] as string);
+      const next = rotatedOf(file)[missing];
+      for (const reverse of [false, true]) {
+        const gap = { code: 'EGAP', gap: { next } };
+        await expect(taken(chronicle.read({ after, reverse }))).rejects.toMatchObject(gap);
+      }
+      const rest = numbers(2, 7).filter((n) => n !== missing);
+      expect(await reader.take(rest.length)).toEqual(rest);
+      // It had all of the first of them.
+      expect(reader.gaps).toMatchObject(missing === 1 ? [] : [{ code: 'EGAP', path: file }]);
+      expect(reader.gaps).toHaveLength(missing === 1 ? 0 : 1);
     },
   );
 

@@ -18,7 +18,7 @@ import { OpenFile, type ReadableFile } from '../lines/open-file.js';
 import { type FileSource, parsePosition } from '../lines/position.js';
 import { rotatedName } from '../lines/rotated-files.js';
 import { scanForwards } from '../lines/scanner.js';
-import { comesAfter, successionOf } from '../lines/succession.js';
+import { comesAfter, comesAfterIn, successionOf } from '../lines/succession.js';
 import { FilesInOrder } from '../read/files-in-order.js';
 import { locate } from '../read/locate.js';
 import { ReadFilter, splitAtDamage } from '../read/read-filter.js';
@@ -219,6 +219,11 @@ export class Follower {
       const noted = await this.#try(() => successionOf(opened ?? { file: next.handle }));
       // While it is open, no other file has its inode.
       let follows = noted && file.id.endsWith(`:${noted.inode}`);
+      if (!noted && opened && this.#current) {
+        const newest = await this.#try(() => successionOf({ file: (this.#current as FollowedFile).handle }));
+        await this.#try(() => Promise.all([next.source.load(next.handle), file.source.load(file.handle)]));
+        follows = comesAfterIn(newest, next.source, file.source);
+      }
       if (follows || isThere) {
         if (follows === false) this.#reportGone([], next.path.toString());
         return 0;
@@ -244,7 +249,8 @@ export class Follower {
   ): AsyncGenerator<FollowedEntries> {
     const snapshot = { current: undefined, rotated };
     const open = (path: Buffer) => this.#try(() => openRotated(path));
-    const files = new FilesInOrder(snapshot, { hasBegun, isComplete: true, open });
+    const newest = this.#current && { file: this.#current.handle };
+    const files = new FilesInOrder(snapshot, { hasBegun, isComplete: true, newest, open });
     this.#opened.add(files);
     let last: FileSource | undefined;
     for await (const each of files.each()) {

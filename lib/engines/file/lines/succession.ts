@@ -11,19 +11,21 @@ import type { FileSource, LinePlace } from './position.js';
 export interface Succession {
   /** In bytes, when it was rotated. */
   readonly size: number;
-  /** Of its first line, as that of a {@link FileSource}. */
-  readonly fingerprint: string;
   readonly inode: string;
+  /** Of its first line, as that of a {@link FileSource}; and then of some files before it, the last one first. */
+  readonly fingerprints: readonly string[];
 }
 
-const form = /^1-(\d{1,16})-([0-9a-f]{12})-(\d{1,20})$/;
+const form = /^1-(\d{1,16})-(\d{1,20})-([0-9a-f]{12}(?:-[0-9a-f]{12})*)$/;
 
 /** Undefined where there is no note: the first file, one that was compressed, or a file system that keeps none. */
 export async function successionOf({ file }: Pick<ChronicleFile, 'file'>): Promise<Succession | undefined> {
   if (!(file instanceof OpenFile)) return undefined;
   const note = await new Promise<string>((resolve) => native.successionOf(file.fd, resolve));
-  const [, size, fingerprint = '', inode = ''] = form.exec(note) ?? [];
-  return size === undefined ? undefined : { size: Number(size), fingerprint, inode };
+  const [, size, inode = '', fingerprints = ''] = form.exec(note) ?? [];
+  return size === undefined
+    ? undefined
+    : { size: Number(size), inode, fingerprints: fingerprints.split('-') };
 }
 
 /** Whether a file with this note comes directly after another one; undefined if nothing tells. */
@@ -32,11 +34,26 @@ export function comesAfter(
   before: FileSource | undefined,
 ): boolean | undefined {
   if (!noted || before?.fingerprint === undefined) return undefined;
-  return noted.fingerprint === before.fingerprint;
+  return noted.fingerprints[0] === before.fingerprint;
+}
+
+/** As {@link comesAfter}, of two files that are both older than the one with this note. */
+export function comesAfterIn(
+  noted: Succession | undefined,
+  next: FileSource,
+  before: FileSource | undefined,
+): boolean | undefined {
+  const { fingerprints = [] } = noted ?? {};
+  const index = fingerprints.lastIndexOf(next.fingerprint ?? '');
+  const expected = index === -1 ? undefined : fingerprints[index + 1];
+  // Several files may begin alike; then the first line does not tell which is meant.
+  const isSure = fingerprints.indexOf(next.fingerprint ?? '') === index;
+  if (expected === undefined || before?.fingerprint === undefined || !isSure) return undefined;
+  return expected === before.fingerprint;
 }
 
 /** Whether the event at a place was the last one of the file before. */
-export function wasLastAt({ size, fingerprint }: Succession, { file, offset, length }: LinePlace): boolean {
+export function wasLastAt({ size, fingerprints }: Succession, { file, offset, length }: LinePlace): boolean {
   const newline = 1;
-  return fingerprint === file && offset + length + newline >= size;
+  return fingerprints[0] === file && offset + length + newline >= size;
 }

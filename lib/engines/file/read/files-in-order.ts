@@ -3,7 +3,7 @@
  */
 import { withIoErrors } from '../../../base/errors.js';
 import { type ChronicleFile, openRotated, type Snapshot } from '../lines/chronicle-files.js';
-import { comesAfter, type Succession, successionOf } from '../lines/succession.js';
+import { comesAfter, comesAfterIn, type Succession, successionOf } from '../lines/succession.js';
 
 /** So many of the next files are opened ahead, so that they can be read when they are removed meanwhile. */
 const openedAhead = 64;
@@ -22,6 +22,8 @@ interface Order {
   readonly hasBegun?: boolean;
   /** Whether each file is to be the one after the file before it, as far as that is noted. */
   readonly isComplete?: boolean;
+  /** A file after them, if that is not the current one of the snapshot. */
+  readonly newest?: Pick<ChronicleFile, 'file'> | undefined;
   readonly open?: typeof openRotated;
 }
 
@@ -31,6 +33,7 @@ export class FilesInOrder {
   readonly #paths: readonly Buffer[];
   readonly #reverse: boolean;
   readonly #isComplete: boolean;
+  readonly #newest: Pick<ChronicleFile, 'file'> | undefined;
   readonly #opened = new Map<Buffer, Awaited<ReturnType<typeof openRotated>>>();
   readonly #openRotated: typeof openRotated;
   #hasBegun: boolean;
@@ -38,6 +41,7 @@ export class FilesInOrder {
   constructor({ current, rotated }: Snapshot, order: Order = {}) {
     this.#hasBegun = order.hasBegun ?? false;
     this.#isComplete = order.isComplete ?? false;
+    this.#newest = order.newest ?? current;
     this.#openRotated = order.open ?? openRotated;
     this.#current = current;
     this.#paths = rotated.slice(order.index ?? 0);
@@ -51,6 +55,7 @@ export class FilesInOrder {
       gone: this.#reverse ? gone.reverse() : gone,
       next: (this.#reverse ? before?.file : next)?.path.toString(),
     });
+    const newest = this.#isComplete && this.#newest ? await successionOf(this.#newest) : undefined;
     for await (const next of this.#reverse ? this.#backwards() : this.#forwards()) {
       if (Buffer.isBuffer(next)) {
         gone.push(next.toString());
@@ -58,8 +63,12 @@ export class FilesInOrder {
       }
       const noted = this.#isComplete ? await successionOf(next) : undefined;
       if (this.#isComplete) await withIoErrors(next.source.load(next.file), next.path);
-      const [older, newer] = this.#reverse ? [next, before?.noted] : [before?.file, noted];
-      if (gone.length > 0 || comesAfter(newer, older?.source) === false) yield gap(next);
+      const [older, newer, own] = this.#reverse
+        ? [next, before?.file, before?.noted]
+        : [before?.file, next, noted];
+      const follows =
+        comesAfter(own, older?.source) ?? (newer && comesAfterIn(newest, newer.source, older?.source));
+      if (gone.length > 0 || follows === false) yield gap(next);
       gone = [];
       before = { file: next, noted };
       this.#hasBegun = true;
