@@ -270,7 +270,10 @@ export class LogStream extends Writable {
     const written = this.#accepted - this.#text.length - (this.#block?.length ?? 0);
     while (this.#flushes[0] && (isIdle || this.#flushes[0].until <= written))
       this.#flushes.shift()?.callback();
-    if (this.#final && isIdle) this.#final();
+    if (!this.#final || !isIdle) return;
+    const final = this.#final;
+    this.#final = undefined;
+    final();
   }
 
   #warn(code: string, what: string, error?: Error): void {

@@ -1,6 +1,6 @@
 /**
- * Signals that would end the process at once, with what its logs still hold in memory. While a log is open, those that
- * nobody else listens to write that first, and then do what they would have done.
+ * Signals that would end the process at once, with what its logs still hold in memory. While a log is open, they write
+ * that first. Then they do what they would have done.
  */
 import { isMainThread } from 'node:worker_threads';
 
@@ -16,7 +16,7 @@ const logs = new Set<Log>();
 /** A worker thread gets no signals. */
 export function writeAtSignals(log: Log): void {
   if (!isMainThread) return;
-  if (logs.size === 0) for (const signal of signals) process.on(signal, writeAndEnd);
+  if (logs.size === 0) for (const signal of signals) process.prependListener(signal, writeAndEnd);
   logs.add(log);
 }
 
@@ -25,8 +25,6 @@ export function forgetAtSignals(log: Log): void {
 }
 
 function writeAndEnd(signal: NodeJS.Signals): void {
-  // Whoever else listens decides what becomes of the process. If it ends, its exit writes the logs.
-  if (process.listenerCount(signal) > 1) return;
   for (const log of logs) {
     try {
       log.flushSync();
@@ -34,6 +32,13 @@ function writeAndEnd(signal: NodeJS.Signals): void {
       // It was reported where it failed.
     }
   }
+  // Whoever else listens decides what becomes of the process. Some, as signal-exit, end it only if they find nobody else:
+  // so this one comes first, and is gone by then.
   process.off(signal, writeAndEnd);
-  process.kill(process.pid, signal);
+  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+  else setImmediate(listenAgain, signal);
+}
+
+function listenAgain(signal: NodeJS.Signals): void {
+  if (logs.size > 0) process.prependListener(signal, writeAndEnd);
 }

@@ -68,10 +68,19 @@ describe.each(['stream', 'transport'])('as a %s', (how) => {
   });
 });
 
-it('as a stream: loses nothing at SIGTERM, and dies of it', async () => {
+it.each(['SIGTERM', 'SIGTERM, beside signal-exit'])(
+  'as a stream: loses nothing at %s, and dies of it',
+  async (ending) => {
+    const path = join(temporaryDirectory(), 'app.log');
+    expect(await log('stream', ending, path).exited).toBe('SIGTERM');
+    expect(numbers(linesOf(path))).toEqual(all);
+  },
+);
+
+it('as a stream: goes on where somebody else ignores SIGTERM', async () => {
   const path = join(temporaryDirectory(), 'app.log');
-  expect(await log('stream', 'SIGTERM', path).exited).toBe('SIGTERM');
-  expect(numbers(linesOf(path))).toEqual(all);
+  expect(await log('stream', 'SIGTERM, ignored', path).exited).toBe(0);
+  expect(numbers(linesOf(path))).toEqual([...all, count]);
 });
 
 it('as a stream: writes what is logged while the process exits', async () => {

@@ -1,5 +1,5 @@
 /** `holdfast/pino` as a stream: which lines it writes, when it says what, and what it does where it cannot write. */
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lock, openChronicle, readChronicle } from 'holdfast';
@@ -13,6 +13,13 @@ const flushed = (log: logTo.Log) =>
   new Promise<void>((resolve, reject) => {
     log.flush((error) => (error ? reject(error) : resolve()));
   });
+
+/** The next warning of a log. */
+async function warning(): Promise<Error & { code?: string }> {
+  for await (const [warned] of on(process, 'warning'))
+    if (String(warned.code).startsWith('HOLDFAST_LOG')) return warned;
+  throw new Error('there was none');
+}
 
 async function end(log: logTo.Log): Promise<void> {
   log.end();
@@ -156,7 +163,7 @@ describe('what cannot be written', () => {
   it('is an error of the transport likewise', async () => {
     const transport = pino.transport({ target: 'holdfast/pino', options: { path: temporaryDirectory() } });
     const [error] = await once(transport, 'error');
-    expect(error.message).toMatch(/EISDIR/);
+    expect(error.message).toMatch(/illegal operation on a directory/);
   });
 
   it('waits while somebody else has the lock, with one warning, and is written in order', async () => {
@@ -164,8 +171,8 @@ describe('what cannot be written', () => {
     const log = logTo({ path, lockTimeout: 1 });
     await once(log, 'ready');
     const held = await lock(path);
-    const [[warning]] = await Promise.all([once(process, 'warning'), log.write('{"a":1}\n')]);
-    expect(warning).toMatchObject({ code: 'HOLDFAST_LOG_RETRY', message: expect.stringContaining(path) });
+    const [warned] = await Promise.all([warning(), log.write('{"a":1}\n')]);
+    expect(warned).toMatchObject({ code: 'HOLDFAST_LOG_RETRY', message: expect.stringContaining(path) });
     log.write('{"b":2}\n');
     await held.release();
     await flushed(log);
@@ -181,9 +188,12 @@ describe('what cannot be written', () => {
     const filler = join(directory, 'filler');
     writeFileSync(filler, Buffer.alloc(61 * 4096));
     const line = `{"text":"${'x'.repeat(20 * 4096)}"}\n`;
-    const [[warning]] = await Promise.all([once(process, 'warning'), log.write(line)]);
-    expect(warning).toMatchObject({ code: 'HOLDFAST_LOG_RETRY', message: expect.stringContaining('ENOSPC') });
-    expect(() => log.flushSync()).toThrow('ENOSPC');
+    const [warned] = await Promise.all([warning(), log.write(line)]);
+    expect(warned).toMatchObject({
+      code: 'HOLDFAST_LOG_RETRY',
+      message: expect.stringContaining('no space left'),
+    });
+    expect(() => log.flushSync()).toThrow('no space left');
     rmSync(filler);
     log.flushSync();
     expect(readFileSync(path, 'utf8')).toBe(line);
@@ -195,7 +205,7 @@ describe('what cannot be written', () => {
     const log = logTo({ path, lockTimeout: 0 });
     await once(log, 'ready');
     const held = await lock(path);
-    const warned = once(process, 'warning');
+    const warned = warning();
     const line = `{"text":"${'x'.repeat(1024 * 1024)}"}\n`;
     let dropped = 0;
     log.on('drop', () => dropped++);

@@ -3,6 +3,9 @@
 import logTo from 'holdfast/pino';
 import pino from 'pino';
 
+const beside = process.argv[3].endsWith('signal-exit');
+if (beside) await import('proper-lockfile'); // which uses signal-exit
+
 const [how, ending, path, name, count, options = '{}'] = process.argv.slice(2);
 const given = { path, ...JSON.parse(options) };
 const logger = pino(
@@ -18,9 +21,18 @@ for (let number = 0; number < Number(count); number++) {
 if (ending === 'exit') process.exit(0);
 if (ending === 'exit in exit') process.on('exit', () => logger.info({ number: Number(count) }, 'last'));
 if (ending === 'throw') throw new Error('as asked');
-if (ending === 'SIGTERM') process.kill(process.pid, 'SIGTERM');
+if (ending === 'SIGTERM' || beside) process.kill(process.pid, 'SIGTERM');
 if (ending === 'SIGTERM, heard') {
   process.once('SIGTERM', () => process.exit(143));
   process.kill(process.pid, 'SIGTERM');
+}
+if (ending === 'SIGTERM, ignored') {
+  process.on('SIGTERM', () => {});
+  for (const _ of [1, 2]) {
+    process.kill(process.pid, 'SIGTERM');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  logger.info({ number: Number(count) }, 'goes on');
+  process.removeAllListeners('SIGTERM');
 }
 if (ending === 'SIGKILL') process.kill(process.pid, 'SIGKILL');
