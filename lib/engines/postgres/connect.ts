@@ -84,6 +84,7 @@ function ownPool({ connectionString, max = 10 }: ConnectOptions): OwnPool {
     connectionString,
     max,
     keepAlive: true,
+    allowExitOnIdle: true,
     application_name: `holdfast, process ${process.pid}`,
   });
 }
