@@ -1,6 +1,7 @@
 /**
  * `holdfast append FILE`: appends events from standard input.
  */
+import { fstatSync } from 'node:fs';
 import { addAbortSignal } from 'node:stream';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Durability } from '../base/durability.js';
@@ -82,6 +83,8 @@ function dedupe(text: string): Dedupe {
 }
 
 async function run(file: string, options: Options): Promise<void> {
+  // Node takes one for an empty file.
+  if (fstatSync(0).isDirectory()) throw invalid('standard input', 'is a directory');
   keepGoingWithoutReader();
   const interrupted = untilInterrupted();
   const chronicle = await openChronicle(file, {

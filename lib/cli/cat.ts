@@ -1,10 +1,9 @@
 /**
  * `holdfast cat FILE`: prints the events of a chronicle.
  */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { toNativePath } from '../base/arguments.js';
 import { gapIn, invalid } from '../base/errors.js';
-import { notOfOneFile } from '../chronicle/call-options.js';
 import { takeSnapshot } from '../engines/file/lines/chronicle-files.js';
 import { parsePosition } from '../engines/file/lines/position.js';
 import { locate } from '../engines/file/read/locate.js';
@@ -35,7 +34,12 @@ export function catCommand(): Command {
       wholeNumber,
       0,
     )
-    .option('--after <position>', 'only events after this position, which reading has given for an event')
+    .addOption(
+      new Option(
+        '--after <position>',
+        'only events after this position, which reading has given for an event',
+      ).conflicts(['from', 'current']),
+    )
     .option('--limit <number>', 'at most this many events', wholeNumber)
     .addOption(currentOption())
     .addOption(maxLineBytesOption())
@@ -46,7 +50,6 @@ export function catCommand(): Command {
 async function run(name: string, options: Options): Promise<void> {
   const { from, after, limit = Number.MAX_SAFE_INTEGER, current } = options;
   const { maxLineBytes } = rawSettings(options.maxLineBytes);
-  if (after !== undefined && current) throw notOfOneFile('--current');
   const path = toNativePath(name, 'file');
   if (limit === 0) return;
   if (after !== undefined) {

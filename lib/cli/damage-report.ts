@@ -3,7 +3,7 @@
  */
 import type { Damage } from '../chronicle/results.js';
 import type { CorruptReason } from '../event/corrupt-line.js';
-import { count, counted } from './output.js';
+import { count, counted, shown } from './output.js';
 
 export const wordsFor: { readonly [reason in CorruptReason]: string } = {
   torn: 'torn',
@@ -40,7 +40,7 @@ export function details({ lines, first }: Damage, file: string): string[] {
 
 /** Names the file only if it is another one. */
 export function placeOf(path: string, offset: number, file: string): string {
-  return path === file ? `offset ${offset}` : `offset ${offset} of ${path}`;
+  return path === file ? `offset ${offset}` : `offset ${offset} of ${shown(path)}`;
 }
 
 /** The first of a list, indented, and how many more there are. */

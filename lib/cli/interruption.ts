@@ -23,3 +23,14 @@ export function untilInterrupted(): AbortSignal {
   }
   return controller.signal;
 }
+
+/** Calls this when the process ends, also by such a signal, by which it then ends. */
+export function atEnd(call: () => void): void {
+  process.once('exit', call);
+  for (const name of signals) {
+    process.once(name, () => {
+      call();
+      process.kill(process.pid, name);
+    });
+  }
+}

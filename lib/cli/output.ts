@@ -2,6 +2,7 @@
  * What the commands write: data and reports to standard output, messages and progress to standard error.
  */
 import { styleText } from 'node:util';
+import { exitCodes } from './exit-codes.js';
 import { VisibleBytes, visible } from './terminal.js';
 
 /** The state of this process's standard output. */
@@ -10,10 +11,14 @@ let readerIsGone = false;
 /** Ends a wait for the reader. */
 let wakePrint: () => void = () => {};
 
-/** The reader of the output is gone (`… | head`): the command ends without a message. */
+/** The reader of the output is gone (`… | head`): the command ends without a message. Any other failure is one. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
+  if (readerIsGone) return; // of what was under way
   readerIsGone = true;
+  if (error.code !== 'EPIPE') {
+    say(`the output cannot be written: ${error.message}`);
+    process.exitCode = exitCodes.failed;
+  }
   if (!keepsGoing) process.exit();
   wakePrint();
 });
@@ -50,7 +55,12 @@ export async function printJson(value: unknown): Promise<void> {
 
 /** Writes a message that is not part of the output. */
 export function say(message: string): void {
-  process.stderr.write(`holdfast: ${process.stderr.isTTY ? visible(message) : message}\n`);
+  writeError(`holdfast: ${message}\n`);
+}
+
+/** The same as it is; it may hold what others wrote. */
+export function writeError(text: string): void {
+  process.stderr.write(process.stderr.isTTY ? visible(text) : text);
 }
 
 type Style = 'bold' | 'dim' | 'green' | 'red' | 'yellow';
@@ -58,7 +68,7 @@ type Style = 'bold' | 'dim' | 'green' | 'red' | 'yellow';
 /** In colour on a terminal, unless the user wants none (https://no-color.org). */
 export function style(format: Style, text: string): string {
   const wanted = process.stdout.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
-  return wanted ? styleText(format, text, { validateStream: false }) : text;
+  return wanted ? styleText(format, shown(text), { validateStream: false }) : shown(text);
 }
 
 /** Rows of a label and a value, in two columns. */

@@ -13,6 +13,7 @@ import { splitAtDamage } from '../engines/file/read/read-filter.js';
 import type { CorruptLine } from '../event/corrupt-line.js';
 import { type OnGap, reportGap } from '../event/gap.js';
 import { exitCodes } from './exit-codes.js';
+import { atEnd } from './interruption.js';
 import { print, say } from './output.js';
 
 const newline = 0x0a;
@@ -24,19 +25,25 @@ export function rawSettings(maxLineBytes: number | undefined): ReadSettings {
   return checkReadOptions({ onCorrupt: reportDamage, maxLineBytes });
 }
 
-/** So many corrupt lines are named; the others are counted. */
+/** Of each file, so many corrupt lines are named; the others are counted. */
 const maxNamed = 10;
-let damaged = 0;
+/** How many there were, by the path. */
+const damaged = new Map<string, number>();
 
 function reportDamage({ path, offset, length, reason }: CorruptLine): void {
   process.exitCode = exitCodes.failed;
-  damaged++;
-  if (damaged <= maxNamed) say(`corrupt line in '${path}' at offset ${offset}, ${length} bytes (${reason})`);
-  if (damaged !== maxNamed + 1) return;
-  say('more corrupt lines are only counted');
-  process.once('exit', () =>
-    say(`${damaged} corrupt lines were left out; holdfast verify tells of what kind`),
-  );
+  const number = (damaged.get(path) ?? 0) + 1;
+  if (damaged.size === 0) atEnd(sayHowMany);
+  damaged.set(path, number);
+  if (number <= maxNamed) say(`corrupt line in '${path}' at offset ${offset}, ${length} bytes (${reason})`);
+  if (number === maxNamed + 1) say(`more corrupt lines in '${path}' are only counted`);
+}
+
+function sayHowMany(): void {
+  for (const [path, number] of damaged) {
+    if (number > maxNamed)
+      say(`${number} corrupt lines in '${path}' were left out; holdfast verify tells of what kind`);
+  }
 }
 
 /** Prints events that are in the file in this order; without a byte order mark, which is no part of an event. */

@@ -3,6 +3,7 @@
  */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
+import { toNativePath } from '../base/arguments.js';
 import type { Durability } from '../base/durability.js';
 import { HoldfastError } from '../base/errors.js';
 import type { Repair } from '../chronicle/results.js';
@@ -11,7 +12,7 @@ import { details, summary } from './damage-report.js';
 import { exitCodeHelp, exitCodes } from './exit-codes.js';
 import { untilInterrupted } from './interruption.js';
 import { durabilityOption, idKeyOption, jsonOption, maxLineBytesOption, timeoutOption } from './options.js';
-import { keepGoingWithoutReader, print, printJson, say, style } from './output.js';
+import { keepGoingWithoutReader, print, printJson, say, shown, style } from './output.js';
 import { ProgressBar } from './progress-bar.js';
 
 interface Options {
@@ -52,6 +53,7 @@ async function run(
   file: string,
   { idKey, durability, timeout, json, dryRun, force, maxLineBytes }: Options,
 ): Promise<void> {
+  toNativePath(file, 'file'); // wrong usage, and no refusal
   keepGoingWithoutReader();
   const bars = { look: new ProgressBar('look'), copy: new ProgressBar('copy') };
   let repair: Repair;
@@ -88,7 +90,7 @@ async function run(
 
 function dryReport(file: string, { path, removed }: Repair): string {
   const lines = details(removed, path).map((line) => `${line}\n`);
-  return `${style('bold', file)}: would be moved to ${file}.damaged: ${summary(removed)}\n${lines.join('')}`;
+  return `${style('bold', file)}: would be moved to ${shown(file)}.damaged: ${summary(removed)}\n${lines.join('')}`;
 }
 
 function report(file: string, repair: Repair): string {
@@ -97,7 +99,7 @@ function report(file: string, repair: Repair): string {
   const { offset, after } = chainRestart;
   const restart =
     `${style('bold', file)}: ${style('yellow', 'the chain did not hold')}, a new chain begins at offset ${offset}, after the ` +
-    `link ${after}; holdfast verify --chain shows where the old one broke\n`;
+    `link ${shown(String(after))}; holdfast verify --chain shows where the old one broke\n`;
   return damagedPath === undefined ? restart : lineReport(file, repair) + restart;
 }
 
@@ -105,7 +107,7 @@ function lineReport(file: string, { path, removed, damagedPath }: Repair): strin
   const name = style('bold', file);
   if (damagedPath === undefined) return `${name}: ${style('green', 'nothing to repair')}\n`;
   const lines = details(removed, path).map((line) => `${line}\n`);
-  return `${name}: ${style('green', 'repaired')}, moved to ${relativeTo(file, damagedPath)}: ${summary(removed)}\n${lines.join('')}`;
+  return `${name}: ${style('green', 'repaired')}, moved to ${shown(relativeTo(file, damagedPath))}: ${summary(removed)}\n${lines.join('')}`;
 }
 
 /** As the user wrote the path, if it is in the same directory. */

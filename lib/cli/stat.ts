@@ -16,7 +16,7 @@ import { idOf } from '../event/event-id.js';
 import { lockHolders } from '../lock/holders.js';
 import { exitCodeHelp } from './exit-codes.js';
 import { idKeyOption, jsonOption, maxLineBytesOption } from './options.js';
-import { count, counted, print, printJson, style, table } from './output.js';
+import { count, counted, print, printJson, shown, style, table } from './output.js';
 import { rawSettings } from './raw-events.js';
 
 interface Options {
@@ -117,7 +117,7 @@ async function sizeOf(path: NativePath): Promise<number> {
 function report(name: string, facts: FileFacts): string {
   const { lastEvent, rotated, damagedBytes, holders } = facts;
   const last = lastEvent
-    ? `offset ${lastEvent.offset}, ${counted(lastEvent.length, 'byte')}${lastEvent.eventId ? `, id ${lastEvent.eventId}` : ''}`
+    ? `offset ${lastEvent.offset}, ${counted(lastEvent.length, 'byte')}${lastEvent.eventId ? `, id ${shown(lastEvent.eventId)}` : ''}`
     : 'none';
   const rows: [string, string][] = [
     ['size', counted(facts.bytes, 'byte')],
@@ -129,12 +129,12 @@ function report(name: string, facts: FileFacts): string {
       'rotated',
       rotated.files === 0 ? 'none' : `${counted(rotated.files, 'file')}, ${counted(rotated.bytes, 'byte')}`,
     ],
-    ['put aside', damagedBytes === 0 ? 'nothing' : `${count(damagedBytes)} bytes in ${name}.damaged`],
+    ['put aside', damagedBytes === 0 ? 'nothing' : `${count(damagedBytes)} bytes in ${shown(name)}.damaged`],
     ...(holders.length === 0
       ? [['locked by', 'nobody'] as [string, string]]
       : holders.map(({ pid, mode, command }): [string, string] => [
           'locked by',
-          `${pid} (${mode}) ${command}`,
+          `${pid} (${mode}) ${shown(command)}`,
         ])),
   ];
   return `${style('bold', name)}\n${table(rows)}`;

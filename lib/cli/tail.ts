@@ -3,8 +3,7 @@
  */
 import { Command, Option } from 'commander';
 import { toNativePath } from '../base/arguments.js';
-import { gapIn, invalid, withIoErrors } from '../base/errors.js';
-import { notOfOneFile } from '../chronicle/call-options.js';
+import { gapIn, withIoErrors } from '../base/errors.js';
 import { followFile } from '../engines/file/follow/follow.js';
 import { openRotated, type Snapshot, takeSnapshot } from '../engines/file/lines/chronicle-files.js';
 import { offsetOfLast } from '../engines/file/lines/last-events.js';
@@ -36,9 +35,11 @@ export function tailCommand(): Command {
     .argument('<file>', 'the chronicle')
     .option('-n, --number <number>', 'this many events (default: 10)', wholeNumber)
     .option('-f, --follow', 'print what comes as well, until Ctrl-C')
-    .option(
-      '--after <position>',
-      'all events after this position, which reading has given for an event, in place of the last ones',
+    .addOption(
+      new Option(
+        '--after <position>',
+        'all events after this position, which reading has given for an event, in place of the last ones',
+      ).conflicts(['number', 'current']),
     )
     .addOption(
       new Option('--on-gap <what>', 'where events are gone before they were read: end, or go on and say so')
@@ -55,10 +56,6 @@ async function run(name: string, options: Options): Promise<void> {
   const { number = 10, follow, after, onGap, current } = options;
   const settings = rawSettings(options.maxLineBytes);
   const { maxLineBytes } = settings;
-  if (after !== undefined && options.number !== undefined) {
-    throw invalid('--after', 'does not go together with --number');
-  }
-  if (after !== undefined && current) throw notOfOneFile('--current');
   const path = toNativePath(name, 'file');
   const files = current ? 'current' : 'all';
   const limit = Number.MAX_SAFE_INTEGER;

@@ -9,7 +9,7 @@ import { verifyChronicle } from '../engines/file/upkeep/verify.js';
 import { details, listed, placeOf, summary } from './damage-report.js';
 import { exitCodeHelp, exitCodes } from './exit-codes.js';
 import { currentOption, idKeyOption, jsonOption, maxLineBytesOption, timeoutOption } from './options.js';
-import { count, counted, print, printJson, style, table } from './output.js';
+import { count, counted, print, printJson, shown, style, table } from './output.js';
 import { ProgressBar } from './progress-bar.js';
 import { rawSettings } from './raw-events.js';
 
@@ -103,13 +103,13 @@ function report(
     ...details(corrupt, found.path),
     ...(chain ? chainFindings(chain) : []),
     ...listed(
-      wrongIds.first.map(({ path, offset, eventId }) => `${at(path, offset)}: wrong id ${eventId}`),
+      wrongIds.first.map(({ path, offset, eventId }) => `${at(path, offset)}: wrong id ${shown(eventId)}`),
       wrongIds.count,
     ),
     ...listed(
       duplicates.first.map(
         ({ path, offset, eventId, firstPath, firstOffset }) =>
-          `${at(path, offset)}: id ${eventId}, as at ${at(firstPath, firstOffset)}`,
+          `${at(path, offset)}: id ${shown(eventId)}, as at ${at(firstPath, firstOffset)}`,
       ),
       duplicates.count,
     ),
@@ -138,14 +138,15 @@ const reasons: { readonly [reason in ChainBreak['reason']]: string } = {
 };
 
 function chainFindings({ breaks, restarts }: ChainReport): string[] {
-  const at = (path: string, offset: number) => `offset ${offset} of ${path}`;
+  const at = (path: string, offset: number) => `offset ${offset} of ${shown(path)}`;
   return [
     ...listed(
       breaks.first.map(({ path, offset, reason }) => `${at(path, offset)}: ${reasons[reason]}`),
       breaks.count,
     ),
     ...restarts.map(
-      ({ path, offset, after }) => `${at(path, offset)}: begun anew, after the link ${after ?? 'of nobody'}`,
+      ({ path, offset, after }) =>
+        `${at(path, offset)}: begun anew, after the link ${shown(after ?? 'of nobody')}`,
     ),
   ];
 }
