@@ -349,12 +349,10 @@ describe.skipIf(noPostgres)('chronicles on a PostgreSQL server', () => {
   });
 
   it("a pool of the caller's is used as it is, and stays open", async () => {
-    const pool = new pg.Pool({ ...server.connection, max: 3 });
-    onTestFinished(() => pool.end());
     // What he has set up for his own statements changes nothing.
-    const parse = pg.types.getTypeParser(20, 'text');
-    onTestFinished(() => pg.types.setTypeParser(20, parse));
-    pg.types.setTypeParser(20, (text) => `bigint ${text}`);
+    const types = { getTypeParser: () => (text: string) => `parsed ${text}` };
+    const pool = new pg.Pool({ ...server.connection, max: 3, types });
+    onTestFinished(() => pool.end());
     const postgres = await connect({ pool });
     const chronicle = await postgres.openChronicle(`chronicle ${number++}`);
     expect(await chronicle.append({ n: 1 })).toMatchObject({ offset: 0, next: 85 });
@@ -362,7 +360,7 @@ describe.skipIf(noPostgres)('chronicles on a PostgreSQL server', () => {
     await followed.next();
     await postgres.close();
     await expect(postgres.openChronicle('x')).rejects.toMatchObject({ code: 'ECLOSED' });
-    expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 'parsed 1' }]);
     expect(pool.totalCount - pool.idleCount).toBe(0);
   });
 
