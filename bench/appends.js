@@ -10,11 +10,11 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { loadContenders } from './appends/contenders.js';
-import { rateOfCrowd, span } from './appends/crowd.js';
+import { runCrowd, span } from './appends/crowd.js';
 import { numbersFromCommandLine } from './support/arguments.js';
 import { compile } from './support/compile.js';
 import { missingPeers, printMissingPeers } from './support/peer.js';
-import { fileSystemOf, format, printTable, writeResult } from './support/report.js';
+import { fileSystemOf, format, formatTime, printTable, writeResult } from './support/report.js';
 import { median, summary } from './support/statistics.js';
 import { temporaryDirectory } from './support/temporary-directory.js';
 
@@ -27,6 +27,8 @@ const options = numbersFromCommandLine({
   callers: undefined,
   // Only those of events of this size, which are not among the others: 100 to 100,000 bytes.
   size: undefined,
+  // Any number: only those that have a goal.
+  goals: undefined,
 });
 
 const ofC = 'C, early release';
@@ -57,20 +59,20 @@ async function runC(path, { processes, callers, bytes = options.bytes }) {
     return Number(stdout);
   };
   const acknowledged = await Promise.all(Array.from({ length: processes }, run));
-  return acknowledged.reduce((total, count) => total + count, 0) / options.seconds;
+  return { rate: acknowledged.reduce((total, count) => total + count, 0) / options.seconds };
 }
 
 const runNode = (name, path, { processes, callers, bytes = options.bytes }) =>
-  rateOfCrowd(name, path, { processes, callers, bytes, seconds: options.seconds });
+  runCrowd(name, path, { processes, callers, bytes, seconds: options.seconds });
 
-/** Appends per second. */
+/** Appends per second, and the longest wait of any; of C only the former. */
 async function measure(name, scenario) {
   const path = join(directory, `run-${runs++}`);
-  const rate = await (name.startsWith('C,') ? runC(path, scenario) : runNode(name, path, scenario));
+  const measured = await (name.startsWith('C,') ? runC(path, scenario) : runNode(name, path, scenario));
   for (const suffix of ['', '-wal', '-shm', '.lmdb', '.lmdb-lock', '.level', '.lock']) {
     rmSync(path + suffix, { recursive: true, force: true });
   }
-  return rate;
+  return measured;
 }
 
 function entrantsOf({ processes, callers }) {
@@ -86,9 +88,12 @@ function entrantsOf({ processes, callers }) {
 async function measureScenario(scenario) {
   const names = entrantsOf(scenario);
   const rates = new Map(names.map((name) => [name, []]));
+  const waits = new Map(names.map((name) => [name, []]));
   for (let round = 0; round < options.rounds; round++) {
     for (const name of round % 2 === 0 ? names : [...names].reverse()) {
-      rates.get(name).push(await measure(name, scenario));
+      const { rate, longestWait } = await measure(name, scenario);
+      rates.get(name).push(rate);
+      if (longestWait !== undefined) waits.get(name).push(longestWait);
     }
   }
   const ratioTo = (name) =>
@@ -101,8 +106,13 @@ async function measureScenario(scenario) {
   const title = `${processes} process${processes > 1 ? 'es' : ''} x ${callers} caller${callers > 1 ? 's' : ''}${scenario.bytes ? `, ${bytes} bytes` : ''}`;
   printTable(
     `Durable appends of ${bytes}-byte events, ${title}`,
-    ['', 'appends/s', 'holdfast has'],
-    names.map((name) => [name, format(median(rates.get(name))), `${format(ratioTo(name).median)} x`]),
+    ['', 'appends/s', 'holdfast has', 'longest wait'],
+    names.map((name) => [
+      name,
+      format(median(rates.get(name))),
+      `${format(ratioTo(name).median)} x`,
+      waits.get(name).length === 0 ? '' : formatTime(Math.max(...waits.get(name))),
+    ]),
   );
   return {
     title,
@@ -111,12 +121,16 @@ async function measureScenario(scenario) {
     ratio,
     reached: scenario.goal && ratio.median >= scenario.goal.atLeast,
     appendsPerSecond: Object.fromEntries([...rates].map(([name, values]) => [name, summary(values)])),
+    longestWaitNs: Object.fromEntries(
+      [...waits].filter(([, all]) => all.length > 0).map(([name, all]) => [name, Math.max(...all)]),
+    ),
     ratios: Object.fromEntries(names.map((name) => [name, ratioTo(name)])),
   };
 }
 
 const measured = [];
 for (const scenario of scenarios) {
+  if (options.goals && !scenario.goal) continue;
   if (scenario.processes !== (options.processes ?? scenario.processes)) continue;
   if (scenario.callers !== (options.callers ?? scenario.callers)) continue;
   const selected = options.processes ?? options.callers ?? options.size;

@@ -4,7 +4,7 @@
 import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { openChronicle, verifyChronicle } from 'holdfast';
-import { rateOfCrowd } from './appends/crowd.js';
+import { runCrowd } from './appends/crowd.js';
 import { numbersFromCommandLine } from './support/arguments.js';
 import { eventSource } from './support/events.js';
 import { fileSystemOf, format, printTable, writeResult } from './support/report.js';
@@ -25,7 +25,8 @@ async function compare(crowd, index) {
   for (let round = 0; round < options.rounds; round++) {
     for (const which of round % 2 === 0 ? [0, 1] : [1, 0]) {
       const path = join(directory, `${index}-${round}-${which}`);
-      rates[which].push(await rateOfCrowd(names[which], path, { ...options, ...crowd }));
+      const { rate } = await runCrowd(names[which], path, { ...options, ...crowd });
+      rates[which].push(rate);
       rmSync(path);
     }
   }

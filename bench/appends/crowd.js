@@ -14,8 +14,11 @@ export function span(seconds) {
   return { begin: `${begin}`, end: `${begin + BigInt(Math.round(seconds * 1e9))}` };
 }
 
-/** Appends per second that were acknowledged to the contender `name`. */
-export async function rateOfCrowd(name, path, { processes, callers, bytes, seconds }) {
+/**
+ * Appends per second that were acknowledged to the contender `name`, and the longest wait of any of them, in
+ * nanoseconds.
+ */
+export async function runCrowd(name, path, { processes, callers, bytes, seconds }) {
   const children = [];
   for (let process = 0; process < processes; process++) {
     const child = fork(worker, [name, path, process, callers, bytes].map(String));
@@ -26,9 +29,12 @@ export async function rateOfCrowd(name, path, { processes, callers, bytes, secon
   const message = span(seconds);
   const answers = children.map(answerOf);
   for (const child of children) child.send(message);
-  const acknowledged = await Promise.all(answers);
+  const reports = await Promise.all(answers);
   await Promise.all(children.map((child) => child.exitCode ?? once(child, 'exit')));
-  return acknowledged.reduce((total, count) => total + count, 0) / seconds;
+  return {
+    rate: reports.reduce((total, { acknowledged }) => total + acknowledged, 0) / seconds,
+    longestWait: Math.max(...reports.map(({ longestWait }) => longestWait)),
+  };
 }
 
 function answerOf(child) {

@@ -6,7 +6,8 @@ import { cpus, release } from 'node:os';
 import { join } from 'node:path';
 import Table from 'cli-table3';
 
-const results = join(import.meta.dirname, '..', 'results');
+/** main.js measures on several file systems, and keeps their results apart. */
+const results = process.env.HOLDFAST_BENCH_RESULTS ?? join(import.meta.dirname, '..', 'results');
 
 /**
  * @param {string} title
