@@ -50,7 +50,7 @@ function inspect(place, processes, lines) {
   let torn = 0;
   let misplaced = 0;
   let whole = 0;
-  const names = readdirSync(place).sort((a, b) => order(a).localeCompare(order(b)));
+  const names = readdirSync(place).sort((a, b) => (order(a) < order(b) ? -1 : 1));
   for (const text of names.flatMap((name) => readFileSync(join(place, name), 'utf8').split('\n'))) {
     if (text === '') continue;
     try {
