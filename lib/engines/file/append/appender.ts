@@ -19,7 +19,6 @@ import { giveBackOffers } from '../../../lock/offers.js';
 import { native } from '../../../native/addon.js';
 import {
   type ChainMode,
-  type Condition,
   chainMode,
   type FailureReply,
   type Question,
@@ -31,31 +30,14 @@ import {
 } from '../../../native/protocol.js';
 import { finishBusy, isBusy, isIdle, lockWaitLeft } from './busy.js';
 import { failureOf } from './failure.js';
-import { LineBuffer, roomFor } from './line-buffer.js';
-import { type Batch, type Call, PendingCalls } from './pending-calls.js';
+import { roomFor } from './line-buffer.js';
+import { NextBatch } from './next-batch.js';
+import { type Call, PendingCalls } from './pending-calls.js';
 import { recordProblems } from './problems.js';
 import { writerOptions } from './writer-options.js';
 
 /** A batch of this many bytes is sent at once, and takes no other call that would make it larger. */
 const maxBatchBytes = 1024 * 1024;
-
-/**
- * Each time that a batch has this many events more, it is sent before the turn ends if adding them has taken as
- * long as a sync: then the writer had better work while the rest of the turn adds more. Where a sync takes
- * longer than the turn, all its events share one.
- */
-const eventsPerLook = 16;
-
-/** What crosses next. */
-interface NextBatch {
-  readonly batch: Batch;
-  readonly lines: LineBuffer;
-  conditions: Condition[] | undefined;
-  /** By the clock of {@link performance.now}. */
-  readonly begun: number;
-  /** With how many events the clock is looked at next. */
-  look: number;
-}
 
 export class Appender {
   readonly #path: NativePath;
@@ -173,35 +155,19 @@ export class Appender {
     const next = this.#next ?? this.#begin();
     const { batch } = next;
     next.lines.reserve(room); // from here on nothing fails
-    if (call.ifEnd !== undefined) {
-      next.conditions ??= [];
-      next.conditions.push({ first: batch.ids.length, count: lines.length, end: call.ifEnd });
-    }
+    if (call.ifEnd !== undefined) next.addCondition(lines.length, call.ifEnd);
     for (const { text } of lines) next.lines.add(text);
     this.#pending.add(batch, call, lines, next.lines.length - batch.bytes);
     if (isExiting()) {
       this.send();
       this.finish();
-    } else if (batch.bytes > this.#maxBatchBytes || this.#hasTakenLong(next)) {
+    } else if (batch.bytes > this.#maxBatchBytes || next.hasTakenLong(this.#syncTime)) {
       this.send();
     }
   }
 
-  #hasTakenLong(next: NextBatch): boolean {
-    const { length } = next.batch.ids;
-    if (length < next.look) return false;
-    next.look = length + eventsPerLook;
-    return performance.now() - next.begun >= this.#syncTime;
-  }
-
   #begin(): NextBatch {
-    const next = {
-      batch: this.#pending.begin(),
-      lines: new LineBuffer(),
-      conditions: undefined,
-      begun: performance.now(),
-      look: eventsPerLook,
-    };
+    const next = new NextBatch(this.#pending.begin());
     this.#next = next;
     isBusy(this);
     process.nextTick(send, this);
