@@ -3,23 +3,40 @@
  * `Object.prototype` alter nothing; and no argument means another one.
  */
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as holdfast from 'holdfast';
+import logTo from 'holdfast/pino';
+import { connect } from 'holdfast/postgres';
 import lockfile from 'holdfast/proper-lockfile';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { temporaryDirectory } from './support/files.js';
+import { noPostgres, PostgresServer } from './support/postgres.js';
 
 const newFile = () => join(temporaryDirectory(), 'file');
 
-describe('a polluted Object.prototype', () => {
+let server: PostgresServer | undefined;
+
+beforeAll(async () => {
+  if (noPostgres === undefined) server = await PostgresServer.start();
+  return () => server?.remove();
+});
+
+async function ended(log: logTo.Log): Promise<void> {
+  log.end('{"a":1}\n');
+  await once(log, 'close');
+}
+
+describe('S4: a polluted Object.prototype', () => {
   const program = fileURLToPath(new URL('programs/polluted.mjs', import.meta.url));
-  const run = (...value: string[]) =>
-    execFileSync(process.execPath, [program, join(temporaryDirectory(), 'new'), ...value], {
-      encoding: 'utf8',
-    });
+  const run = (...value: string[]) => {
+    const directory = join(temporaryDirectory(), 'new');
+    const at = server?.connectionString ?? 'none';
+    return execFileSync(process.execPath, [program, directory, at, ...value], { encoding: 'utf8' });
+  };
   let clean: string | undefined;
 
   it.each(['true', 'false', '0', '5', 'null', '"all"', '"fcntl"', '{"window":1}'])(
@@ -31,7 +48,7 @@ describe('a polluted Object.prototype', () => {
   );
 });
 
-describe('a descriptor', () => {
+describe('S4: a descriptor', () => {
   const calls: [string, (file: never) => unknown][] = [
     ['lock', (file) => holdfast.lock(file)],
     ['tryLock', (file) => holdfast.tryLock(file)],
@@ -69,7 +86,7 @@ describe('a descriptor', () => {
   });
 });
 
-describe('what is changed while a call runs is as it was at the call', () => {
+describe('S4: what is changed while a call runs is as it was at the call', () => {
   /** A path as bytes, and the same bytes made those of another file. */
   function changing() {
     const directory = temporaryDirectory();
@@ -89,6 +106,7 @@ describe('what is changed while a call runs is as it was at the call', () => {
     ['writeFileAtomic', (path) => holdfast.writeFileAtomic(path, 'x')],
     ['repairChronicle', (path) => holdfast.repairChronicle(path)],
     ['proper-lockfile', (path) => lockfile.lock(path, { realpath: false }).then((release) => release())],
+    ['pino', (path) => ended(logTo({ path }))],
   ])('a path of %s', async (_, call) => {
     const { directory, path, change, other } = changing();
     writeFileSync(join(directory, 'one'), '');
@@ -134,7 +152,7 @@ describe('what is changed while a call runs is as it was at the call', () => {
   });
 });
 
-describe('a getter among the options is read once', () => {
+describe('S4: a getter among the options is read once', () => {
   /** Options whose getters count, and say something else from the second time on. */
   function counting(values: Record<string, unknown>) {
     const reads: Record<string, number> = {};
@@ -211,6 +229,12 @@ describe('a getter among the options is read once', () => {
       { realpath: false, stale: 5000, retries: 0, lockfilePath: undefined },
       (file, options) => lockfile.lock(file, options).then((release) => release()),
     ],
+    [
+      'pino',
+      { lockTimeout: 60_000, durability: 'none', sync: false, signals: false, rotate: undefined },
+      (file, options) =>
+        ended(logTo(Object.defineProperty(options, 'path', { value: file, enumerable: true }))),
+    ],
   ])('by %s', async (_, values, call) => {
     const { options, reads, once } = counting(values);
     const file = newFile();
@@ -228,6 +252,26 @@ describe('a getter among the options is read once', () => {
       await holdfast.openChronicle(newFile(), { rotate: rotate.options, dedupe: dedupe.options })
     ).close();
     for (const { reads, once } of [range, rotate, dedupe]) expect(reads).toEqual(once);
+  });
+
+  it.skipIf(noPostgres)('by holdfast/postgres', async () => {
+    const { connectionString } = server as PostgresServer;
+    const connecting = counting({ connectionString, max: 3, schema: 'getters', answerTimeout: 60_000 });
+    await using postgres = await connect(connecting.options);
+    const retain = counting({ maxAge: 60_000, maxEvents: 5 });
+    const opening = counting({ dedupe: 'all', lockTimeout: 60_000, retain: retain.options });
+    const chronicle = await postgres.openChronicle('a chronicle', opening.options);
+    const locking = counting({ mode: 'shared', timeout: 60_000, signal: undefined });
+    const held = await postgres.lock('a lock', locking.options);
+    const upgrading = counting({ timeout: 60_000 });
+    await held.upgrade(upgrading.options);
+    const appending = counting({ fence: held });
+    await chronicle.append({ number: 1 }, appending.options);
+    await held.release();
+    const trying = counting({ mode: 'shared' });
+    expect(await postgres.tryLock('a lock', trying.options)).not.toBeNull();
+    for (const { reads, once } of [connecting, opening, retain, locking, upgrading, appending, trying])
+      expect(reads).toEqual(once);
   });
 
   it('what it throws is what the call throws', async () => {

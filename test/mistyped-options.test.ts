@@ -17,9 +17,12 @@ import {
   withLock,
   writeFileAtomic,
 } from 'holdfast';
+import logTo from 'holdfast/pino';
+import { connect, type Postgres } from 'holdfast/postgres';
 import * as sage from 'holdfast/sage-chronicle';
-import { expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { temporaryDirectory } from './support/files.js';
+import { noPostgres, PostgresServer } from './support/postgres.js';
 
 /** Mistyped on purpose, so no type of ours. */
 function wrong(options: object): never {
@@ -38,9 +41,11 @@ function newFile(): string {
   return file;
 }
 
-const calls: {
+interface Calls {
   [name: string]: [wrongName: string, near: string, call: (file: string, options: never) => unknown];
-} = {
+}
+
+const calls: Calls = {
   lock: ['timeot', 'timeout', (file, options) => lock(file, options)],
   lockSync: ['tiemout', 'timeout', (file, options) => lockSync(file, options)],
   tryLock: ['mod', 'mode', (file, options) => tryLock(file, options)],
@@ -113,15 +118,70 @@ const calls: {
     'onProgress',
     async (file, options) => (await openChronicle(file)).repair(options),
   ],
+  pino: ['signls', 'signals', async (path, options: object) => logTo({ path, ...options })],
+  'pino, its rotation': [
+    'rotate.maxage',
+    'rotate.maxAge',
+    async (path) => logTo({ path, rotate: wrong({ maxage: 5, keep: 5 }) }),
+  ],
+  'connect to PostgreSQL': ['answerTimout', 'answerTimeout', (_, options) => connect(options)],
 };
 
-it.each(Object.entries(calls))('%s', async (_, [wrongName, near, call]) => {
+async function isRefused([wrongName, near, call]: Calls[string]): Promise<void> {
   const attempt = async () => call(newFile(), wrong({ [wrongName]: 1 }));
   await expect(attempt()).rejects.toMatchObject({
     code: 'EVALIDATION',
     field: wrongName,
     message: expect.stringContaining(`${wrongName}: no such option; did you mean '${near}'?`),
   });
+}
+
+it.each(Object.entries(calls))('%s', (_, call) => isRefused(call));
+
+describe.skipIf(noPostgres)('on PostgreSQL', () => {
+  let postgres: Postgres;
+
+  beforeAll(async () => {
+    const server = await PostgresServer.start();
+    postgres = await connect({ connectionString: server.connectionString });
+    return async () => {
+      await postgres.close();
+      await server.remove();
+    };
+  });
+
+  const name = 'a "name"';
+  const onPostgres: Calls = {
+    openChronicle: ['retian', 'retain', (_, options) => postgres.openChronicle(name, options)],
+    'openChronicle, what is kept': [
+      'retain.maxEvent',
+      'retain.maxEvents',
+      () => postgres.openChronicle(name, { retain: wrong({ maxAge: 5, maxEvent: 5 }) }),
+    ],
+    'Chronicle.append': [
+      'fense',
+      'fence',
+      async (_, options) => (await postgres.openChronicle(name)).append({}, options),
+    ],
+    'Chronicle.follow': [
+      'aftr',
+      'after',
+      async (_, options) => (await postgres.openChronicle(name)).follow(options).next(),
+    ],
+    lock: ['timeuot', 'timeout', (_, options) => postgres.lock(name, options)],
+    tryLock: ['modes', 'mode', (_, options) => postgres.tryLock(name, options)],
+    withLock: ['sigal', 'signal', (_, options) => postgres.withLock(name, options, () => {})],
+    'PostgresLock.upgrade': [
+      'Timeout',
+      'timeout',
+      async (_, options) => {
+        await using held = await postgres.lock(name, { mode: 'shared' });
+        await held.upgrade(options);
+      },
+    ],
+  };
+
+  it.each(Object.entries(onPostgres))('%s', (_, call) => isRefused(call));
 });
 
 it('a name that is like no other: all that there are', async () => {

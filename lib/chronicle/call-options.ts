@@ -202,16 +202,21 @@ function checkPosition(value: unknown, field: string): Position {
   return checkInteger(value, field, 0);
 }
 
-export function checkIfEnd(options: AppendOptions | undefined): Position | undefined {
-  if (options === undefined) return undefined;
-  const { ifEnd } = checkOptions(options, ['ifEnd', 'fence']);
-  return ifEnd === undefined ? undefined : checkPosition(ifEnd, 'ifEnd');
+/** As {@link AppendOptions}. */
+export interface AppendCondition {
+  readonly ifEnd: Position | undefined;
+  readonly fence: Fence | undefined;
 }
 
-export function checkAppendFence(options: AppendOptions | undefined): Fence | undefined {
-  if (options === undefined) return undefined;
-  const { fence } = checkOptions(options, ['ifEnd', 'fence']);
-  return fence === undefined ? undefined : checkFence(fence, 'fence');
+const unconditional: AppendCondition = { ifEnd: undefined, fence: undefined };
+
+export function checkAppendOptions(options: AppendOptions | undefined): AppendCondition {
+  if (options === undefined) return unconditional;
+  const { ifEnd, fence } = checkOptions(options, ['ifEnd', 'fence']);
+  return {
+    ifEnd: ifEnd === undefined ? undefined : checkPosition(ifEnd, 'ifEnd'),
+    fence: fence === undefined ? undefined : checkFence(fence, 'fence'),
+  };
 }
 
 export function checkReadRange(range: ReadRange | undefined): ReadQuery {

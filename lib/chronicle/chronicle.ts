@@ -5,17 +5,16 @@
 import type { Readable } from 'node:stream';
 import { copyForLater, describe } from '../base/arguments.js';
 import { HoldfastError, invalid } from '../base/errors.js';
-import type { Fence } from '../base/lock-holder.js';
 import { type EventLine, lineOfEvent, lineOfText } from '../event/event-line.js';
 import type { JsonObject } from '../event/line.js';
 import { assertSynchronous } from '../event/schema.js';
 import { arrayOf, streamOf } from './batches.js';
 import {
+  type AppendCondition,
   type AppendOptions,
-  checkAppendFence,
+  checkAppendOptions,
   checkEventId,
   checkFilesOption,
-  checkIfEnd,
   checkReadRange,
   checkRepairOptions,
   checkTail,
@@ -36,7 +35,7 @@ import type { Engine } from './engine.js';
 import { type Follow, followEntries } from './follow-entries.js';
 import { OneByOne } from './one-by-one.js';
 import type { Settings } from './options.js';
-import type { AppendResult, ChronicleFile, Entry, Head, Position, Repair, Verification } from './results.js';
+import type { AppendResult, ChronicleFile, Entry, Head, Repair, Verification } from './results.js';
 import type { ChronicleStats } from './stats.js';
 
 /** Set by the class, of which only this module can make instances. */
@@ -129,10 +128,10 @@ export class Chronicle<T extends object = JsonObject> {
    */
   appendSync(event: T, options?: AppendOptions): AppendResult {
     const line = lineOfEvent(event, 'event', this.#settings);
-    const ifEnd = this.#checkIfEnd(options);
+    const { ifEnd, fence } = this.#checkCondition(options);
     this.#checkOpen();
     assertSynchronous(line);
-    if (!this.#engine.appendSync || this.#checkFence(options)) throw this.#missing('appendSync');
+    if (!this.#engine.appendSync || fence) throw this.#missing('appendSync');
     return this.#engine.appendSync(line, ifEnd);
   }
 
@@ -300,21 +299,16 @@ export class Chronicle<T extends object = JsonObject> {
     throw invalid(field, 'does not go together with rotate: an offset is one of a single file; use after');
   }
 
-  #checkIfEnd(options: AppendOptions | undefined): Position | undefined {
-    const ifEnd = checkIfEnd(options);
-    if (ifEnd !== undefined && this.#settings.rotation) {
+  #checkCondition(options: AppendOptions | undefined): AppendCondition {
+    const condition = checkAppendOptions(options);
+    if (condition.ifEnd !== undefined && this.#settings.rotation) {
       throw invalid(
         'ifEnd',
         'does not go together with rotate: an offset does not tell one file from the next',
       );
     }
-    return ifEnd;
-  }
-
-  #checkFence(options: AppendOptions | undefined): Fence | undefined {
-    const fence = checkAppendFence(options);
-    if (fence && !this.#engine.fences) throw this.#missing('fence');
-    return fence;
+    if (condition.fence && !this.#engine.fences) throw this.#missing('fence');
+    return condition;
   }
 
   #missing(method: string): HoldfastError {
@@ -347,8 +341,7 @@ export class Chronicle<T extends object = JsonObject> {
     resolve: (result: AppendResult) => void,
     reject: (error: Error) => void,
   ): void {
-    const ifEnd = this.#checkIfEnd(options);
-    const fence = this.#checkFence(options);
+    const { ifEnd, fence } = this.#checkCondition(options);
     this.#checkOpen();
     if (this.#settings.schema) {
       this.#whenValid([line], () => this.#engine.append(line, ifEnd, resolve, reject, fence), reject);
@@ -363,8 +356,7 @@ export class Chronicle<T extends object = JsonObject> {
     resolve: (results: AppendResult[]) => void,
     reject: (error: Error) => void,
   ): void {
-    const ifEnd = this.#checkIfEnd(options);
-    const fence = this.#checkFence(options);
+    const { ifEnd, fence } = this.#checkCondition(options);
     if (lines.length === 0) {
       resolve([]);
       return;

@@ -1,14 +1,22 @@
-// Uses the public face as a service does, and prints what it came to: `<directory> [<value>]`. With a value,
-// which is JSON, `Object.prototype` has it under the name of every option.
+// Uses the public face as a service does, and prints what it came to: `<directory> <server> [<value>]`. The server is
+// a PostgreSQL, or `none`. With a value, which is JSON, `Object.prototype` has it under the name of every option.
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-const [directory, value] = process.argv.slice(2);
+const [directory, server, value] = process.argv.slice(2);
 const require = createRequire(import.meta.url);
 const holdfast = require('holdfast');
 const lockfile = require('holdfast/proper-lockfile');
 const sage = require('holdfast/sage-chronicle');
+const logTo = require('holdfast/pino');
+const { connect } = require('holdfast/postgres');
+const { Pool } = require('pg');
+const pool = new Pool({ connectionString: server });
+// Node's sockets read `fd` of their options: these are open before.
+const clients = server === 'none' ? [] : await Promise.all([1, 2, 3, 4].map(() => pool.connect()));
+for (const client of clients) client.release();
 process.umask(0o022);
 mkdirSync(directory);
 
@@ -17,7 +25,8 @@ const names = `fd href protocol auth path kind range start length create permiss
   maxLineBytes schema lockTimeout durability idKey computeId dedupe window rotate maxBytes maxAge keep chain ifEnd from to
   limit reverse where ids expect onProgress parents blocks order stale update retries onCompromised realpath
   lockfilePath factor minTimeout maxTimeout randomize forever maxRetryTime unref lockTimeoutMs windowSize useIndex
-  forcePrevEventId dryRun after onGap files force`.split(/\s+/);
+  forcePrevEventId dryRun after onGap files force sync signals
+  fence retain maxEvents pool connectionString answerTimeout`.split(/\s+/);
 if (value !== undefined) {
   for (const name of names) {
     Object.defineProperty(Object.prototype, name, {
@@ -86,5 +95,21 @@ await sage
   .appendEvent(file('c.sage'), { ...event, planHash: 'p' }, 500)
   .catch(({ message }) => see('sage', message));
 see('sage', (await sage.readChronicle(file('c.sage'))).length);
+const log = logTo({ path: file('log') });
+log.end('{"a":1}\n');
+await once(log, 'close');
+see('pino', readFileSync(file('log'), 'utf8'));
+if (server !== 'none') {
+  const name = file('name');
+  const postgres = await connect({ pool });
+  const orders = await postgres.openChronicle(name, {});
+  for (const n of [1, 2, 1]) see('append', (await orders.append({ n }, {})).duplicate);
+  see(
+    'toArray',
+    (await orders.toArray()).map(({ n }) => n),
+  );
+  const { fence, mode } = await postgres.lock(name, {});
+  see('lock', [fence, mode, await postgres.tryLock(name)]);
+}
 console.log(seen.join('\n').replaceAll(directory, ''));
 process.exit();

@@ -47,9 +47,7 @@ const ofFiles = {
 } as const;
 
 export function checkPostgresOptions(options: PostgresChronicleOptions | undefined): PostgresSettings {
-  const { retain, ...given } = checkOptions<PostgresChronicleOptions & { rotate?: unknown; chain?: unknown }>(
-    options,
-  );
+  const given = checkOptions<PostgresChronicleOptions & { rotate?: unknown; chain?: unknown }>(options);
   for (const [name, problem] of Object.entries(ofFiles)) {
     if (given[name as keyof typeof ofFiles] !== undefined) throw invalid(name, problem);
   }
@@ -59,8 +57,8 @@ export function checkPostgresOptions(options: PostgresChronicleOptions | undefin
       'a line cannot be torn or damaged here: leave it out (with a schema, it is for events that the schema refuses)',
     );
   }
-  const ofFile = given as ChronicleOptions;
-  return { ...checkChronicleOptions(ofFile, ['retain']), retention: checkRetain(retain) };
+  const settings = checkChronicleOptions(given as ChronicleOptions, ['retain']);
+  return { ...settings, retention: checkRetain(given.retain) };
 }
 
 function checkRetain(retain: unknown): Retention | undefined {

@@ -9,8 +9,11 @@ import { isRefusal, timedOut } from './failure.js';
 /** What the server answers: the text of each column. */
 export type Row = readonly (string | null)[];
 
-/** What the user has set up for types is for his own statements. */
-const asText = { getTypeParser: () => (text: string) => text };
+/**
+ * What the user has set up for types is for his own statements. Without a prototype, because `pg` asks it for a
+ * `length` too.
+ */
+const asText = { __proto__: null, getTypeParser: () => (text: string) => text };
 
 /** In milliseconds: what a timer takes. More is for ever. */
 const maxTimer = 2 ** 31 - 1;
