@@ -7,13 +7,14 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -44,19 +45,43 @@ beforeAll(async () => {
 }, verySlow);
 
 describe('the tarball', () => {
-  it('holds what was built, the binaries, and what building from source needs; nothing else', () => {
+  it('holds what was built, the binaries, what building from source needs, and the pages; nothing else', () => {
     const sources = readdirSync(join(root, 'lib'), { recursive: true, encoding: 'utf8' });
     const built = sources
       .filter((name) => name.endsWith('.ts'))
       .flatMap((name) => ['js', 'd.ts'].map((end) => `dist/lib/${name.slice(0, -2)}${end}`));
-    const folder = (name: string) =>
+    const folder = (name: string, kinds: RegExp) =>
       readdirSync(join(root, name), { recursive: true, encoding: 'utf8' })
-        .filter((file) => /\.(cc|h|map|node)$/.test(file))
+        .filter((file) => kinds.test(file))
         .map((file) => `${name}/${file}`);
-    const others = ['LICENSE', 'README.md', 'native/binding.gyp', 'package.json'];
-    const expected = [...built, ...folder('native'), ...folder('prebuilds'), ...others];
+    const expected = [
+      ...built,
+      ...folder('native', /\.(cc|h|map)$/),
+      ...folder('prebuilds', /\.node$/),
+      ...folder('docs', /^[^\\/]+\.(md|svg|Dockerfile)$/),
+      ...folder('examples', /\.mts$/),
+      ...readdirSync(root).filter((name) => name.endsWith('.md')),
+      ...['LICENSE', 'bench/README.md', 'dist/holdfast.1', 'native/binding.gyp', 'package.json'],
+    ];
     const found = packed.files.map(({ path }) => path);
     expect(found.sort()).toEqual(expected.map((path) => path.replaceAll('\\', '/')).sort());
+  });
+
+  it('has every file that its pages link to', () => {
+    const files = packed.files.map(({ path }) => path);
+    const links = files
+      .filter((path) => path.endsWith('.md'))
+      .flatMap((page) =>
+        [...readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!\w+:|#)([^)#\s]+)/g)].map(
+          ([, link = '']) => ({
+            page,
+            to: posix.join(posix.dirname(page), link),
+          }),
+        ),
+      );
+    expect(links.length).toBeGreaterThan(100);
+    const isThere = (to: string) => files.some((path) => path === to || path.startsWith(`${to}/`));
+    expect(links.filter(({ to }) => !isThere(to))).toEqual([]);
   });
 
   it('is clean to publint', { timeout: slow }, async () => {
