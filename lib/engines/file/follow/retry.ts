@@ -64,7 +64,9 @@ export class Retries {
   async after(error: unknown): Promise<void> {
     if (!this.#isPassing(error) || this.#stopped.aborted) throw error;
     if (this.#pause === 0) {
-      const text = `'${this.#name}' cannot be read just now, and is tried again: ${(error as Error).message}`;
+      // Of the system, where it was that: its code says what there is too little of.
+      const cause = error instanceof HoldfastError && error.cause instanceof Error ? error.cause : error;
+      const text = `'${this.#name}' cannot be read just now, and is tried again: ${(cause as Error).message}`;
       process.emitWarning(text, { type: 'HoldfastWarning', code: 'HOLDFAST_RETRY' });
     }
     this.#pause = Math.min(this.#pause === 0 ? firstPause : 2 * this.#pause, longestPause);
