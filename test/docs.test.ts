@@ -1,6 +1,6 @@
 /** The documentation says what is so: its lists are whole, and what it tells a reader to type is there. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -45,6 +45,43 @@ describe('docs/errors.md', () => {
     const sources = read('lib/compat/proper-lockfile.ts') + read('lib/compat/compromised.ts');
     const codes = unique(sources.matchAll(/code: '(E\w+)'/g));
     expect(firstColumn('docs/errors.md', '## In place of proper-lockfile').sort()).toEqual(codes);
+  });
+});
+
+describe('docs/guarantees.md', () => {
+  const promises = unique(read('docs/guarantees.md').matchAll(/^- \*\*([LCSE]\d+)\*\* /gm));
+  const tests = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => read(join('test', name)));
+  /** The names of tests, and of the blocks that they stand in. */
+  const names = tests.flatMap((text) => text.match(/(['"`]).*\1(?=,\s*(?:async\b|[({_]|make\b))/g) ?? []);
+
+  it('has every promise by its letter', () => {
+    const count = { L: 9, C: 15, S: 4, E: 3 };
+    const expected = Object.entries(count).flatMap(([letter, of]) =>
+      Array.from({ length: of }, (_, index) => `${letter}${index + 1}`),
+    );
+    expect(promises).toEqual(expected.sort());
+  });
+
+  it.each(promises)('%s has a test that is named after it', (promise) => {
+    expect(names.some((name) => new RegExp(`\\b${promise}\\b`).test(name))).toBe(true);
+  });
+
+  it.each(promises)('%s has a row in ARCHITECTURE.md, and the tests that it lists are there', (promise) => {
+    const rows = read('ARCHITECTURE.md').match(new RegExp(`^\\| ${promise} .*$`, 'gm')) ?? [];
+    expect(rows.length).toBeGreaterThan(0);
+    const missing: string[] = [];
+    for (const row of rows) {
+      let folder = '';
+      for (const [, listed = ''] of (row.split(' | ')[2] ?? '').matchAll(/`([^`]+)`/g)) {
+        const path = listed.includes('/') ? listed : `${folder}/${listed}`;
+        folder = path.slice(0, path.lastIndexOf('/'));
+        const found = [path, `${path}.test.ts`].some((file) => existsSync(join(root, file)));
+        if (!found) missing.push(path);
+      }
+    }
+    expect(missing).toEqual([]);
   });
 });
 

@@ -39,7 +39,7 @@ const places: Record<string, (directory: string) => string> = {
   ),
 };
 
-describe.skipIf(process.platform === 'win32')('hostile files', () => {
+describe.skipIf(process.platform === 'win32')('S2: hostile files', () => {
   it('paths that lead nowhere or to no file: every call is settled, with a code where it fails', async () => {
     const found: string[] = [];
     for (const [what, place] of Object.entries(places)) {

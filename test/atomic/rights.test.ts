@@ -53,7 +53,7 @@ const makers: [string, (file: string) => Promise<unknown>, string[]][] = [
   ],
 ];
 
-describe.skipIf(!isPosix).each(makers)('%s', (_, make, suffixes) => {
+describe.skipIf(!isPosix).each(makers)('C12, S1: %s', (_, make, suffixes) => {
   // Before: 4755 and 2770 were passed on, to whatever was written.
   it.each([0o4755, 0o2770, 0o1644, 0o6711])('never passes set-id and sticky bits on: %o', async (mode) => {
     const { file } = oldFile();
@@ -101,7 +101,7 @@ describe.skipIf(!isPosix).each(makers)('%s', (_, make, suffixes) => {
   });
 });
 
-describe.runIf(isRoot)('where the rights cannot be given, the new file has less', () => {
+describe.runIf(isRoot)('S1: where the rights cannot be given, the new file has less', () => {
   async function asAnotherUser(prepare: (file: string) => void): Promise<string> {
     const { directory, file } = oldFile();
     chmodSync(directory, 0o777);
@@ -147,7 +147,7 @@ describe.runIf(isRoot)('where the rights cannot be given, the new file has less'
   });
 });
 
-describe.runIf(isRoot)('a file of ids that more may write to than to the chronicle', () => {
+describe.runIf(isRoot)('S2: a file of ids that more may write to than to the chronicle', () => {
   it.each([0o666, 0o622])('is not believed, and made anew: mode %o', async (mode) => {
     const { file } = oldFile();
     const append = async (eventId: string) => {
@@ -164,7 +164,7 @@ describe.runIf(isRoot)('a file of ids that more may write to than to the chronic
   });
 });
 
-describe.runIf(isRoot)('root beside a user who keeps giving the name to other files', () => {
+describe.runIf(isRoot)('S1: root beside a user who keeps giving the name to other files', () => {
   const user = 65534;
 
   async function attacked(): Promise<{ file: string; program: string; attacker: Program }> {

@@ -86,7 +86,7 @@ describe.skipIf(unwatchable)('a temporary file', () => {
   });
 });
 
-describe.skipIf(process.platform === 'win32')('what is only called like one', () => {
+describe.skipIf(process.platform === 'win32')('S2: what is only called like a temporary file', () => {
   it.each<[string, string, (path: string) => void]>([
     ['a directory', 'a'.repeat(24), (path) => mkdirSync(path)],
     ['a link', 'a'.repeat(24), (path) => symlinkSync('/dev/null', path)],

@@ -90,7 +90,7 @@ const most = 1.8 * lockTimeout;
 const opening = (name: string, options = '') =>
   `await openChronicle(join(directory, '${name}'), { lockTimeout: ${lockTimeout}, durability: 'none', ${options} })`;
 
-describe('The time of one lockTimeout is that of all waits together', () => {
+describe('C11: The time of one lockTimeout is that of all waits together', () => {
   // Before: each group waited for as long again, after one that had its lock just before its time was over.
   it.each([
     ['one chronicle, group after group', ['a']],

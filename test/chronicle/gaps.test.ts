@@ -66,7 +66,7 @@ function following(file: string) {
   };
 }
 
-describe.skipIf(!areNoted)('A reader that has all of the files that were removed', () => {
+describe.skipIf(!areNoted)('C14: A reader that has all of the files that were removed', () => {
   // Before: a gap, though nothing was missing, and with keep: 0 depending on the clock of the file system.
   it.each([0, 1, 2, 5])(
     'and follows with keep: %i, gets no gap, and the next ones without a pause',
@@ -117,7 +117,7 @@ describe.skipIf(!areNoted)('A reader that has all of the files that were removed
   });
 });
 
-describe('A file that is missing in the middle', () => {
+describe('C14: A file that is missing in the middle', () => {
   it.skipIf(!areNoted).each([1, 2, 3])(
     'number %i, is a gap for whoever goes on after a position',
     async (missing) => {
@@ -193,7 +193,7 @@ describe('A file that is missing in the middle', () => {
   );
 });
 
-describe('A file that others compress', () => {
+describe('C14: A file that others compress', () => {
   it('after it was listed is still known as the one that was read', async () => {
     const file = newFile();
     writeFileSync(file, '{"n":1}\n');
@@ -234,7 +234,7 @@ describe('A file that others compress', () => {
   });
 });
 
-describe('Who follows while a file is repaired, and rotated before it looks', () => {
+describe('C14: Who follows while a file is repaired, and rotated before it looks', () => {
   it.each([
     ['at its end', '{"n":1}\n{"n":2}\n{"torn\n', 2],
     ['at its beginning', '{"torn\n{"n":1}\n{"n":2}\n', 2],
@@ -261,18 +261,21 @@ describe('Who follows while a file is repaired, and rotated before it looks', ()
   });
 });
 
-describe.skipIf(unwatchable)('Where files are rotated and removed each time that they are listed', () => {
-  // Before: tried again and again, without an end.
-  it.each(['verify', 'cat'])('holdfast %s ends with EGAP', async (name) => {
-    const file = newFile();
-    const { append } = await rotating(file, { maxBytes: 1, keep: 0 });
-    await append(2);
-    const calls = await SystemCalls.under(dirname(file));
-    calls.answerAll(async ({ name }): Promise<Answer> => {
-      if (name === 'opendir') await append(2).catch(() => {}); // the test may be over
-      return 'go';
+describe.skipIf(unwatchable)(
+  'C14: Where files are rotated and removed each time that they are listed',
+  () => {
+    // Before: tried again and again, without an end.
+    it.each(['verify', 'cat'])('holdfast %s ends with EGAP', async (name) => {
+      const file = newFile();
+      const { append } = await rotating(file, { maxBytes: 1, keep: 0 });
+      await append(2);
+      const calls = await SystemCalls.under(dirname(file));
+      calls.answerAll(async ({ name }): Promise<Answer> => {
+        if (name === 'opendir') await append(2).catch(() => {}); // the test may be over
+        return 'go';
+      });
+      const { code, err } = await finished(start([name, file], calls.env));
+      expect([code, err]).toEqual([1, expect.stringContaining(`events of '${file}' are gone`)]);
     });
-    const { code, err } = await finished(start([name, file], calls.env));
-    expect([code, err]).toEqual([1, expect.stringContaining(`events of '${file}' are gone`)]);
-  });
-});
+  },
+);

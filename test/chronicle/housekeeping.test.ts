@@ -46,7 +46,7 @@ function problems(): HousekeepingProblem[] {
 
 const idsOf = (file: string) => filesOf(file).map((one) => eventsOf(one).map(({ eventId }) => eventId));
 
-describe('a rotation that cannot be made', () => {
+describe('C13: a rotation that cannot be made', () => {
   // Before: as soon as a rotation was due, every append failed for ever.
   it.skipIf(unmountable)('of a file that is a mount point: appending goes on, and it is told', async () => {
     const file = newFile();
@@ -133,7 +133,7 @@ describe('a rotation that cannot be made', () => {
   });
 });
 
-describe('a second name that somebody gave the file', () => {
+describe('C13: a second name that somebody gave the file', () => {
   const events = ['a', 'b', 'c'];
 
   /** Appends all of them twice, the second time to a handle that has just been opened. */
@@ -178,7 +178,7 @@ describe('a second name that somebody gave the file', () => {
   );
 });
 
-describe.skipIf(unwatchable)('where the file system is not known to be local', () => {
+describe.skipIf(unwatchable)('C13: where the file system is not known to be local', () => {
   it('a rotation gives no second name and replaces nothing, also where somebody makes the new file', async () => {
     const file = newFile();
     const calls = await SystemCalls.under(dirname(file));
@@ -199,7 +199,7 @@ describe.skipIf(unwatchable)('where the file system is not known to be local', (
   });
 });
 
-describe('a removal that cannot be made', () => {
+describe('C13: a removal that cannot be made', () => {
   // Before: `keep: 2` left all files behind an oldest one that was immutable, in silence.
   it.skipIf(unwatchable)('is told, and the next ones are removed', async () => {
     const file = newFile();

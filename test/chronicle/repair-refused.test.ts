@@ -16,7 +16,7 @@ const others: [string, string][] = [
   ['arrays in lines', '[1]\n[2]\n[3]\n[4]\n[5]\n[6]\n'],
 ];
 
-describe('A file that is plainly no chronicle', () => {
+describe('C15: A file that is plainly no chronicle', () => {
   it.each(others)('is left as it is: %s', async (_, content) => {
     const file = fileWith(content);
     const refused = { code: 'EVALIDATION', field: 'path' };

@@ -71,7 +71,7 @@ async function open(options?: ChronicleOptions) {
 
 const linesOf = (path: string) => readFileSync(path, 'utf8').split('\n').slice(0, -1);
 
-describe('What JSON cannot tell apart is refused by its path', () => {
+describe('C5: What JSON cannot tell apart is refused by its path', () => {
   it.each(pairs)('%s', async (_, make, path) => {
     const chronicle = await open();
     const refused = (field: string) => expect.objectContaining({ code: 'EVALIDATION', field: field + path });

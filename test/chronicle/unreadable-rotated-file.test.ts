@@ -7,7 +7,7 @@ import { filesOf } from '../support/lines.js';
 import { SystemCalls, unwatchable } from '../support/system-calls.js';
 
 it.skipIf(unwatchable).each([['all' as const], [{ window: 100 }]])(
-  'an append with dedupe %j rejects, and writes nothing twice',
+  'C5: an append with dedupe %j rejects, and writes nothing twice',
   async (dedupe) => {
     const directory = temporaryDirectory();
     const file = join(directory, 'chronicle');

@@ -9,7 +9,7 @@ import { engines } from './engines.js';
 const numbers = (entries: readonly Entry<JsonObject>[]) => entries.map(({ event }) => event.n);
 const events = (...ns: unknown[]) => ns.map((n) => ({ n }));
 
-describe.each(engines)('a chronicle on $name', ({ missing, begin }) => {
+describe.each(engines)('E1: a chronicle on $name', ({ missing, begin }) => {
   describe.skipIf(missing)(missing ?? 'here', () => {
     const newAddress = begin();
 

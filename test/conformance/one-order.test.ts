@@ -9,7 +9,7 @@ import { engines } from './engines.js';
 
 const histories = 8;
 
-describe.each(engines)('one order, on $name', ({ missing, begin }) => {
+describe.each(engines)('C2, C5, E2: one order, on $name', ({ missing, begin }) => {
   describe.skipIf(missing)(missing ?? 'here', () => {
     const newAddress = begin();
 

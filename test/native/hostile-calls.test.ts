@@ -11,7 +11,7 @@ import { temporaryDirectory } from '../support/files.js';
 
 const { native } = createRequire(import.meta.url)('../../dist/lib/native/addon.js');
 
-it('calls of the addon with odd values neither crash nor hang', () => {
+it('S3: calls of the addon with odd values neither crash nor hang', () => {
   const program = fileURLToPath(new URL('../programs/raw-addon.mjs', import.meta.url));
   const output = execFileSync(process.execPath, [program, temporaryDirectory()], {
     encoding: 'utf8',

@@ -73,7 +73,7 @@ const events = fc.oneof(
   fc.object(),
 );
 
-describe('hostile arguments', () => {
+describe('S3: hostile arguments', () => {
   for (const [name, call] of Object.entries(calls)) {
     prove(
       'hostile input',

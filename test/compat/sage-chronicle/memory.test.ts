@@ -34,7 +34,7 @@ interface Answer {
   peakBytes: number;
 }
 
-it('of what reads a file of 40 MB', async () => {
+it('C11: of what reads a file of 40 MB', async () => {
   const file = largeFile();
   const calls: [string, unknown[], unknown][] = [
     ['fileExists', [], true],

@@ -4,7 +4,7 @@ import { Failovers } from '../../support/failovers.js';
 import { noPostgres } from '../../support/postgres.js';
 
 it.skipIf(noPostgres)(
-  'a killed and a stopped primary are replaced: nothing that was acknowledged is lost or doubled',
+  'E2: a killed and a stopped primary are replaced: nothing that was acknowledged is lost or doubled',
   { timeout: 180_000 },
   async () => {
     const failovers = await Failovers.start();

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { newFile } from '../../support/chronicle-file.js';
 import { noPostgres, PostgresServer } from '../../support/postgres.js';
 
-describe.skipIf(noPostgres)('appends with a fencing token', () => {
+describe.skipIf(noPostgres)('E3: appends with a fencing token', () => {
   let server: PostgresServer;
   let postgres: Postgres;
   let pool: pg.Pool;

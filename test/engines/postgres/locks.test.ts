@@ -32,7 +32,7 @@ describe.skipIf(noPostgres)('locks on PostgreSQL', () => {
     while ((await waiters()) !== count) await setTimeout(5);
   }
 
-  it('excludes between two calls of one handle, and between handles', async () => {
+  it('L1: excludes between two calls of one handle, and between handles', async () => {
     const [one, other] = [await connected(), await connected()];
     const held = await one.lock('excluded');
     expect(held).toMatchObject({ path: 'excluded', mode: 'exclusive', held: true });
@@ -88,7 +88,7 @@ describe.skipIf(noPostgres)('locks on PostgreSQL', () => {
     expect((await postgres.lockHolders('shared')).map(({ mode }) => mode)).toEqual(['shared', 'shared']);
   });
 
-  it('hands on in the order of the calls, of one process and of several', async () => {
+  it('L4: hands on in the order of the calls, of one process and of several', async () => {
     const [one, other] = [await connected(), await connected()];
     const first = await one.lock('queue');
     const order: number[] = [];
@@ -102,7 +102,7 @@ describe.skipIf(noPostgres)('locks on PostgreSQL', () => {
     expect(order).toEqual([0, 1, 2]);
   });
 
-  it('a hundred waits of one process take one connection', async () => {
+  it('L4: a hundred waits of one process take one connection', async () => {
     const postgres = await connected(3);
     const first = await postgres.lock('many');
     const calls = Array.from({ length: 100 }, () => postgres.withLock('many', (held) => held.fence));
@@ -114,7 +114,7 @@ describe.skipIf(noPostgres)('locks on PostgreSQL', () => {
     expect(new Set(fences).size).toBe(100);
   });
 
-  it('a wait ends at its deadline, at the server too, and says who holds the lock', async () => {
+  it('L3: a wait ends at its deadline, at the server too, and says who holds the lock', async () => {
     const [one, other] = [await connected(), await connected()];
     await using held = await one.lock('timed');
     expect(held.held).toBe(true);
@@ -131,7 +131,7 @@ describe.skipIf(noPostgres)('locks on PostgreSQL', () => {
     await expect(other.lock('timed', { timeout: 0 })).rejects.toMatchObject({ code: 'ELOCK_TIMEOUT' });
   });
 
-  it('a wait ends at its abort, at the server too, and leaves its place to the next', async () => {
+  it('L3: a wait ends at its abort, at the server too, and leaves its place to the next', async () => {
     const postgres = await connected();
     const held = await postgres.lock('aborted');
     const stop = new AbortController();
@@ -146,7 +146,7 @@ describe.skipIf(noPostgres)('locks on PostgreSQL', () => {
     await expect(postgres.lock('aborted', { signal: stop.signal })).rejects.toBe('enough');
   });
 
-  it('a grant that comes after the abort is released', async () => {
+  it('L3: a grant that comes after the abort is released', async () => {
     const postgres = await connected();
     const held = await postgres.lock('late');
     const stop = new AbortController();
@@ -160,7 +160,7 @@ describe.skipIf(noPostgres)('locks on PostgreSQL', () => {
     expect(again.held).toBe(true);
   });
 
-  it('ends waits at their deadline while the server answers nobody', async () => {
+  it('L3: ends waits at their deadline while the server answers nobody', async () => {
     const own = await PostgresServer.start();
     onTestFinished(() => own.remove());
     const pool = new pg.Pool(own.connection);
@@ -178,7 +178,7 @@ describe.skipIf(noPostgres)('locks on PostgreSQL', () => {
     expect(again.held).toBe(true);
   });
 
-  it('the token grows with each that has it alone, and once for those that share it', async () => {
+  it('E3: the token grows with each that has it alone, and once for those that share it', async () => {
     const postgres = await connected();
     const tokens: number[] = [];
     for (const mode of ['exclusive', 'exclusive', 'shared', 'shared', 'exclusive', 'shared'] as const)
@@ -212,7 +212,7 @@ describe.skipIf(noPostgres)('locks on PostgreSQL', () => {
     expect(await other.lockHolders('changed')).toEqual([]);
   });
 
-  it('tells that its connection was cut', async () => {
+  it('L9, E3: tells that its connection was cut', async () => {
     const postgres = await connected();
     const [cut, watched] = [await postgres.lock('cut'), await postgres.lock('watched')];
     const { lost } = watched;
@@ -228,7 +228,7 @@ describe.skipIf(noPostgres)('locks on PostgreSQL', () => {
     expect(again.fence).toBe(cut.fence + 1);
   });
 
-  it('dies with its process, and keeps none alive', async () => {
+  it('L2, L5: dies with its process, and keeps none alive', async () => {
     const postgres = await connected();
     for (const end of ['kill', 'exit'] as const) {
       const program = new Program('postgres-locker', server.connectionString, 'mortal');
