@@ -98,11 +98,12 @@ describe.skipIf(unwatchable !== undefined)('a file system that does not say what
       const { calls, locker } = await lockerUnder(directory);
       calls.answer(call, { fail: 'EIO' }, true);
       expect(await locker.ask({ command: 'lock', file })).toEqual({ held: true });
-      const hung = calls.hold('open file');
-      locker.send({ command: 'lock', file, options: { timeout: 20 } });
-      const held = await hung;
-      expect(await locker.next()).toMatchObject({ error: { code: 'ELOCK_TIMEOUT' } });
-      held.answer('go');
+      const { call: hung, answered } = await reached(locker, calls.hold('open file'), {
+        command: 'lock',
+        file,
+      });
+      expect(await answered).toMatchObject({ error: { code: 'ELOCK_TIMEOUT' } });
+      hung.answer('go');
     },
   );
 });
