@@ -114,7 +114,7 @@ const use = {
       .then(([event]) => console.log(tryLockSync('it.lock'), event.number, typeof lockfile.lockSync, typeof logTo));`,
   'main.ts': `
     import { type FileLock, lock, openChronicle, tryLock } from 'holdfast';
-    import * as logTo from 'holdfast/pino';
+    import logTo from 'holdfast/pino';
     import * as lockfile from 'holdfast/proper-lockfile';
     logTo satisfies (options: logTo.Options) => logTo.Log;
     const held: FileLock = await lock('it.lock', { mode: 'exclusive', timeout: 1000 });
