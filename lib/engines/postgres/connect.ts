@@ -126,11 +126,13 @@ export class Postgres {
 
   /**
    * Opens a chronicle, and makes it if there is none of this name. Its options are those of `openChronicle` of
-   * holdfast, but for what only a file has: `rotate`, `chain`, and `onCorrupt` without a schema; `retain` says how long
-   * events are kept. So are its methods, but for `appendSync`, `repair`, `files` and `head`.
+   * holdfast, but for what only a file has: `rotate`, and `onCorrupt` without a schema; `retain` says how long events
+   * are kept. So are its methods, but for `appendSync` and `files`, and `repair` only begins a new chain where one
+   * does not hold.
    *
    * @param name any text, up to 512 bytes
-   * @throws `EVALIDATION` for a bad name or option, `EIO` for what the server refuses
+   * @throws `EVALIDATION` for a bad name or option, and for a chronicle with a chain that is opened without `chain: true`,
+   *   or the other way round; `EIO` for what the server refuses
    * @example
    *   const orders = await postgres.openChronicle<{ number: number }>('orders');
    *   await orders.append({ number: 17 });
