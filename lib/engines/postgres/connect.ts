@@ -1,7 +1,7 @@
 /**
  * Connecting to a PostgreSQL server, on which chronicles and locks are then those of all machines that connect to it.
  */
-import { checkOptions, checkTimeout, describe } from '../../base/arguments.js';
+import { checkOptions, checkTimeout, describe, readFrom } from '../../base/arguments.js';
 import { HoldfastError, invalid } from '../../base/errors.js';
 import type { LockHolder } from '../../base/lock-holder.js';
 import { type Chronicle, chronicleOn } from '../../chronicle/chronicle.js';
@@ -90,9 +90,8 @@ function ownPool({ connectionString, max = 10 }: ConnectOptions): OwnPool {
 }
 
 function checkPool({ pool, connectionString, max }: ConnectOptions): PostgresPool {
-  if (typeof pool !== 'object' || pool === null || typeof pool.connect !== 'function') {
+  if (typeof pool !== 'object' || pool === null || typeof readFrom('pool', () => pool.connect) !== 'function')
     throw invalid('pool', `expected a Pool of pg, got ${describe(pool)}`);
-  }
   if (connectionString !== undefined) throw invalid('connectionString', 'does not go together with pool');
   if (max !== undefined) throw invalid('max', 'does not go together with pool');
   return pool;

@@ -63,7 +63,7 @@ function checkRetain(retain: unknown): Retention | undefined {
   if (typeof retain !== 'object' || retain === null) {
     throw invalid('retain', `expected { maxAge, maxEvents }, got ${describe(retain)}`);
   }
-  const own: Retain = ownCopy(retain);
+  const own: Retain = ownCopy(retain, 'retain');
   checkNames(own, ['maxAge', 'maxEvents'], 'retain.');
   const { maxAge, maxEvents } = own;
   if (maxAge === undefined && maxEvents === undefined)
