@@ -43,6 +43,7 @@ os::Error KnownEvents::Load(const os::File& file, const os::FileId& id, uint64_t
 // Loads the last `lines` lines, and says whether there are no more.
 os::Error KnownEvents::LoadLast(const os::File& file, uint64_t size, uint64_t lines, bool* is_everything) {
   recent_ids_.Clear();
+  target_ = with_ids_file() ? os::TargetOf(path_, file) : path_;
   LastLines last;
   if (!with_ids_file()) {
     if (os::Error error = FindLastLines(file, size, lines, &last)) return error;
@@ -67,7 +68,8 @@ os::Error KnownEvents::LoadLast(const os::File& file, uint64_t size, uint64_t li
     first_position_ += rotated.size;
   }
   uint64_t end = 0;
-  if (os::Error error = LoadFile(file, path_, {last.begin, size}, Tail::kLeaveUnfinished, &end)) return error;
+  if (os::Error error = LoadFile(file, target_, {last.begin, size}, Tail::kLeaveUnfinished, &end))
+    return error;
   *is_everything = last.count < lines;
   return mark_.Move(file, end);
 }
@@ -78,7 +80,7 @@ os::Error KnownEvents::ChooseHashKey(const os::File& file) {
     const auto has_key = [&](const std::string& path) {
       return IdsFile::ReadHashKey(files::IdsPath(path), file, &hash_key_);
     };
-    has_hash_key_ = has_key(path_) ||
+    has_hash_key_ = has_key(target_) ||
                     std::any_of(rotated_.rbegin(), rotated_.rend(),
                                 [&](const auto& rotated) { return has_key(rotated.path); }) ||
                     has_hash_key_;

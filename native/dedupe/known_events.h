@@ -111,6 +111,7 @@ class KnownEvents {
   os::Error AddAgain(const os::File& file, Fingerprint id, uint64_t offset, Source source);
 
   const std::string path_;
+  std::string target_;  // of the file that is known, where path_ leads to it through links
   const IdFinder& id_finder_;
   const Options options_;
   HashKey hash_key_;
