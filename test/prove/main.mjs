@@ -65,4 +65,11 @@ for (const { part, what, count, unit, found, seconds } of rows.sort((a, b) => a.
   table.push([part, what, `${count.toLocaleString('en')} ${unit}`, found.slice(0, 300), seconds.toFixed(0)]);
 }
 console.log(table.toString());
+// Last, because of a long output often only the end is kept.
+const findings = rows.filter(({ failed }) => failed);
+for (const { part, what, found } of findings) console.log(`FOUND in ${part}, ${what}: ${found}`);
+if (status !== 0 && findings.length === 0)
+  console.log(
+    'No proof found anything, and the test runner ended with an error all the same: see above the table.',
+  );
 process.exitCode = status === 0 ? 0 : 1;

@@ -23,6 +23,8 @@ export interface Row {
   readonly count: number;
   readonly unit: string;
   readonly found: string;
+  /** Whether that is a finding. */
+  readonly failed: boolean;
   readonly seconds: number;
 }
 
@@ -57,14 +59,16 @@ export function prove(
   const timeout = (inFull ? minutes + 10 : 5) * 60_000;
   it(what, { timeout }, async () => {
     const tally = new Tally(inFull ? size.full : size.quick);
+    let failed = true;
     try {
       await body(tally);
+      failed = false;
     } catch (error) {
       tally.found = String((error as Error).message);
       throw Object.assign(error as Error, { message: `${tally.found} [HOLDFAST_PROVE_SEED=${seed}]` });
     } finally {
       const { count, found, seconds } = tally;
-      const row: Row = { part, what, count, unit: size.unit, found, seconds };
+      const row: Row = { part, what, count, unit: size.unit, found, failed, seconds };
       if (results) appendFileSync(results, `${JSON.stringify(row)}\n`);
     }
   });
