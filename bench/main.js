@@ -16,7 +16,7 @@ import { markdownOf } from './support/markdown.js';
 import { writePlots } from './support/result-plots.js';
 import { temporaryDirectory } from './support/temporary-directory.js';
 
-/** What is run: the whole takes forty minutes, `--quick` ten. `both`: on each file system. */
+/** What is run: the whole takes fifty minutes, `--quick` twelve. `both`: on each file system. */
 const scenarios = {
   locks: { quick: ['--rounds', '5', '--handOverRounds', '3', '--seconds', '0.5'], whole: [] },
   crowd: { quick: ['--rounds', '1', '--seconds', '3'], whole: [] },
@@ -32,6 +32,7 @@ const scenarios = {
   },
   size: { quick: ['--gigabytes', '0.3', '--pairs', '15'], whole: [] },
   read: { quick: ['--size', '60', '--rounds', '1'], whole: [] },
+  postgres: { quick: ['--rounds', '1', '--seconds', '0.7'], whole: [] },
 };
 
 const { values } = parseArgs({

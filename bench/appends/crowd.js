@@ -1,5 +1,5 @@
 /**
- * Several processes that append to one file at the same time, with several callers each.
+ * Several processes that append to one file, or to one table, at the same time, with several callers each.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,11 +17,17 @@ export function span(seconds) {
 /**
  * Appends per second that were acknowledged to the contender `name`, and the longest wait of any of them, in
  * nanoseconds.
+ *
+ * @param {string} name
+ * @param {string} path what its `open` gets
+ * @param {{ processes: number, callers: number, bytes: number, seconds: number, contenders?: string }} crowd
+ *   `contenders`: the module of this directory that knows it
  */
-export async function runCrowd(name, path, { processes, callers, bytes, seconds }) {
+export async function runCrowd(name, path, crowd) {
+  const { processes, callers, bytes, seconds, contenders = 'contenders.js' } = crowd;
   const children = [];
   for (let process = 0; process < processes; process++) {
-    const child = fork(worker, [name, path, process, callers, bytes].map(String));
+    const child = fork(worker, [contenders, name, path, process, callers, bytes].map(String));
     children.push(child);
     // One after the other: databases do not like to be created by several at once.
     await answerOf(child);

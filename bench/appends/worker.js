@@ -4,9 +4,9 @@
  * in nanoseconds: of what was asked for before the end, also where the answer came after it.
  */
 import { eventSource } from '../support/events.js';
-import { loadContenders } from './contenders.js';
 
-const [name, path, process_, callers, bytes] = process.argv.slice(2);
+const [contenders, name, path, process_, callers, bytes] = process.argv.slice(2);
+const { loadContenders } = await import(`./${contenders}`);
 const contender = (await loadContenders()).find((candidate) => candidate.name === name);
 const append = await contender.open(path, Number(process_));
 const nextEvent = eventSource(Number(bytes), process_);

@@ -13,20 +13,8 @@ const table = (head, rows) =>
   ].join('\n');
 
 const tables = {
-  appends: ({ measured }) =>
-    measured.map(
-      ({ title, appendsPerSecond, ratios, longestWaitNs }) =>
-        `${title}, ${measured[0].bytes ?? 200}-byte events\n\n${table(
-          ['', 'appends/s', 'holdfast has', 'quartiles', 'longest wait'],
-          Object.entries(appendsPerSecond).map(([name, { median }]) => [
-            name,
-            format(median),
-            `${format(ratios[name].median)} x`,
-            ratios[name].quartiles.map(format).join(' to '),
-            name in longestWaitNs ? formatTime(longestWaitNs[name]) : '',
-          ]),
-        )}`,
-    ),
+  appends: appendsOf,
+  postgres: appendsOf,
   locks: ({ goals, handOverNs }) => [
     table(
       ['hand-over between 4 processes', 'median', 'locks/s'],
@@ -60,6 +48,22 @@ const tables = {
     ),
   ],
 };
+
+function appendsOf({ measured, options }) {
+  return measured.map(
+    ({ title, appendsPerSecond, ratios, longestWaitNs }) =>
+      `${title}, ${options?.bytes ?? 200}-byte events\n\n${table(
+        ['', 'appends/s', 'holdfast has', 'quartiles', 'longest wait'],
+        Object.entries(appendsPerSecond).map(([name, { median }]) => [
+          name,
+          format(median),
+          `${format(ratios[name].median)} x`,
+          ratios[name].quartiles.map(format).join(' to '),
+          name in longestWaitNs ? formatTime(longestWaitNs[name]) : '',
+        ]),
+      )}`,
+  );
+}
 
 function goalsOf(goals) {
   return table(
