@@ -87,7 +87,7 @@ export class PostgresEngine implements Engine {
       this.#housekeeper?.look();
     };
     this.#appender = new Appender(session, chronicle, name, settings, onCommit);
-    if (settings.chain) {
+    if (settings.chain && !settings.readOnly) {
       const appender = new Appender(session, chronicle, name, restartSettings(settings), onCommit, true);
       this.repair = (options) => repairChain(this.source, appender, options);
     }

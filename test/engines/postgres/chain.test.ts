@@ -339,6 +339,18 @@ describe.skipIf(noPostgres)('a chain on a PostgreSQL server', () => {
     expect(functions).toHaveLength(1);
   });
 
+  it('a handle that only reads needs no option to verify it, and begins no new one', async () => {
+    const { name, link, places, sql } = await chainOf(3);
+    const reader = await postgres.openChronicle(name, { readOnly: true });
+    expect(await reader.verify({ expect: link })).toMatchObject({ intact: true, events: 3 });
+    await sql('DELETE FROM events WHERE chronicle = $1 AND begins = $2', places[1]);
+    const other = await postgres.openChronicle(name, { readOnly: true, chain: true });
+    for (const handle of [reader, other]) {
+      await expect(handle.repair()).rejects.toMatchObject({ code: 'EVALIDATION', field: 'repair' });
+      expect(await breaksOf(handle)).toMatchObject({ count: 1 });
+    }
+  });
+
   it('a user who may only read can open it, verify it and tell its head', async () => {
     const { name, link } = await chainOf(2);
     await server.query('CREATE USER reader_of_chains');
