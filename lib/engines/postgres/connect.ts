@@ -72,8 +72,14 @@ export async function connect(options: ConnectOptions): Promise<Postgres> {
   return makePostgres(session);
 }
 
-function ownPool({ connectionString, max = 10 }: ConnectOptions): OwnPool {
-  if (connectionString === undefined) throw invalid('pool', 'neither a pool nor a connectionString is given');
+function ownPool(options: ConnectOptions): OwnPool {
+  const { connectionString, max = 10 } = options;
+  if (connectionString === undefined) {
+    // As by `process.env.DATABASE_URL`, where that is not set.
+    if ('connectionString' in options)
+      throw invalid('connectionString', 'expected a text that begins with postgres://, got undefined');
+    throw invalid('pool', 'neither a pool nor a connectionString is given');
+  }
   if (typeof connectionString !== 'string' || !/^postgres(?:ql)?:\/\//.test(connectionString)) {
     // Not what it is: it may hold a password.
     throw invalid('connectionString', 'expected a text that begins with postgres://');
