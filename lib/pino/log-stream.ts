@@ -5,6 +5,7 @@
 import { Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { clearTimeout, setTimeout } from 'node:timers';
+import { isMainThread } from 'node:worker_threads';
 import { atExit, isExiting } from '../base/at-exit.js';
 import { HoldfastError } from '../base/errors.js';
 import type { NativePath } from '../base/paths.js';
@@ -13,8 +14,11 @@ import { FileEngine } from '../engines/file/file-engine.js';
 import { type LogLines, LogText } from './log-text.js';
 import { forgetAtSignals, writeAtSignals } from './signals.js';
 
-/** A block of lines has at most as many bytes: a commit as large takes a few milliseconds. */
-const maxBlockBytes = 1024 * 1024;
+/** A block of lines has at most as many UTF-16 code units: a commit as large takes a few milliseconds. */
+const maxBlockLength = 1024 * 1024;
+
+/** One UTF-16 code unit takes at most as many bytes as UTF-8. */
+const maxBytesPerUnit = 3;
 
 /** While more than this waits, in UTF-16 code units, the stream says that it is full. */
 const highWaterMark = 1024 * 1024;
@@ -42,7 +46,7 @@ export class LogStream extends Writable {
   readonly #engine: FileEngine;
   readonly #decoder = new StringDecoder();
   readonly #text: LogText;
-  readonly #maxBlockBytes: number;
+  readonly #maxBlockLength: number;
   readonly #sync: boolean;
   #isOpen = false;
   /** On its way to the file, or waiting to be sent again; and how much of the text it was. */
@@ -71,10 +75,19 @@ export class LogStream extends Writable {
     super({ decodeStrings: false, highWaterMark: Number.MAX_SAFE_INTEGER });
     this.#path = path.toString();
     this.#text = new LogText(settings.maxEventBytes);
-    this.#maxBlockBytes = Math.min(maxBlockBytes, settings.rotation?.maxBytes || maxBlockBytes);
+    // A block must fit into one file.
+    const maxBytes = settings.rotation?.maxBytes || Number.POSITIVE_INFINITY;
+    this.#maxBlockLength = Math.min(maxBlockLength, Math.max(1, Math.floor(maxBytes / maxBytesPerUnit)));
     this.#sync = sync;
     const { engine, opened } = FileEngine.begin(path, settings);
     this.#engine = engine;
+    // In pino's worker: the main thread may have nothing more to do, and end, before it hears of an error that comes later.
+    const failure = isMainThread ? undefined : engine.finishOpening();
+    if (failure !== undefined && !isLockTimeout(failure)) {
+      opened.catch(() => {}); // it is thrown here
+      void engine.close();
+      throw failure;
+    }
     openStreams.add(this);
     atExit('write pending appends', writeRest);
     if (signals) writeAtSignals(this);
@@ -210,9 +223,9 @@ export class LogStream extends Writable {
     this.#block ??= this.#next();
     if (this.#block === undefined) return;
     this.#isSent = true;
-    const { text, lines } = this.#block;
+    const { texts, lines } = this.#block;
     this.#engine.appendText(
-      text,
+      texts,
       lines,
       () => this.#written(),
       (error) => this.#failed(error),
@@ -221,7 +234,7 @@ export class LogStream extends Writable {
 
   #next(): (LogLines & { readonly length: number }) | undefined {
     const { length } = this.#text;
-    const taken = this.#text.take(this.#maxBlockBytes);
+    const taken = this.#text.take(this.#maxBlockLength);
     return taken && { ...taken, length: length - this.#text.length };
   }
 

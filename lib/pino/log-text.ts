@@ -5,8 +5,13 @@
 import { linkIn } from '../event/chain-link.js';
 import { hasHalfPairs, lineEndsEscaped, withoutHalfPairs } from '../event/characters.js';
 
-/** Whole lines, but for the newline at the end. */
+/** Whole lines, in texts that have no newline at their end. */
 export interface LogLines {
+  readonly texts: readonly string[];
+  readonly lines: number;
+}
+
+interface Lines {
   readonly text: string;
   readonly lines: number;
 }
@@ -14,18 +19,21 @@ export interface LogLines {
 /** As much of a line that is no object, or too long, is kept; in UTF-16 code units. */
 const maxKept = 64 * 1024;
 
-/** In UTF-16 code units. */
-const pieceLength = 1024 * 1024;
+/**
+ * Texts are put together up to this length, in UTF-16 code units. V8 puts a longer one into memory of its own, whose
+ * pages are new, and cost more than all else that is done with the text.
+ */
+const pieceLength = 32 * 1024;
 
 const open = '{'.charCodeAt(0);
 const close = '}'.charCodeAt(0);
 
 export class LogText {
   readonly #maxLineBytes: number;
-  /** What is taken next; its last line may go on in the pieces. */
-  #head = '';
-  /** What comes after it. Lines are added to the last one; all are put together once, so that they are copied once. */
+  /** Whole lines, each with its newline. */
   #pieces: string[] = [];
+  /** What comes after them: the beginning of a line. */
+  #rest = '';
   #length = 0;
   /** Whether the rest of a line is left out, of which the beginning was kept. */
   #skips = false;
@@ -40,69 +48,65 @@ export class LogText {
   }
 
   add(text: string): void {
-    let added = text;
+    let begin = 0;
     if (this.#skips) {
-      const end = text.indexOf('\n');
-      if (end === -1) return;
+      begin = text.indexOf('\n') + 1;
+      if (begin === 0) return;
       this.#skips = false;
-      added = text.slice(end + 1);
     }
-    this.#length += added.length;
+    this.#length += text.length - begin;
+    const end = text.lastIndexOf('\n') + 1;
+    if (end > begin && this.#rest !== '') {
+      const endOfFirst = text.indexOf('\n', begin) + 1;
+      this.#addLines(this.#rest + text.slice(begin, endOfFirst));
+      this.#rest = '';
+      begin = endOfFirst;
+    }
+    if (end > begin) this.#addLines(text.slice(begin, end));
+    if (text.length > Math.max(begin, end)) this.#addRest(text.slice(Math.max(begin, end)));
+  }
+
+  #addLines(lines: string): void {
     const last = this.#pieces.length - 1;
-    if (last >= 0 && (this.#pieces[last] as string).length < pieceLength) this.#pieces[last] += added;
-    else this.#pieces.push(added);
+    if (last >= 0 && (this.#pieces[last] as string).length + lines.length <= pieceLength)
+      this.#pieces[last] += lines;
+    else this.#pieces.push(lines);
+  }
+
+  #addRest(text: string): void {
+    this.#rest += text;
+    if (this.#rest.length <= this.#maxLineBytes) return;
+    // Its end may never come, and nobody could read it.
+    this.end();
+    this.#skips = true;
   }
 
   /** Ends the last line, if it has no newline. */
   end(): void {
     this.#skips = false;
-    const last = this.#pieces.at(-1) ?? this.#head;
-    if (last !== '' && !last.endsWith('\n')) this.add('\n');
+    if (this.#rest !== '') this.add('\n');
   }
 
-  /** The next lines: those that have at most `maxBytes`, but always one. Undefined if there is no whole line. */
-  take(maxBytes: number): LogLines | undefined {
-    for (;;) {
-      while (this.#head.length < maxBytes && this.#pieces.length > 0) this.#head += this.#pieces.shift();
-      const end = this.#endOfNext(maxBytes);
-      if (end === -1 && this.#pieces.length === 0) return undefined;
-      if (end === -1) {
-        this.#head += this.#pieces.shift();
-        continue;
-      }
-      const text = this.#head.slice(0, end);
-      this.#head = this.#head.slice(end + 1);
-      this.#length -= end + 1;
-      const taken = this.#asWritten(text);
-      if (taken.lines > 0) return taken;
+  /** The next lines: at most `maxLength` UTF-16 code units, but always one. Undefined if there is no whole line. */
+  take(maxLength: number): LogLines | undefined {
+    const texts: string[] = [];
+    let lines = 0;
+    for (let room = maxLength; this.#pieces.length > 0 && (room > 0 || lines === 0); ) {
+      const piece = this.#pieces[0] as string;
+      const end = piece.length <= room ? piece.length : endOfLines(piece, room);
+      if (end > room && lines > 0) break;
+      if (end === piece.length) this.#pieces.shift();
+      else this.#pieces[0] = piece.slice(end);
+      this.#length -= end;
+      room -= end;
+      const written = this.#asWritten(piece.slice(0, end - 1));
+      if (written.lines > 0) texts.push(written.text);
+      lines += written.lines;
     }
+    return lines > 0 ? { texts, lines } : undefined;
   }
 
-  /** Where the newline is that ends what is taken next; -1: there is none. */
-  #endOfNext(maxBytes: number): number {
-    let most = Math.min(this.#head.length, maxBytes);
-    // Three bytes of UTF-8 are the most that one UTF-16 code unit can take.
-    if (most * 3 > maxBytes && Buffer.byteLength(this.#head.slice(0, most)) > maxBytes)
-      most = Math.floor(maxBytes / 3);
-    const end = most === 0 ? -1 : this.#head.lastIndexOf('\n', most - 1);
-    return end === -1 ? this.#endOfFirst() : end;
-  }
-
-  #endOfFirst(): number {
-    const end = this.#head.indexOf('\n');
-    if (end !== -1 || this.#head.length <= this.#maxLineBytes) return end;
-    // Its end may never come, and nobody could read it.
-    this.#skips = true;
-    this.#head += '\n';
-    this.#length++;
-    for (const piece of this.#pieces.splice(0)) {
-      this.#length -= piece.length;
-      this.add(piece);
-    }
-    return this.#head.length - 1;
-  }
-
-  #asWritten(given: string): LogLines {
+  #asWritten(given: string): Lines {
     let text = lineEndsEscaped(given);
     // As escapes, too: JSON.stringify writes half an emoji as one, and many readers refuse it.
     if (hasHalfPairs(text)) text = withoutHalfPairs(text);
@@ -128,7 +132,7 @@ export class LogText {
     );
   }
 
-  #mended(text: string): LogLines {
+  #mended(text: string): Lines {
     const lines = text.split('\n').flatMap((line) => this.#lineOf(line.trim()));
     return { text: lines.join('\n'), lines: lines.length };
   }
@@ -145,4 +149,10 @@ export class LogText {
       kept.length < line.length ? { text: kept, characters: line.length } : { text: kept },
     );
   }
+}
+
+/** Where the last line ends that is whole within the first `length` UTF-16 code units; if none is: the first line. */
+function endOfLines(text: string, length: number): number {
+  const end = length > 0 ? text.lastIndexOf('\n', length - 1) + 1 : 0;
+  return end > 0 ? end : text.indexOf('\n') + 1;
 }

@@ -79,8 +79,8 @@ declare namespace logTo {
   }
 
   /**
-   * A stream that appends whole lines. A failure while the file is opened destroys it; a later one, such as a full disk,
-   * is warned of and tried again.
+   * A stream that appends whole lines. A failure while the file is opened destroys it, and is thrown in a worker thread,
+   * which waits for it; a later one, such as a full disk, is warned of and tried again.
    *
    * @example
    *   const log = logTo({ path: 'app.log' });

@@ -51,6 +51,10 @@ describe.each(['stream', 'transport'])('as a %s', (how) => {
     expect(linesOf(path)[0]?.text).toBe('Zoë\u2028\n\ufffd');
   });
 
+  it('tells that the file cannot be opened, also where the process has nothing more to do', async () => {
+    expect(await log(how, 'nothing', temporaryDirectory()).exited).toBe(1);
+  });
+
   it('several processes share a file that is rotated: not one line is torn, lost, doubled or out of order', async () => {
     const path = join(temporaryDirectory(), 'app.log');
     const rotate = { maxBytes: 200_000 };

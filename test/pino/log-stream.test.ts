@@ -50,6 +50,24 @@ describe('what is written', () => {
     expect(await written(pieces)).toBe(bytes.toString());
   });
 
+  it.each([
+    ['lines of 100 characters', 100, 30_000, 1],
+    ['lines of 50,000 characters', 50_000, 50, 1],
+    ['texts of many lines that end in the middle of one', 100, 30_000, 70_001],
+    ['texts that are larger than a block', 100, 30_000, 2_500_001],
+    ['lines that are larger than a block', 2_000_000, 3, 700_001],
+  ])('is whole and in order: %s', async (_, length, count, textLength) => {
+    const lines = Array.from({ length: count }, (_, n) => `{"n":${n},"text":"${'x'.repeat(length)}"}\n`);
+    const all = lines.join('');
+    const texts =
+      textLength === 1
+        ? lines
+        : Array.from({ length: Math.ceil(all.length / textLength) }, (_, n) =>
+            all.slice(n * textLength, (n + 1) * textLength),
+          );
+    expect((await written(texts)) === all).toBe(true);
+  });
+
   it('has the last line also where its newline is missing', async () => {
     expect(await written(['{"a":1}\n{"b":2}'])).toBe('{"a":1}\n{"b":2}\n');
   });

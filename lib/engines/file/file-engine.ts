@@ -55,6 +55,11 @@ export class FileEngine implements Engine {
     return { engine, opened: engine.#appender.open() };
   }
 
+  /** Blocks the thread until the file that was begun is open. Gives the error, where it cannot be opened. */
+  finishOpening(): Error | undefined {
+    return this.#appender.finishOpening();
+  }
+
   private constructor(path: NativePath, settings: Settings) {
     this.name = path.toString();
     this.#path = path;
@@ -84,9 +89,14 @@ export class FileEngine implements Engine {
     return this.#appender.appendSync(line, ifEnd);
   }
 
-  /** Appends text that is whole lines, but for the newline at its end: all of them are acknowledged or none. */
-  appendText(text: string, lines: number, resolve: () => void, reject: (error: Error) => void): void {
-    this.#appender.appendText(text, lines, resolve, reject);
+  /** Appends texts that are whole lines, but for the newline at their end: all of them are acknowledged or none. */
+  appendText(
+    texts: readonly string[],
+    lines: number,
+    resolve: () => void,
+    reject: (error: Error) => void,
+  ): void {
+    this.#appender.appendText(texts, lines, resolve, reject);
   }
 
   /** As {@link drain}, and blocks the thread. */

@@ -87,6 +87,18 @@ export class Appender {
     });
   }
 
+  /** Blocks the thread until {@link open} is settled. Gives the error, where the file cannot be opened. */
+  finishOpening(): Error | undefined {
+    let failure: Error | undefined;
+    const opened = this.#opened;
+    this.#opened = (error) => {
+      failure = error;
+      opened?.(error);
+    };
+    this.#settleWhile(() => this.#opened !== undefined);
+    return failure;
+  }
+
   /** Appends one line. */
   append(
     line: EventLine,
@@ -107,9 +119,17 @@ export class Appender {
     this.#add(lines, { count: lines.length, ifEnd, resolve, reject });
   }
 
-  /** Appends text that is whole lines, but for the newline at its end: all of them are acknowledged or none. */
-  appendText(text: string, lines: number, resolve: () => void, reject: (error: Error) => void): void {
-    this.#add([{ text, id: undefined }], { count: lines, ifEnd: undefined, asText: true, resolve, reject });
+  /** Appends texts that are whole lines, but for the newline at their end: all of them are acknowledged or none. */
+  appendText(
+    texts: readonly string[],
+    lines: number,
+    resolve: () => void,
+    reject: (error: Error) => void,
+  ): void {
+    this.#add(
+      texts.map((text) => ({ text, id: undefined })),
+      { count: lines, ifEnd: undefined, asText: true, resolve, reject },
+    );
   }
 
   /** As {@link append}, and blocks the thread until it is settled, with all that was appended before. */

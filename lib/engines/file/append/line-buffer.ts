@@ -44,7 +44,8 @@ export class LineBuffer {
   reserve(bytes: number): void {
     const size = this.#used + bytes;
     if (size <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(size, 2 * this.#buffer.length));
+    // Not so large that it would not be kept: memory that is new costs more than what is copied into it.
+    const larger = Buffer.allocUnsafeSlow(Math.max(size, Math.min(2 * this.#buffer.length, maxSpareBytes)));
     this.#buffer.copy(larger, 0, 0, this.#used);
     this.#buffer = larger;
   }
