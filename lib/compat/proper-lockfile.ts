@@ -11,6 +11,7 @@ import { checkOptions, describe, type FilePath, toNativePath } from '../base/arg
 import { atExit } from '../base/at-exit.js';
 import { HoldfastError, invalid, isMissing } from '../base/errors.js';
 import { isLockFileTaken, type LockFile, takeLockFile, takeLockFileSync } from '../lock/lock-file.js';
+import { native } from '../native/addon.js';
 import { updateInterval, watch } from './compromised.js';
 import { checkFs, checkFsSync } from './given-fs.js';
 import { removeStale, staleAfter, stateOf } from './old-style-lock.js';
@@ -127,8 +128,18 @@ function checkLockOptions(options: lockfile.LockOptions | undefined): lockfile.L
 
 async function canonical(file: FilePath, options: lockfile.UnlockOptions): Promise<string> {
   const path = toNativePath(file, 'file').toString();
-  await checkFs(options.fs, path);
-  return options.realpath === false ? path : realpath(path);
+  if (options.fs !== undefined) await checkFs(options.fs, path);
+  return options.realpath === false ? path : (realpathAtOnce(path) ?? realpath(path));
+}
+
+/** Undefined if that might block on a network, or fails. On a local file system it is faster than another thread. */
+function realpathAtOnce(path: string): string | undefined {
+  if (!native.isKnownLocal(path)) return undefined;
+  try {
+    return fs.lstatSync(path).isSymbolicLink() ? undefined : fs.realpathSync.native(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function canonicalSync(file: FilePath, options: lockfile.UnlockOptions): string {

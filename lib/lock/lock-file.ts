@@ -50,8 +50,8 @@ export function isLockFileTaken(path: string): boolean {
 }
 
 function held(target: Target, id: LockId, path: string): LockFile {
-  const file = native.identityOf(id);
   const isNamed = async () => {
+    const file = native.identityOf(id);
     const options = { followLink: false, asksServer: !native.isKnownLocal(path) };
     return file === undefined || (await namedFileId(path, options)) === `${file.device}:${file.inode}`;
   };
