@@ -51,8 +51,8 @@ const tables = {
 
 function appendsOf({ measured, options }) {
   return measured.map(
-    ({ title, appendsPerSecond, ratios, longestWaitNs }) =>
-      `${title}, ${options?.bytes ?? 200}-byte events\n\n${table(
+    ({ title, bytes, appendsPerSecond, ratios, longestWaitNs }) =>
+      `${title}, ${bytes ?? options?.bytes ?? 200}-byte events\n\n${table(
         ['', 'appends/s', 'holdfast has', 'quartiles', 'longest wait'],
         Object.entries(appendsPerSecond).map(([name, { median }]) => [
           name,

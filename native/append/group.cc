@@ -10,6 +10,8 @@ void TakeGroup(std::deque<Batch>* queue, size_t max_bytes, Group* group) {
   while (!queue->empty()) {
     Batch& batch = queue->front();
     if (group->batches > 0 && group->data.size() + batch.data.size() > max_bytes) break;
+    if (group->batches > 0 && !(batch.fence == group->fence)) break;
+    if (batch.fence.token != 0) group->fence = std::move(batch.fence);
     for (Condition condition : batch.conditions) {
       condition.first += group->line_count;
       group->conditions.push_back(condition);

@@ -34,6 +34,7 @@ using ::mkdir;
 using ::opendir;
 using ::pread;
 using ::pthread_create;
+using ::pwrite;
 using ::readdir;
 using ::readlink;
 using ::realpath;

@@ -18,7 +18,12 @@ export class PostgresCluster {
   readonly #connections = new Map<Socket, PostgresServer>();
 
   static async start(settings: Settings = {}): Promise<PostgresCluster> {
-    const all = { ...settings, synchronous_standby_names: 'ANY 1 (a, b, c)', hot_standby: 'on' };
+    const all = {
+      ...settings,
+      synchronous_standby_names: 'ANY 1 (a, b, c)',
+      hot_standby: 'on',
+      wal_retrieve_retry_interval: '200ms',
+    };
     // Without standbys yet, a commit would wait for ever.
     const server = await PostgresServer.start({ ...all, synchronous_standby_names: '' });
     const cluster = new PostgresCluster({ name: 'a', server });

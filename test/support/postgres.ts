@@ -7,6 +7,7 @@
  *     await server.remove();
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import {
   chownSync,
@@ -155,7 +156,17 @@ export class PostgresServer {
     const lines = Object.entries({ ...this.#settings, unix_socket_directories: this.directory });
     const text = lines.map(([name, value]) => `${name} = '${String(value).replaceAll("'", "''")}'\n`);
     await writeFile(join(this.dataDirectory, 'holdfast.conf'), text.join(''));
-    if (this.#postmaster) await this.query('SELECT pg_reload_conf()');
+    if (this.#postmaster) await this.#reload();
+  }
+
+  /** Resolves when every session goes by what is configured now, from its next statement on. */
+  async #reload(): Promise<void> {
+    const loaded = async () =>
+      (await this.query<{ at: string }>('SELECT pg_conf_load_time()::text AS at'))[0]?.at;
+    const before = await loaded();
+    await this.query('SELECT pg_reload_conf()');
+    // A session that sees the new ones was started after the postmaster had told all that were there.
+    while ((await loaded()) === before) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
   /** Starts the server, and resolves when it is ready. */
@@ -248,12 +259,15 @@ export class PostgresServer {
   /** Whether new transactions may write. Those that run go on. */
   async setReadOnly(readOnly: boolean): Promise<void> {
     await this.query(`ALTER SYSTEM SET default_transaction_read_only = ${readOnly ? 'on' : 'off'}`);
-    await this.query('SELECT pg_reload_conf()');
+    await this.#reload();
   }
 
   /** Makes a standby a primary, and resolves when it takes writes. */
   async promote(): Promise<void> {
-    await this.query('SELECT pg_promote(true, 60)');
+    await this.query('SELECT pg_promote(false)');
+    while ((await this.query('SELECT 1 WHERE pg_is_in_recovery()')).length > 0) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
   }
 
   /** Where a standby gets its log from; nowhere without `primary`. Resolves when it has let go of the old one. */
@@ -262,7 +276,7 @@ export class PostgresServer {
       ? `host=${primary.directory} port=${primary.port} user=postgres application_name=${name}`
       : '';
     await this.query(`ALTER SYSTEM SET primary_conninfo = '${source}'`);
-    await this.query('SELECT pg_reload_conf()');
+    await this.#reload();
     if (primary) return;
     while ((await this.query('SELECT 1 FROM pg_stat_wal_receiver')).length > 0) {
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -358,14 +372,24 @@ async function removeSharedMemory(dataDirectory: string): Promise<void> {
   if (segment) await run('ipcrm', ['-m', segment]).catch(() => {});
 }
 
-/** A port of the loopback interface that nobody has now. */
+/**
+ * A port of the loopback interface that nobody has now. It is none that the system gives to outgoing connections
+ * (ip_local_port_range in ip(7), from 32768 on): while a server is down, its clients try again and again, and one of
+ * them would be given the very port in the end, and be connected to itself.
+ */
 async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  await once(probe, 'close');
-  return port;
+  for (;;) {
+    const port = randomInt(16_384, 32_768);
+    const probe = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(probe, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    probe.close();
+    await once(probe, 'close');
+    return port;
+  }
 }
 
 function workingDirectory(pid: string): string | undefined {

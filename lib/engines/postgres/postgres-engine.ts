@@ -21,7 +21,6 @@ import { verify } from './verify.js';
 
 export class PostgresEngine implements Engine {
   readonly name: string;
-  readonly fences = true;
   /** Called when it is closed. */
   onClosed: () => void = () => {};
   readonly #chronicle: number;

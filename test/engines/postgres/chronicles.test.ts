@@ -99,7 +99,7 @@ describe.skipIf(noPostgres)('chronicles on a PostgreSQL server', () => {
     });
 
     it('stopped in the middle of a commit: the outcome is unknown, and the same ids settle it', async () => {
-      const chronicle = await opened({}, { answerTimeout: 700, max: 1 });
+      const chronicle = await opened({}, { answerTimeout: 3000, max: 1 });
       await chronicle.append({ n: 1 });
       await chronicle.toArray(); // the one connection is free
       server.pause();

@@ -4,9 +4,10 @@
  * batches and answers one way, replies the other. Native code recognises lines and ids; only a JSON parser
  * can say whether two ids are the same, so that question comes here.
  */
+import { toNativePath } from '../../../base/arguments.js';
 import { atExit, isExiting } from '../../../base/at-exit.js';
-import { HoldfastError, lockTimeout, poisoned } from '../../../base/errors.js';
-import type { LockHolder } from '../../../base/lock-holder.js';
+import { fenced, HoldfastError, lockTimeout, poisoned } from '../../../base/errors.js';
+import type { Fence, LockHolder } from '../../../base/lock-holder.js';
 import type { NativePath } from '../../../base/paths.js';
 import type { Settings } from '../../../chronicle/options.js';
 import type { AppendResult } from '../../../chronicle/results.js';
@@ -91,8 +92,9 @@ export class Appender {
     ifEnd: number | undefined,
     resolve: (result: AppendResult) => void,
     reject: (error: Error) => void,
+    fence?: Fence,
   ): void {
-    this.#add([line], { count: undefined, ifEnd, resolve, reject });
+    this.#add([line], { count: undefined, ifEnd, fence: fence && atPath(fence), resolve, reject });
   }
 
   /** Appends lines of which all are acknowledged or none. */
@@ -101,17 +103,19 @@ export class Appender {
     ifEnd: number | undefined,
     resolve: (results: AppendResult[]) => void,
     reject: (error: Error) => void,
+    fence?: Fence,
   ): void {
-    this.#add(lines, { count: lines.length, ifEnd, resolve, reject });
+    this.#add(lines, { count: lines.length, ifEnd, fence: fence && atPath(fence), resolve, reject });
   }
 
   /** Appends text that is whole lines, but for the newline at its end: all of them are acknowledged or none. */
   appendText(text: string, lines: number, resolve: () => void, reject: (error: Error) => void): void {
-    this.#add([{ text, id: undefined }], { count: lines, ifEnd: undefined, asText: true, resolve, reject });
+    const call = { count: lines, ifEnd: undefined, fence: undefined, asText: true, resolve, reject } as const;
+    this.#add([{ text, id: undefined }], call);
   }
 
   /** As {@link append}, and blocks the thread until it is settled, with all that was appended before. */
-  appendSync(line: EventLine, ifEnd: number | undefined): AppendResult {
+  appendSync(line: EventLine, ifEnd: number | undefined, fence?: Fence): AppendResult {
     let result: AppendResult | undefined;
     let failure: Error | undefined;
     this.append(
@@ -123,6 +127,7 @@ export class Appender {
       (error) => {
         failure = error;
       },
+      fence,
     );
     this.#settleWhile(() => !result && !failure);
     if (result) return result;
@@ -151,8 +156,8 @@ export class Appender {
       return;
     }
     const room = roomFor(lines);
-    if (this.#next && this.#next.batch.bytes + room > this.#maxBatchBytes) this.send();
-    const next = this.#next ?? this.#begin();
+    if (this.#next && !this.#next.takes(call, room, this.#maxBatchBytes)) this.send();
+    const next = this.#next ?? this.#begin(call.fence);
     const { batch } = next;
     next.lines.reserve(room); // from here on nothing fails
     if (call.ifEnd !== undefined) next.addCondition(lines.length, call.ifEnd);
@@ -166,8 +171,8 @@ export class Appender {
     }
   }
 
-  #begin(): NextBatch {
-    const next = new NextBatch(this.#pending.begin());
+  #begin(fence: Fence | undefined): NextBatch {
+    const next = new NextBatch(this.#pending.begin(fence));
     this.#next = next;
     isBusy(this);
     process.nextTick(send, this);
@@ -177,10 +182,10 @@ export class Appender {
   /** Hands over what was appended so far. */
   send(): void {
     if (!this.#next) return;
-    const { batch, lines, conditions } = this.#next;
+    const { batch, lines, demands } = this.#next;
     this.#next = undefined;
     try {
-      this.#writer.append(lines.buffer, lines.length, batch.ids.length, conditions);
+      this.#writer.append(lines.buffer, lines.length, batch.ids.length, demands);
       this.#pending.cross(batch);
     } catch (error) {
       this.#pending.drop(batch, error as Error); // there was no memory for it
@@ -309,6 +314,7 @@ export class Appender {
   }
 
   #errorOf(reply: FailureReply): HoldfastError {
+    if (reply.status === writerStatus.fenced) return fenced(this.#name, this.#pending.fence as Fence);
     const error = failureOf(reply, this.#name, this.#settings.idKey);
     if (reply.status === writerStatus.poisoned) {
       this.#broken ??= error;
@@ -320,6 +326,11 @@ export class Appender {
     }
     return error;
   }
+}
+
+/** Of the lock on a file. */
+function atPath({ path, fence }: Fence): Fence {
+  return { path: toNativePath(path, 'fence.path').toString(), fence };
 }
 
 function send(appender: Appender): void {
