@@ -274,13 +274,17 @@ describe('S4: a getter among the options is read once', () => {
       expect(reads).toEqual(once);
   });
 
-  it('what it throws is what the call throws', async () => {
+  it('what it throws is the cause of the refusal', async () => {
     const thrown = new Error('get');
     const options = {
       get timeout(): number {
         throw thrown;
       },
     };
-    await expect(holdfast.lock(newFile(), options)).rejects.toBe(thrown);
+    await expect(holdfast.lock(newFile(), options)).rejects.toMatchObject({
+      code: 'EVALIDATION',
+      field: 'options',
+      cause: thrown,
+    });
   });
 });

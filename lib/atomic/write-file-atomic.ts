@@ -12,6 +12,7 @@ import {
   checkSignal,
   describe,
   type FilePath,
+  readFrom,
   toNativePath,
 } from '../base/arguments.js';
 import { type Durability, durabilities } from '../base/durability.js';
@@ -95,7 +96,7 @@ export async function writeFileAtomic(
     signal: checkSignal(signal, 'signal'),
   };
   checkBoolean(parents, 'parents');
-  const pieces = piecesOf(data);
+  const pieces = readFrom('data', () => piecesOf(data));
 
   const key = nativePath.toString('latin1');
   const before = calls.get(key);
@@ -126,14 +127,23 @@ function isPiece(value: unknown): value is AtomicPiece {
 
 function piecesOf(data: unknown): Iterable<unknown> | AsyncIterable<unknown> {
   // Copied, because the caller may change them before they are written.
-  if (isPiece(data)) return [typeof data === 'string' ? data : Buffer.from(data)];
-  if (Array.isArray(data))
-    return data.map((piece) => (types.isUint8Array(piece) ? Buffer.from(piece) : piece));
+  if (isPiece(data)) return [copyOf(data, 0)];
+  if (Array.isArray(data)) return data.map((piece, index) => copyOf(piece, index));
   if (typeof data === 'object' && data !== null) {
-    if (Symbol.asyncIterator in data) return data as AsyncIterable<unknown>;
-    if (Symbol.iterator in data) return data as Iterable<unknown>;
+    const iterable = data as Partial<AsyncIterable<unknown> & Iterable<unknown>>;
+    if (typeof iterable[Symbol.asyncIterator] === 'function') return data as AsyncIterable<unknown>;
+    if (typeof iterable[Symbol.iterator] === 'function') return data as Iterable<unknown>;
   }
   throw invalid('data', `expected a string, bytes, or an iterable of those, got ${describe(data)}`);
+}
+
+function copyOf(piece: unknown, index: number): AtomicPiece {
+  if (!isPiece(piece)) throw notAPiece(piece, index);
+  return typeof piece === 'string' ? piece : Buffer.from(piece);
+}
+
+function notAPiece(value: unknown, index: number): Error {
+  return invalid(`data[${index}]`, `expected a string or bytes, got ${describe(value)}`);
 }
 
 async function writePieces(pieces: Iterable<unknown> | AsyncIterable<unknown>, file: NewFile): Promise<void> {
@@ -142,9 +152,7 @@ async function writePieces(pieces: Iterable<unknown> | AsyncIterable<unknown>, f
   let filled = 0;
   let index = 0;
   for await (const piece of pieces) {
-    if (!isPiece(piece)) {
-      throw invalid(`data[${index}]`, `expected a string or bytes, got ${describe(piece)}`);
-    }
+    if (!isPiece(piece)) throw notAPiece(piece, index);
     index++;
     const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
     if (filled + bytes.byteLength > bufferBytes) {

@@ -5,7 +5,7 @@ import { Buffer } from 'node:buffer';
 import { resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { types } from 'node:util';
-import { invalid } from './errors.js';
+import { invalid, unreadable } from './errors.js';
 import { nearest } from './nearest.js';
 import type { NativePath } from './paths.js';
 
@@ -14,6 +14,21 @@ export type FilePath = string | Buffer | URL;
 
 /** In milliseconds: the longest timeout that a number holds exactly. */
 const maxTimeout = Number.MAX_SAFE_INTEGER;
+
+/** What `read` finds in the caller's argument `field`, whose getters may throw. */
+export function readFrom<T>(field: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw unreadable(field, error);
+  }
+}
+
+/** An array of the caller's, copied. */
+export function checkArray<T>(value: readonly T[], field: string): readonly T[] {
+  if (!isArray(value)) throw invalid(field, `expected an array, got ${describe(value)}`);
+  return readFrom(field, () => [...value]);
+}
 
 /** Makes a path absolute, so that a later `process.chdir()` changes nothing. */
 export function toNativePath(path: FilePath, field: string): NativePath {
@@ -24,31 +39,36 @@ export function toNativePath(path: FilePath, field: string): NativePath {
     return path.startsWith('/') && sep === '/' ? path : resolve(path);
   }
   if (types.isUint8Array(path)) {
-    const bytes = Buffer.from(path); // a copy, which the caller does not change later
+    const bytes = readFrom(field, () => Buffer.from(path)); // a copy, which the caller does not change later
     if (bytes.length === 0) throw invalid(field, 'is empty');
     if (bytes.includes(0)) throw invalid(field, 'holds a NUL byte');
     // To Windows a path is text, and node:fs takes the bytes for UTF-8.
     if (sep === '\\') return toNativePath(bytes.toString(), field);
     return bytes[0] === sep.charCodeAt(0) ? bytes : Buffer.concat([Buffer.from(process.cwd() + sep), bytes]);
   }
-  if (isUrl(path)) {
+  const url = readFrom(field, () => urlIn(path));
+  if (url !== undefined) {
+    let named: string;
     try {
-      return toNativePath(fileURLToPath(path.href), field);
+      named = fileURLToPath(url);
     } catch (error) {
-      throw invalid(field, `'${path.href}' is no file URL of this machine`, error);
+      throw invalid(field, `'${url}' is no file URL of this machine`, error);
     }
+    return toNativePath(named, field);
   }
   throw invalid(field, `expected a string, a Buffer or a file URL, got ${describe(path)}`);
 }
 
 /**
- * As node:fs tells a URL: `instanceof` knows only those of this realm, and a test runner or `vm` may have
- * another.
+ * The text of a URL, as node:fs tells one: `instanceof` knows only those of this realm, and a test runner or `vm` may
+ * have another.
  */
-function isUrl(value: unknown): value is URL {
-  if (typeof value !== 'object' || value === null) return false;
-  const has = (name: string) => propertyOf(value, name) !== undefined;
-  return Boolean(propertyOf(value, 'href') && propertyOf(value, 'protocol')) && !has('auth') && !has('path');
+function urlIn(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const own = (name: string) => propertyOf(value, name);
+  const href = own('href');
+  const isUrl = Boolean(href && own('protocol')) && own('auth') === undefined && own('path') === undefined;
+  return isUrl && typeof href === 'string' ? href : undefined;
 }
 
 /** Milliseconds: a number from 0 on. `Infinity` waits for ever. */
@@ -94,11 +114,18 @@ export function checkOneOf<Choice extends string>(
 
 export function checkSignal(value: unknown, field: string): AbortSignal | undefined {
   if (value === undefined) return undefined;
-  // Not by `instanceof`: it may be one of another realm.
-  const isSignal =
-    typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value;
-  if (!isSignal) throw invalid(field, `expected an AbortSignal, got ${describe(value)}`);
-  return value as AbortSignal;
+  if (!isSignal(value, field)) throw invalid(field, `expected an AbortSignal, got ${describe(value)}`);
+  return value;
+}
+
+/** Not by `instanceof`: it may be one of another realm. */
+function isSignal(value: unknown, field: string): value is AbortSignal {
+  if (typeof value !== 'object' || value === null) return false;
+  return readFrom(field, () => {
+    const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>;
+    const isCallable = [addEventListener, removeEventListener].every((each) => typeof each === 'function');
+    return typeof aborted === 'boolean' && isCallable;
+  });
 }
 
 /**
@@ -116,32 +143,43 @@ export function checkOptions<Options extends object>(
   if (typeof options !== 'object' || options === null) {
     throw invalid(field, `expected an object, got ${describe(options)}`);
   }
-  const own = ownCopy(options);
+  const own = ownCopy(options, field);
   if (names) checkNames(own, names);
   return own;
 }
 
 const noOptions: object = Object.freeze({ __proto__: null });
 
-/** See {@link checkOptions}. */
-export function ownCopy<Given extends object>(given: Given): Partial<Given> {
-  return { __proto__: null, ...given };
-}
-
-/** The same of options that are checked later, when what the call returned is used; with `where`, which holds more. */
-export function copyForLater<Options extends { where?: object | undefined }>(
-  options: Options | undefined,
-): Options | undefined {
-  if (typeof options !== 'object' || options === null) return options;
-  const own = ownCopy(options);
-  if (typeof own.where === 'object' && own.where !== null && !isArray(own.where))
-    own.where = ownCopy(own.where);
-  return own as Options;
+/** See {@link checkOptions}. What a getter or a proxy throws is the cause of an `EVALIDATION`. */
+export function ownCopy<Given extends object>(given: Given, field: string): Partial<Given> {
+  try {
+    return { __proto__: null, ...given };
+  } catch (error) {
+    throw unreadable(field, error);
+  }
 }
 
 /**
- * A property of an object or of its class. What stands in `Object.prototype`, which alone has no prototype, is nobody's.
+ * The same of options that are checked later, when what the call returned is used; with `where`, which holds more. Only
+ * then is it told that they cannot be read.
  */
+export function copyForLater<Options extends { where?: object | undefined }>(
+  options: Options | undefined,
+): () => Options | undefined {
+  if (typeof options !== 'object' || options === null) return () => options;
+  try {
+    const own = ownCopy(options, 'options');
+    if (typeof own.where === 'object' && own.where !== null && !isArray(own.where))
+      own.where = ownCopy(own.where, 'where');
+    return () => own as Options;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
+}
+
+/** A property of an object or of its class. What stands in `Object.prototype`, which alone has no prototype, is nobody's. */
 export function propertyOf(object: object, name: string): unknown {
   for (let at: object | null = object; at !== null; at = Object.getPrototypeOf(at)) {
     if (Object.hasOwn(at, name)) {
@@ -172,10 +210,11 @@ export function describe(value: unknown): string {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
-function isArray(value: unknown): boolean {
+/** Of a proxy that was revoked, it is false. */
+export function isArray(value: unknown): value is unknown[] {
   try {
     return Array.isArray(value);
   } catch {
-    return false; // a proxy that was revoked
+    return false;
   }
 }

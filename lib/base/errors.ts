@@ -105,7 +105,12 @@ export class HoldfastError extends Error {
     // A class that extends this one recognises its own instances only.
     // biome-ignore lint/complexity/noThisInStatic: the class on the right of `instanceof`, which may be a derived one
     if (!Object.is(this, HoldfastError)) return Function.prototype[Symbol.hasInstance].call(this, value);
-    return typeof value === 'object' && value !== null && brand in value;
+    if (typeof value !== 'object' || value === null) return false;
+    try {
+      return brand in value;
+    } catch {
+      return false; // whatever was thrown: a proxy that was revoked
+    }
   }
 
   /** `'HoldfastError'`. */
@@ -240,6 +245,22 @@ export interface ChainError extends HoldfastError {
 /** The argument or option `field` is wrong. */
 export function invalid(field: string, problem: string, cause?: unknown): HoldfastError {
   return new HoldfastError('EVALIDATION', `${field}: ${problem}`, { field, cause });
+}
+
+/** The argument `field` could not be read: a getter or a proxy of the caller's threw. */
+export function unreadable(field: string, thrown: unknown): HoldfastError {
+  return thrown instanceof HoldfastError
+    ? thrown
+    : invalid(field, `cannot be read: ${firstLine(thrown)}`, thrown);
+}
+
+/** Of the message of an error, of any realm; it may be anything that was thrown. */
+export function firstLine(error: unknown): string {
+  try {
+    return String(types.isNativeError(error) ? error.message : error).split('\n', 1)[0] ?? '';
+  } catch {
+    return 'what was thrown has no text';
+  }
 }
 
 /** `waited` is in milliseconds. */

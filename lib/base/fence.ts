@@ -1,7 +1,7 @@
 /**
  * The check of a fencing token, which tells who had a lock later.
  */
-import { checkInteger, describe, propertyOf } from './arguments.js';
+import { checkInteger, describe, propertyOf, readFrom } from './arguments.js';
 import { invalid } from './errors.js';
 import type { Fence } from './lock-holder.js';
 
@@ -13,7 +13,7 @@ export function haveSameToken(one: Fence | undefined, other: Fence | undefined):
 export function checkFence(value: unknown, field: string): Fence {
   if (typeof value !== 'object' || value === null)
     throw invalid(field, `expected a lock with a fencing token, got ${describe(value)}`);
-  const [path, fence] = [propertyOf(value, 'path'), propertyOf(value, 'fence')];
+  const [path, fence] = readFrom(field, () => [propertyOf(value, 'path'), propertyOf(value, 'fence')]);
   if (typeof path !== 'string') throw invalid(`${field}.path`, `expected a string, got ${describe(path)}`);
   if (fence === undefined)
     throw invalid(

@@ -4,7 +4,7 @@
  */
 import type { Readable } from 'node:stream';
 import { copyForLater, describe } from '../base/arguments.js';
-import { HoldfastError, invalid } from '../base/errors.js';
+import { HoldfastError, invalid, unreadable } from '../base/errors.js';
 import { type EventLine, lineOfEvent, lineOfText } from '../event/event-line.js';
 import type { JsonObject } from '../event/line.js';
 import { assertSynchronous } from '../event/schema.js';
@@ -107,7 +107,7 @@ export class Chronicle<T extends object = JsonObject> {
 
   /**
    * Appends events in one batch: with one lock and one sync, next to each other and in this order. Either all
-   * of them are acknowledged, or none.
+   * of them are acknowledged, or none. What `events` throws is the `cause` of an `EVALIDATION`.
    */
   appendMany(events: Iterable<T>, options?: AppendOptions): Promise<AppendResult[]> {
     return new Promise((resolve, reject) => {
@@ -164,7 +164,7 @@ export class Chronicle<T extends object = JsonObject> {
    */
   readBatches(range?: ReadRange): AsyncGenerator<Entry<T>[], void, undefined> {
     const given = copyForLater(range);
-    return this.#read(() => checkReadRange(given));
+    return this.#read(() => checkReadRange(given()));
   }
 
   /** As {@link read}, all at once, for what fits into memory. */
@@ -371,11 +371,14 @@ export class Chronicle<T extends object = JsonObject> {
     field: string,
     toLine: (event: unknown, field: string, settings: Settings) => EventLine,
   ): EventLine[] {
-    if (typeof events !== 'object' || events === null || !(Symbol.iterator in events)) {
-      throw invalid(field, `expected an iterable of events, got ${describe(events)}`);
-    }
     const lines: EventLine[] = [];
-    for (const event of events) lines.push(toLine(event, `${field}[${lines.length}]`, this.#settings));
+    try {
+      if (typeof events !== 'object' || events === null || typeof events[Symbol.iterator] !== 'function')
+        throw invalid(field, `expected an iterable of events, got ${describe(events)}`);
+      for (const event of events) lines.push(toLine(event, `${field}[${lines.length}]`, this.#settings));
+    } catch (error) {
+      throw unreadable(field, error);
+    }
     return lines;
   }
 }

@@ -97,6 +97,6 @@ export interface Engine {
   /** Looks at every line and every id. Missing in an engine that has nothing to verify. */
   verify?(query: VerifyQuery): Promise<Verification>;
 
-  /** Puts corrupt lines aside. Missing in an engine whose lines cannot be corrupt. */
+  /** Puts corrupt lines aside, and begins a new chain where one does not hold. Missing where neither can be. */
   repair?(options: RepairOptions): Promise<Repair>;
 }

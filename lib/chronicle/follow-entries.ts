@@ -43,13 +43,13 @@ export function followEntries<T extends object>(
 async function* entriesUntil<T extends object>(
   stop: AbortController,
   follow: Follow,
-  options: FollowOptions | undefined,
+  options: () => FollowOptions | undefined,
   {
     names,
     closed,
   }: { readonly names: readonly string[] | undefined; readonly closed: AbortSignal | undefined },
 ): AsyncGenerator<Entry<T>, void, undefined> {
-  const { signal, ...query } = checkFollowOptions(options, names);
+  const { signal, ...query } = checkFollowOptions(options(), names);
   const abort = () => stop.abort();
   const forget = [signal, closed].map((each) => each && onAbort(each, abort));
   if (signal?.aborted || closed?.aborted) stop.abort();

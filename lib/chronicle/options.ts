@@ -228,10 +228,12 @@ function checkDedupe(dedupe: unknown): number {
   if (dedupe === false) return 0;
   if (dedupe === 'consecutive') return 1;
   if (dedupe === 'all') return Number.POSITIVE_INFINITY;
-  if (typeof dedupe === 'object' && dedupe !== null && Object.hasOwn(dedupe, 'window')) {
-    const own: { window?: unknown } = ownCopy(dedupe);
-    checkNames(own, ['window'], 'dedupe.');
-    return checkInteger(own.window, 'dedupe.window', 1);
+  if (typeof dedupe === 'object' && dedupe !== null) {
+    const own: { window?: unknown } = ownCopy(dedupe, 'dedupe');
+    if (Object.hasOwn(own, 'window')) {
+      checkNames(own, ['window'], 'dedupe.');
+      return checkInteger(own.window, 'dedupe.window', 1);
+    }
   }
   throw invalid('dedupe', `expected false, 'consecutive', 'all' or { window }, got ${describe(dedupe)}`);
 }
@@ -241,7 +243,7 @@ function checkRotate(rotate: unknown): Rotation | undefined {
   if (typeof rotate !== 'object' || rotate === null) {
     throw invalid('rotate', `expected { maxBytes, maxAge, keep }, got ${describe(rotate)}`);
   }
-  const own: Rotate = ownCopy(rotate);
+  const own: Rotate = ownCopy(rotate, 'rotate');
   checkNames(own, ['maxBytes', 'maxAge', 'keep'], 'rotate.');
   const { maxBytes, maxAge, keep } = own;
   if (maxBytes === undefined && maxAge === undefined) {

@@ -156,8 +156,10 @@ export interface ChainBreak {
    *   moved, or one before it was taken out.
    * - `'unlinked'`: the event has no link.
    * - `'damage'`: a line before it is damaged, which may have been the event that the link goes on from.
+   * - `'head'`, only on PostgreSQL: no event, but the end, which is not where the server knows it to be. Events were
+   *   taken out or put in there.
    */
-  readonly reason: 'link' | 'unlinked' | 'damage';
+  readonly reason: 'link' | 'unlinked' | 'damage' | 'head';
 }
 
 /** An event with which a repair began a new chain after one that did not hold. */

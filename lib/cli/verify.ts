@@ -135,6 +135,7 @@ const reasons: { readonly [reason in ChainBreak['reason']]: string } = {
   link: 'the link is not that of this event after the one before',
   unlinked: 'an event without a link',
   damage: 'the link goes on from a damaged line',
+  head: 'the last link is not the one that the server knows',
 };
 
 function chainFindings({ breaks, restarts }: ChainReport): string[] {

@@ -6,6 +6,7 @@
 import fs from 'node:fs';
 import { dirname } from 'node:path';
 import { types } from 'node:util';
+import { readFrom } from '../base/arguments.js';
 import { invalid } from '../base/errors.js';
 
 interface Stats {
@@ -38,7 +39,8 @@ export function checkFsSync(given: unknown, path: string): void {
 }
 
 function methodOf(given: unknown, name: string): (...args: unknown[]) => unknown {
-  const method = (given as { [name: string]: unknown } | null)?.[name];
+  const isObject = (typeof given === 'object' && given !== null) || typeof given === 'function';
+  const method = isObject ? readFrom('fs', () => (given as { [name: string]: unknown })[name]) : undefined;
   if (typeof method !== 'function')
     throw invalid('fs', `expected node:fs, or a wrapper of it; it has no ${name}()`);
   return method as (...args: unknown[]) => unknown;

@@ -6,7 +6,6 @@
  */
 import fs from 'node:fs';
 import { realpath } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkOptions, describe, type FilePath, toNativePath } from '../base/arguments.js';
 import { atExit } from '../base/at-exit.js';
@@ -118,7 +117,8 @@ function checkSync(file: FilePath, options?: lockfile.CheckOptions): boolean {
 function checkLockOptions(options: lockfile.LockOptions | undefined): lockfile.LockOptions {
   const checked: lockfile.LockOptions = checkOptions(options);
   const { onCompromised, retries } = checked;
-  if (typeof retries === 'object' && retries !== null) checked.retries = checkOptions(retries);
+  if (typeof retries === 'object' && retries !== null)
+    checked.retries = checkOptions(retries, undefined, 'retries');
   if (onCompromised !== undefined && typeof onCompromised !== 'function') {
     throw invalid('onCompromised', `expected a function, got ${describe(onCompromised)}`);
   }
@@ -138,7 +138,8 @@ function canonicalSync(file: FilePath, options: lockfile.UnlockOptions): string 
 }
 
 function lockfileOf(target: string, options: lockfile.UnlockOptions): string {
-  return options.lockfilePath ? resolve(options.lockfilePath) : `${target}.lock`;
+  const { lockfilePath } = options;
+  return lockfilePath ? toNativePath(lockfilePath, 'lockfilePath').toString() : `${target}.lock`;
 }
 
 function isLocked(path: string, stale: number | undefined): boolean {

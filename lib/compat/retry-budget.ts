@@ -30,7 +30,11 @@ export interface RetryBudgetOptions {
  */
 export function retryBudget(retries: number | RetryBudgetOptions | null | undefined): number {
   if (!retries) return 0;
-  const options: RetryBudgetOptions = checkOptions(typeof retries === 'number' ? { retries } : retries);
+  const options: RetryBudgetOptions = checkOptions(
+    typeof retries === 'number' ? { retries } : retries,
+    undefined,
+    'retries',
+  );
   const attempts = number(options.retries, 10, 'retries.retries');
   const factor = number(options.factor, 2, 'retries.factor');
   const minTimeout = number(options.minTimeout, 1000, 'retries.minTimeout');

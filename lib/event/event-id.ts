@@ -2,8 +2,7 @@
  * Event ids: carried by the event, or computed from its JSON.
  */
 import { hash } from 'node:crypto';
-import { types } from 'node:util';
-import { invalid } from '../base/errors.js';
+import { firstLine, invalid } from '../base/errors.js';
 import { canonicalJson } from './canonical-json.js';
 import { withoutLink } from './chain-link.js';
 import { halvesEscaped, hasHalfPairs } from './characters.js';
@@ -54,9 +53,4 @@ export function canonicalOf(text: string, field: string): string {
   } catch (error) {
     throw invalid(field, `has no canonical JSON: ${firstLine(error)}`, error);
   }
-}
-
-/** Of the message of an error, of any realm. */
-export function firstLine(error: unknown): string {
-  return String(types.isNativeError(error) ? error.message : error).split('\n', 1)[0] ?? '';
 }

@@ -2,10 +2,10 @@
  * The line that an event becomes, given as an object or as text that is JSON already.
  */
 import { describe } from '../base/arguments.js';
-import { HoldfastError, invalid } from '../base/errors.js';
+import { firstLine, HoldfastError, invalid } from '../base/errors.js';
 import { linkIn, linkKey, withRoomForLink } from './chain-link.js';
 import { hasHalfPairs, lineEndsEscaped, withoutHalfPairs } from './characters.js';
-import { firstLine, idOf, idOfJson } from './event-id.js';
+import { idOf, idOfJson } from './event-id.js';
 import { hasExactNumbers } from './exact-numbers.js';
 import { isObject, type JsonObject } from './line.js';
 import { type Schema, validate } from './schema.js';

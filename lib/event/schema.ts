@@ -3,7 +3,7 @@
  * those of zod, valibot and arktype do. A schema only checks. What is written and read is the event as it is,
  * not what the validator makes of it.
  */
-import { describe } from '../base/arguments.js';
+import { describe, readFrom } from '../base/arguments.js';
 import { invalid } from '../base/errors.js';
 
 /**
@@ -61,11 +61,16 @@ export function checkSchema(schema: unknown): Schema | undefined {
   if (schema === undefined) return undefined;
   // A function may be one too (arktype).
   const isObject = (typeof schema === 'object' && schema !== null) || typeof schema === 'function';
-  const standard = isObject ? (schema as Partial<Schema>)['~standard'] : undefined;
-  if (standard?.version !== 1 || typeof standard.validate !== 'function') {
+  if (!isObject || !isStandard(schema as Partial<Schema>))
     throw invalid('schema', `expected a Standard Schema, version 1, got ${describe(schema)}`);
-  }
   return schema as Schema;
+}
+
+function isStandard(schema: Partial<Schema>): schema is Schema {
+  return readFrom('schema', () => {
+    const standard = schema['~standard'];
+    return standard?.version === 1 && typeof standard.validate === 'function';
+  });
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * Selecting events by their properties.
  */
-import { describe } from '../base/arguments.js';
+import { describe, isArray, ownCopy } from '../base/arguments.js';
 import { invalid } from '../base/errors.js';
 import type { JsonObject } from './line.js';
 
@@ -16,10 +16,10 @@ export type Where = Readonly<Record<string, string | number | boolean | null>>;
 /** A copy, which its caller cannot change any more. */
 export function checkWhere(where: Where | undefined): Where | undefined {
   if (where === undefined) return undefined;
-  if (typeof where !== 'object' || where === null || Array.isArray(where)) {
+  if (typeof where !== 'object' || where === null || isArray(where)) {
     throw invalid('where', `expected an object of properties, got ${describe(where)}`);
   }
-  const properties = Object.entries(where);
+  const properties = Object.entries(ownCopy(where, 'where')) as [string, Where[string]][];
   for (const [key, value] of properties) {
     const fits = ['string', 'boolean'].includes(typeof value) || value === null || Number.isFinite(value);
     if (!fits) {

@@ -15,6 +15,7 @@ import {
   type FilePath,
   ownCopy,
   propertyOf,
+  readFrom,
   toNativePath,
 } from '../base/arguments.js';
 import { deadlock, invalid, isNativeError, type NativeError, systemError } from '../base/errors.js';
@@ -135,7 +136,7 @@ export class Target {
     if (range !== undefined && (typeof range !== 'object' || range === null)) {
       throw invalid('range', `expected { start, length }, got ${describe(range)}`);
     }
-    const bytes = range && ownCopy(range);
+    const bytes = range && ownCopy(range, 'range');
     if (bytes) checkNames(bytes, ['start', 'length'], 'range.');
     this.#start = checkOffset(bytes?.start, 'range.start');
     this.#length = checkOffset(bytes?.length, 'range.length');
@@ -343,7 +344,7 @@ export class Target {
 function toDescriptor(file: Lockable): number | undefined {
   if (typeof file === 'number') return checkDescriptor(file, 'a path or an open descriptor');
   if (typeof file !== 'object' || file === null || types.isUint8Array(file)) return undefined;
-  const descriptor = propertyOf(file, 'fd');
+  const descriptor = readFrom('file', () => propertyOf(file, 'fd'));
   if (descriptor === undefined) return undefined;
   if (descriptor === -1) throw invalid('file', 'the FileHandle is closed');
   return checkDescriptor(descriptor, 'a path or a FileHandle, with the number of a descriptor as its fd');

@@ -28,7 +28,7 @@ function logTo(options: logTo.Options): logTo.Log {
   if (typeof options !== 'object' || options === null) {
     throw invalid('options', `expected an object with a path, got ${describe(options)}`);
   }
-  const own = ownCopy(options) as Partial<logTo.Options> & { [name: string]: unknown };
+  const own = ownCopy(options, 'options') as Partial<logTo.Options> & { [name: string]: unknown };
   for (const name of pinosNames) delete own[name];
   // pino's own, which concerns its targets.
   if (typeof own.dedupe === 'boolean') delete own.dedupe;

@@ -464,7 +464,7 @@ describe('chain', () => {
       await refused(file, chained, {
         code: 'EVALIDATION',
         field: 'chain',
-        message: expect.stringContaining('new file'),
+        message: expect.stringContaining('new chronicle'),
       });
     });
 

@@ -279,3 +279,36 @@ describe.skipIf(unwatchable)(
     });
   },
 );
+
+describe.skipIf(!areNoted)('C14: After a gap, no file from before it is read again', () => {
+  /** A chronicle that keeps one file, its position in one that is gone, and the first file compressed too late. */
+  async function withStray(rotations: number) {
+    const file = newFile();
+    const { chronicle, append } = await rotating(file, { maxBytes: 1, keep: 1 });
+    await append(2);
+    const [first] = rotatedOf(file) as [string];
+    const stray = gzipSync(readFileSync(first));
+    await append(3);
+    const position = (await chronicle.tail(1))[0]?.position as string;
+    await append(rotations);
+    // As gzip does, which had it open when it was removed.
+    writeFileSync(`${first}.gz`, stray);
+    return { file, chronicle, position };
+  }
+
+  it.each([3, 8])('with %i rotations meanwhile', async (rotations) => {
+    const { file, chronicle, position } = await withStray(rotations);
+    const expected = numbers(5 + rotations - 2, 5 + rotations);
+    const gaps: unknown[] = [];
+    const onGap = (gap: unknown) => void gaps.push(gap);
+    expect(await taken(chronicle.read({ after: position, onGap }))).toEqual(expected);
+    const followed = followChronicle<{ n: number }>(file, { after: position, onGap });
+    const all: number[] = [];
+    for await (const { event } of followed) if (all.push(event.n) === expected.length) break;
+    expect(all).toEqual(expected);
+    expect(gaps).toHaveLength(2);
+    const { out } = await run(['tail', '--after', position, '--on-gap', 'continue', file]);
+    const printed = out.trim().split('\n');
+    expect(printed.map((line) => JSON.parse(line).n)).toEqual(expected);
+  });
+});

@@ -117,6 +117,28 @@ describe.each(engines)('E1: a chronicle on $name', ({ missing, begin }) => {
       expect(numbers(await chronicle.toArray())).toEqual([1, 2, 3, 4, 6, 7]);
     });
 
+    it.each([false as const, 'consecutive' as const, 'all' as const])(
+      'appends only where it ends, with dedupe: %o',
+      async (dedupe) => {
+        const chronicle = await open({ dedupe });
+        const { next } = await chronicle.append({ n: 1 }, { ifEnd: 0 });
+        await expect(chronicle.append({ n: 2 }, { ifEnd: 0 })).rejects.toMatchObject({ end: next });
+        await chronicle.appendMany(events(2, 3), { ifEnd: next });
+        expect(numbers(await chronicle.toArray())).toEqual([1, 2, 3]);
+      },
+    );
+
+    it('gives positions of the first event that is written, though calls before it were refused', async () => {
+      const address = newAddress();
+      const chronicle = await open({}, address);
+      await Promise.allSettled([chronicle.append({ n: 1 }, { ifEnd: 7 }), chronicle.append({ n: 2 })]);
+      const [first] = await chronicle.toArray();
+      await chronicle.append({ n: 3 });
+      expect(numbers(await (await open({}, address)).toArray({ after: first?.position as string }))).toEqual([
+        3,
+      ]);
+    });
+
     it('reads ranges, backwards, and what is asked for', async () => {
       const chronicle = await open();
       await chronicle.appendMany(events(...Array.from({ length: 50 }, (_, i) => i % 10), 'x', true, null));

@@ -22,6 +22,7 @@ const methods = {
     for await (const entry of chronicle.read()) entries.push(entry);
     return entries;
   },
+  toArray: (range) => chronicle.toArray(range),
   close: () => chronicle.close(),
   async followNext() {
     following ??= chronicle.follow();

@@ -1,7 +1,7 @@
 /** Every call of the public face that takes a path, and what it may come to, whatever it is given. */
 import * as holdfast from 'holdfast';
 
-/** Thrown by getters; whoever gives us such an object gets it back. */
+/** Thrown by getters; it is the cause of what the call throws then. */
 export const theirs = new Error('thrown by a getter');
 
 const codes = new Set(['EVALIDATION', 'EIO', 'ELOCK_TIMEOUT', 'ECONFLICT', 'ECLOSED']);
@@ -13,7 +13,6 @@ export async function findingOf(call: () => unknown): Promise<string | undefined
     if (value instanceof holdfast.FileLock) await value.release();
     if (value instanceof holdfast.Chronicle) await value.close();
   } catch (error) {
-    if (error === theirs) return undefined;
     const { name, code, message } = error as holdfast.HoldfastError;
     if (name === 'HoldfastError' && codes.has(code)) return undefined;
     // What locks pass on of the system.

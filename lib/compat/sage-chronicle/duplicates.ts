@@ -1,8 +1,7 @@
 /**
  * Events that are in the file already.
  */
-import { checkInteger, checkOptions, describe } from '../../base/arguments.js';
-import { invalid } from '../../base/errors.js';
+import { checkArray, checkInteger, checkOptions } from '../../base/arguments.js';
 import { checkReadRange } from '../../chronicle/call-options.js';
 import { OneByOne } from '../../chronicle/one-by-one.js';
 import { checkChronicleOptions } from '../../chronicle/options.js';
@@ -64,8 +63,7 @@ export async function batchCheckDuplicates(
   const { windowSize = window, useIndex = false } = checkOptions(options, ['windowSize', 'useIndex']);
   const limit = useIndex ? Number.MAX_SAFE_INTEGER : checkInteger(windowSize, 'windowSize', 0);
   const found = new Map<string, boolean>();
-  if (!Array.isArray(eventIds)) throw invalid('eventIds', `expected an array, got ${describe(eventIds)}`);
-  for (const [index, id] of eventIds.entries()) {
+  for (const [index, id] of checkArray(eventIds, 'eventIds').entries()) {
     checkText(id, `eventIds[${index}]`);
     found.set(id, false);
   }

@@ -5,7 +5,7 @@
  * is parsed for it (lib/event/canonical-json.ts says why).
  */
 import { createHash, hash } from 'node:crypto';
-import { describe } from '../../base/arguments.js';
+import { checkArray, describe, readFrom } from '../../base/arguments.js';
 import { invalid } from '../../base/errors.js';
 import { textWithoutLink } from '../../event/chain-link.js';
 import { canonicalOf, idOfJson } from '../../event/event-id.js';
@@ -25,7 +25,7 @@ export async function computeEventId(event: object): Promise<string> {
 
 /** {@link computeEventId} of each event, in their order. */
 export async function computeEventIds(events: readonly object[]): Promise<string[]> {
-  return checkEvents(events).map((event, index) => {
+  return checkArray(events, 'events').map((event, index) => {
     const field = `events[${index}]`;
     return idOfJson(jsonOf(event, field), field);
   });
@@ -53,8 +53,8 @@ export async function verifyEventId(event: object): Promise<boolean> {
  * compared by their UTF-16 code units, so that the hash is the same in every locale.
  */
 export async function computeChronicleHash(events: readonly object[]): Promise<string> {
-  const items = checkEvents(events).map((event, index) => {
-    const { timestamp } = event as { timestamp?: unknown };
+  const items = checkArray(events, 'events').map((event, index) => {
+    const timestamp = readFrom(`events[${index}]`, () => (event as { timestamp?: unknown }).timestamp);
     if (typeof timestamp === 'string') return { event, timestamp, field: `events[${index}]` };
     throw invalid(`events[${index}].timestamp`, `expected a string, got ${describe(timestamp)}`);
   });
@@ -80,7 +80,7 @@ export function eventsAreIdentical(event1: object, event2: object): boolean {
 export function findDuplicateEvents<T extends object>(events: readonly T[]): Map<string, T[]> {
   // By its hash, so that the canonical JSON of only those is kept that are there more than once.
   const first = new Map<string, { readonly event: T; more?: { readonly canonical: string; all: T[] } }>();
-  for (const [index, event] of checkEvents(events).entries()) {
+  for (const [index, event] of checkArray(events, 'events').entries()) {
     const canonical = canonicalEvent(event, `events[${index}]`);
     const id = hash('sha256', canonical);
     const same = first.get(id);
@@ -110,9 +110,4 @@ function jsonOf(event: unknown, field: string): string {
 function withoutId(event: unknown, field: string): { text: string; value: unknown } {
   const { text, value } = toJsonWithout(event, field, idKey);
   return { text: textWithoutLink(text), value };
-}
-
-function checkEvents<T extends object>(events: readonly T[]): readonly T[] {
-  if (!Array.isArray(events)) throw invalid('events', `expected an array, got ${describe(events)}`);
-  return events;
 }

@@ -4,7 +4,7 @@
  * The guards look at every field that an event of the kind must have: whether it is there, and holds what its type says,
  * since events are written by others too. Only an event's own properties count, as they do for JSON.
  */
-import { describe } from '../../base/arguments.js';
+import { checkArray, describe, readFrom } from '../../base/arguments.js';
 import { invalid } from '../../base/errors.js';
 import { isObject } from '../../event/line.js';
 import type {
@@ -104,7 +104,11 @@ const fieldsOf: { readonly [Type in EventType]: Fields<Omit<EventOf<Type>, keyof
 };
 
 function isOfKind(event: unknown, type: EventType): boolean {
-  return isObject(event) && event.type === type && holds(event, envelope) && holds(event, fieldsOf[type]);
+  try {
+    return isObject(event) && event.type === type && holds(event, envelope) && holds(event, fieldsOf[type]);
+  } catch {
+    return false; // what cannot be read, as a proxy that was revoked
+  }
 }
 
 function holds(event: object, fields: Fields<object>): boolean {
@@ -199,7 +203,7 @@ export function isFileMergedEvent(event: unknown): event is FileMergedEvent {
 
 /** The event's type. */
 export function getEventType<T extends ChronicleEventBase>(event: T): T['type'] {
-  return checkObject(event).type;
+  return readFrom('event', () => checkObject(event).type);
 }
 
 /** The events of one type, in their order. What fields they have is not looked at. */
@@ -207,9 +211,11 @@ export function filterEventsByType<Type extends EventType>(
   events: readonly ChronicleEvent[],
   type: Type,
 ): EventOf<Type>[] {
-  checkArray(events, 'events');
+  const all = checkArray(events, 'events');
   if (typeof type !== 'string') throw invalid('type', `expected a string, got ${describe(type)}`);
-  return events.filter((event) => isObject(event) && event.type === type) as EventOf<Type>[];
+  return all.filter((event, index) =>
+    readFrom(`events[${index}]`, () => isObject(event) && event.type === type),
+  ) as EventOf<Type>[];
 }
 
 /** Whether the event has all of these fields, whatever is in them. */
@@ -217,15 +223,11 @@ export function hasEventFields<T extends ChronicleEventBase>(
   event: ChronicleEventBase,
   fields: readonly (keyof T)[],
 ): event is T {
-  return has(checkObject(event), checkArray(fields, 'fields'));
+  const names = checkArray(fields, 'fields');
+  return readFrom('event', () => has(checkObject(event), names));
 }
 
 function checkObject<T>(event: T): T & object {
   if (!isObject(event)) throw invalid('event', `expected an object, got ${describe(event)}`);
   return event;
-}
-
-function checkArray<T>(value: readonly T[], field: string): readonly T[] {
-  if (!Array.isArray(value)) throw invalid(field, `expected an array, got ${describe(value)}`);
-  return value;
 }

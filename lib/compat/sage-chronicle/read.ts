@@ -52,6 +52,6 @@ export function tailChronicleFile<T extends ChronicleEventBase = ChronicleEvent>
 function checkCount(n: number): number {
   if (n === Number.POSITIVE_INFINITY) return Number.MAX_SAFE_INTEGER;
   // Callers match this message.
-  if (n < 0) throw invalid('n', `Tail count must be non-negative: ${n}`);
+  if (typeof n === 'number' && n < 0) throw invalid('n', `Tail count must be non-negative: ${n}`);
   return checkInteger(n, 'n', 0);
 }

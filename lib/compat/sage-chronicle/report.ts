@@ -1,7 +1,7 @@
 /**
  * The report of an analysis, as text.
  */
-import { describe } from '../../base/arguments.js';
+import { describe, readFrom } from '../../base/arguments.js';
 import { invalid } from '../../base/errors.js';
 import { isObject } from '../../event/line.js';
 import type { ChronicleAnalysis } from './analysis.js';
@@ -10,6 +10,10 @@ const topActors = 5;
 
 /** An analysis in lines for people to read, without a newline at the end. */
 export function formatAnalysisReport(analysis: ChronicleAnalysis): string {
+  return readFrom('analysis', () => reportOf(analysis));
+}
+
+function reportOf(analysis: ChronicleAnalysis): string {
   if (!isObject(analysis)) throw invalid('analysis', `expected an object, got ${describe(analysis)}`);
   const { totalEvents, timeRange, actors, eventTypes, causalChainIntegrity: chain } = analysis;
   const byCount = Object.entries(actors).sort(([, a], [, b]) => b.eventCount - a.eventCount);

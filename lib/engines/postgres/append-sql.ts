@@ -8,14 +8,17 @@
  *    have appended before the lock was given: whether an id is there is exact.
  * 3. Where no line is a copy and no call has a condition, all lines are inserted at once; else one by one, so that each
  *    sees those before it.
+ * 4. A line of a chain has room for its link, which is put in here: what is before it is known under the lock.
  */
+import { withLink } from './chain-sql.js';
 
 /**
  * Parameters: the chronicle; the lines, joined by newlines; where each begins, counted from the first; how many bytes
  * they have, with their newlines; SHA-256 of each id, one after the other, zeros for a line without id; how many of the
  * last events are looked at for an id (0: none; null: all); whether lines of this call may have the same id; for each
  * call its number of lines, the end that it asks for, if any, and null for all of that if no call asks; in milliseconds,
- * how long to wait for the lock; whether the commit must be durable.
+ * how long to wait for the lock; whether the commit must be durable; of a writer that keeps a chain, the property that
+ * holds ids (else null), and whether a new chain begins.
  *
  * Answers where the chronicle ended before, where it ends now, how many microseconds the lock was waited for, and, of
  * lines that were looked at one by one, their fates (0: written, 1: a copy, 2: its condition is not met), where they
@@ -26,6 +29,7 @@ export function appendFunction(schema: string): string {
 CREATE FUNCTION ${schema}.append(
   p_chronicle integer, p_lines text, p_begins bigint[], p_bytes bigint, p_hashes bytea, p_window bigint,
   p_one_by_one boolean, p_counts integer[], p_ends bigint[], p_lock_timeout integer, p_durable boolean,
+  p_chain_key text, p_restarts boolean,
   OUT o_begin bigint, OUT o_end bigint, OUT o_waited bigint,
   OUT o_fates integer[], OUT o_offsets bigint[], OUT o_lengths bigint[])
 LANGUAGE plpgsql
@@ -38,7 +42,8 @@ DECLARE
   lines text[] := string_to_array(p_lines, E'\\n');
   began timestamptz := clock_timestamp();
   head record;
-  earlier record;
+  earlier_begins bigint;
+  earlier_length bigint;
   call integer := 1;
   left_of_call integer;
   met boolean;
@@ -64,15 +69,18 @@ BEGIN
     RAISE EXCEPTION 'the lines have changed on their way: client_encoding must be UTF8' USING ERRCODE = 'HF003';
   END IF;
   PERFORM set_config('lock_timeout', p_lock_timeout::text, true);
-  SELECT c.ends, c.events, c.fingerprint INTO head FROM ${schema}.chronicles c WHERE c.id = p_chronicle FOR UPDATE;
+  SELECT c.ends, c.events, c.fingerprint, c.chain_link INTO head FROM ${schema}.chronicles c WHERE c.id = p_chronicle FOR UPDATE;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'the chronicle was removed' USING ERRCODE = 'HF004';
   END IF;
   o_waited := extract(epoch FROM clock_timestamp() - began) * 1000000;
-  o_begin := head.ends;
-  IF head.fingerprint IS NULL THEN
-    head.fingerprint := left(encode(sha256(substr(convert_to(lines[1], 'UTF8'), 1, 512)), 'hex'), 12);
+  IF p_chain_key IS NOT NULL THEN
+    SELECT e.o_link, e.o_end INTO head.chain_link, head.ends
+    FROM ${schema}.chain_end(p_chronicle, p_chain_key, p_restarts) e;
+  ELSIF head.chain_link IS NOT NULL THEN
+    RAISE EXCEPTION 'the chronicle has a chain' USING ERRCODE = 'HF006';
   END IF;
+  o_begin := head.ends;
 
   IF NOT p_one_by_one AND p_window IS DISTINCT FROM 0 THEN
     SELECT EXISTS (
@@ -84,6 +92,12 @@ BEGIN
   END IF;
 
   IF NOT p_one_by_one THEN
+    IF p_chain_key IS NOT NULL THEN
+      FOR i IN 1 .. cardinality(lines) LOOP
+        head.chain_link := ${schema}.link_after(head.chain_link, lines[i]);
+        lines[i] := ${withLink('lines[i]', 'head.chain_link')};
+      END LOOP;
+    END IF;
     INSERT INTO ${schema}.events (chronicle, begins, number, id_hash, copy, line)
     SELECT p_chronicle, head.ends + given.begins, head.events + given.number,
       nullif(substr(p_hashes, given.number::integer * 32 - 31, 32), zeros),
@@ -103,10 +117,10 @@ BEGIN
       left_of_call := left_of_call - 1;
       length := octet_length(lines[i]) + 1;
       hash := nullif(substr(p_hashes, i * 32 - 31, 32), zeros);
-      earlier := NULL;
+      earlier_begins := NULL;
       has_copies := false;
       IF hash IS NOT NULL AND p_window IS DISTINCT FROM 0 THEN
-        SELECT e.begins, octet_length(e.line) + 1 AS length INTO earlier FROM ${schema}.events e
+        SELECT e.begins, octet_length(e.line) + 1 INTO earlier_begins, earlier_length FROM ${schema}.events e
         WHERE e.chronicle = p_chronicle AND e.id_hash = hash
           AND (p_window IS NULL OR e.number > head.events - p_window)
         ORDER BY e.copy LIMIT 1;
@@ -115,10 +129,10 @@ BEGIN
             WHERE e.chronicle = p_chronicle AND e.id_hash = hash) INTO has_copies;
         END IF;
       END IF;
-      IF earlier.begins IS NOT NULL THEN
+      IF earlier_begins IS NOT NULL THEN
         o_fates[i] := 1;
-        o_offsets[i] := earlier.begins;
-        o_lengths[i] := earlier.length;
+        o_offsets[i] := earlier_begins;
+        o_lengths[i] := earlier_length;
       ELSE
         IF p_ends[call] IS NOT NULL AND met IS NULL THEN
           met := p_ends[call] = head.ends;
@@ -130,6 +144,10 @@ BEGIN
           END IF;
         END IF;
         IF met IS NOT FALSE THEN
+          IF p_chain_key IS NOT NULL THEN
+            head.chain_link := ${schema}.link_after(head.chain_link, lines[i]);
+            lines[i] := ${withLink('lines[i]', 'head.chain_link')};
+          END IF;
           copy := CASE WHEN p_window = 0 OR has_copies THEN head.events + 1 ELSE 0 END;
           INSERT INTO ${schema}.events (chronicle, begins, number, id_hash, copy, line)
           VALUES (p_chronicle, head.ends, head.events + 1, hash, copy, lines[i]);
@@ -150,7 +168,12 @@ BEGIN
 
   o_end := head.ends;
   IF o_end > o_begin THEN
-    UPDATE ${schema}.chronicles c SET ends = head.ends, events = head.events, fingerprint = head.fingerprint
+    IF head.fingerprint IS NULL THEN
+      SELECT left(encode(sha256(substr(convert_to(e.line, 'UTF8'), 1, 512)), 'hex'), 12) INTO head.fingerprint
+      FROM ${schema}.events e WHERE e.chronicle = p_chronicle AND e.begins = o_begin;
+    END IF;
+    UPDATE ${schema}.chronicles c SET ends = head.ends, events = head.events, fingerprint = head.fingerprint,
+      chain_link = head.chain_link, chain_key = p_chain_key
     WHERE c.id = p_chronicle;
   END IF;
 END

@@ -6,7 +6,7 @@
 import { fenced, invalid, lockTimeout, serverError } from '../../base/errors.js';
 import { haveSameToken } from '../../base/fence.js';
 import { type ChronicleStats, CommitLog } from '../../chronicle/stats.js';
-import { codeOf, commitFailureOf, failureOf } from './failure.js';
+import { chainFailureOf, codeOf, commitFailureOf, failureOf } from './failure.js';
 import { type Call, Group } from './group.js';
 import type { PostgresSettings } from './options.js';
 import type { Connection, Row, Session } from './session.js';
@@ -24,6 +24,7 @@ export class Appender {
   readonly #name: string;
   readonly #settings: PostgresSettings;
   readonly #onCommit: () => void;
+  readonly #restarts: boolean;
   readonly #log: CommitLog;
   readonly #statement: string;
   readonly #fencedStatement: string;
@@ -38,6 +39,7 @@ export class Appender {
   /**
    * @param chronicle its number in the database
    * @param onCommit called after each commit that has written something
+   * @param restarts the first line begins a new chain, whatever there is of an old one
    */
   constructor(
     session: Session,
@@ -45,17 +47,19 @@ export class Appender {
     name: string,
     settings: PostgresSettings,
     onCommit: () => void,
+    restarts = false,
   ) {
     this.#session = session;
     this.#chronicle = chronicle;
     this.#name = name;
     this.#settings = settings;
     this.#onCommit = onCommit;
+    this.#restarts = restarts;
     this.#log = new CommitLog(name);
-    const parameters = Array.from({ length: 11 }, (_, index) => `$${index + 1}`);
+    const parameters = Array.from({ length: 13 }, (_, index) => `$${index + 1}`);
     this.#statement = `SELECT * FROM ${session.schema}.append(${parameters.join()})`;
     // In one transaction, whichever of the two comes first.
-    this.#fencedStatement = `WITH checked AS MATERIALIZED (SELECT ${session.schema}.check_fence($12, $13) AS passed)
+    this.#fencedStatement = `WITH checked AS MATERIALIZED (SELECT ${session.schema}.check_fence($14, $15) AS passed)
       SELECT done.* FROM checked CROSS JOIN ${session.schema}.append(${parameters.join()}) done WHERE checked.passed`;
   }
 
@@ -142,7 +146,7 @@ export class Appender {
   }
 
   async #ask(group: Group): Promise<Row> {
-    const { window, durability, lockTimeout: timeout } = this.#settings;
+    const { window, durability, lockTimeout: timeout, chain, idKey } = this.#settings;
     let connection: Connection;
     try {
       connection = await this.#session.dedicated();
@@ -154,7 +158,14 @@ export class Appender {
     const began = performance.now();
     try {
       connection.takeWarning();
-      const parameters = [this.#chronicle, ...group.parameters(window), wait, durability !== 'none'];
+      const parameters = [
+        this.#chronicle,
+        ...group.parameters(window),
+        wait,
+        durability !== 'none',
+        chain ? idKey : null,
+        this.#restarts,
+      ];
       const [row] = await connection.query(
         fence ? this.#fencedStatement : this.#statement,
         fence ? [...parameters, fence.path, fence.fence] : parameters,
@@ -188,7 +199,7 @@ export class Appender {
       case 'HF004':
         return serverError(error as Error, this.#name);
       default:
-        return commitFailureOf(error, this.#name);
+        return chainFailureOf(error, this.#name, this.#settings.idKey) ?? commitFailureOf(error, this.#name);
     }
   }
 

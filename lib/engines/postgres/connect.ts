@@ -1,7 +1,7 @@
 /**
  * Connecting to a PostgreSQL server, on which chronicles and locks are then those of all machines that connect to it.
  */
-import { checkOptions, checkTimeout, describe } from '../../base/arguments.js';
+import { checkOptions, checkTimeout, describe, readFrom } from '../../base/arguments.js';
 import { HoldfastError, invalid } from '../../base/errors.js';
 import type { LockHolder } from '../../base/lock-holder.js';
 import { type Chronicle, chronicleOn } from '../../chronicle/chronicle.js';
@@ -90,9 +90,8 @@ function ownPool({ connectionString, max = 10 }: ConnectOptions): OwnPool {
 }
 
 function checkPool({ pool, connectionString, max }: ConnectOptions): PostgresPool {
-  if (typeof pool !== 'object' || pool === null || typeof pool.connect !== 'function') {
+  if (typeof pool !== 'object' || pool === null || typeof readFrom('pool', () => pool.connect) !== 'function')
     throw invalid('pool', `expected a Pool of pg, got ${describe(pool)}`);
-  }
   if (connectionString !== undefined) throw invalid('connectionString', 'does not go together with pool');
   if (max !== undefined) throw invalid('max', 'does not go together with pool');
   return pool;
@@ -126,11 +125,13 @@ export class Postgres {
 
   /**
    * Opens a chronicle, and makes it if there is none of this name. Its options are those of `openChronicle` of
-   * holdfast, but for what only a file has: `rotate`, `chain`, and `onCorrupt` without a schema; `retain` says how long
-   * events are kept. So are its methods, but for `appendSync`, `repair`, `files` and `head`.
+   * holdfast, but for what only a file has: `rotate`, and `onCorrupt` without a schema; `retain` says how long events
+   * are kept. So are its methods, but for `appendSync` and `files`, and `repair` only begins a new chain where one
+   * does not hold.
    *
    * @param name any text, up to 512 bytes
-   * @throws `EVALIDATION` for a bad name or option, `EIO` for what the server refuses
+   * @throws `EVALIDATION` for a bad name or option, and for a chronicle with a chain that is opened without `chain: true`,
+   *   or the other way round; `EIO` for what the server refuses
    * @example
    *   const orders = await postgres.openChronicle<{ number: number }>('orders');
    *   await orders.append({ number: 17 });

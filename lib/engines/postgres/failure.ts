@@ -2,6 +2,8 @@
  * What a failure of the server, or of the way to it, means for those who wait for an answer.
  */
 import { commitUnknown, HoldfastError, serverError } from '../../base/errors.js';
+import { type Refusal, refusal } from '../../native/protocol.js';
+import { refusedByChain } from '../file/append/failure.js';
 
 /** An error of the server has a SQLSTATE of five characters, one of the system a name such as `ECONNRESET`. */
 const sqlState = /^[0-9A-Z]{5}$/;
@@ -52,6 +54,20 @@ export function failureOf(error: unknown, name: string): Error {
 export function commitFailureOf(error: unknown, name: string): Error {
   if (error instanceof HoldfastError) return error;
   return isRefusal(error) ? failureOf(error, name) : commitUnknown(toError(error), name);
+}
+
+/** By the SQLSTATEs of append-sql.ts and chain-sql.ts. */
+const refusals: ReadonlyMap<string | undefined, Refusal> = new Map([
+  ['HF006', refusal.isChained],
+  ['HF007', refusal.isNotChained],
+  ['HF008', refusal.otherIdKey],
+  ['HF009', refusal.isBroken],
+]);
+
+/** Undefined if it is not its chain for which a chronicle may not be gone on with. */
+export function chainFailureOf(error: unknown, name: string, idKey: string): HoldfastError | undefined {
+  const why = refusals.get(codeOf(error));
+  return why === undefined ? undefined : refusedByChain(why, name, idKey);
 }
 
 function toError(error: unknown): Error {

@@ -5,10 +5,11 @@
 import { hash } from 'node:crypto';
 import { HoldfastError, invalid } from '../../base/errors.js';
 import { appendFunction } from './append-sql.js';
+import { chainEndFunction, linkAfterFunction, linkInFunction } from './chain-sql.js';
 import { codeOf, failureOf } from './failure.js';
 import type { Connection, Session } from './session.js';
 
-/** The statements of each step, in order, for a schema that is quoted. */
+/** The statements of each step, in order, for a schema that is quoted. A function is made by the last that changes it. */
 const steps: readonly ((schema: string) => readonly string[])[] = [
   // 1: chronicles.
   (schema) => [
@@ -34,7 +35,6 @@ const steps: readonly ((schema: string) => readonly string[])[] = [
       PRIMARY KEY (chronicle, begins)
     )`,
     `CREATE UNIQUE INDEX events_ids ON ${schema}.events (chronicle, id_hash, copy) WHERE id_hash IS NOT NULL`,
-    appendFunction(schema),
   ],
   // 2: locks. A row stays when its lock is released, because the next fencing token must be greater. 'exclusive' is how
   // it was taken last.
@@ -60,6 +60,17 @@ BEGIN
   RETURN true;
 END
 $function$`,
+  ],
+  // 3: chains. The last link and the property that holds ids; null without a chain, and before its first event.
+  (schema) => [
+    `ALTER TABLE ${schema}.chronicles ADD COLUMN chain_link text, ADD COLUMN chain_key text`,
+    linkInFunction(schema),
+    linkAfterFunction(schema),
+    chainEndFunction(schema),
+    // That of the first step, which would append to a chain without a link.
+    `DROP FUNCTION IF EXISTS ${schema}.append(integer, text, bigint[], bigint, bytea, bigint, boolean, integer[],
+      bigint[], integer, boolean)`,
+    appendFunction(schema),
   ],
 ];
 

@@ -24,7 +24,7 @@ export interface Retain {
  * @example
  *   await postgres.openChronicle('orders', { dedupe: 'all', lockTimeout: 10_000 });
  */
-export interface PostgresChronicleOptions extends Omit<ChronicleOptions, 'rotate' | 'chain'> {
+export interface PostgresChronicleOptions extends Omit<ChronicleOptions, 'rotate'> {
   /** Which events are kept. Default: all. */
   retain?: Retain | undefined;
 }
@@ -40,16 +40,13 @@ export interface PostgresSettings extends Settings {
   readonly retention: Retention | undefined;
 }
 
-/** What only a file has, and what there is in its place. */
-const ofFiles = {
-  rotate: 'there are no files that could grow: retain: { maxAge, maxEvents } says which events are kept',
-  chain: 'a chronicle on PostgreSQL has no chain: leave it out, or keep this chronicle in a file',
-} as const;
-
 export function checkPostgresOptions(options: PostgresChronicleOptions | undefined): PostgresSettings {
-  const given = checkOptions<PostgresChronicleOptions & { rotate?: unknown; chain?: unknown }>(options);
-  for (const [name, problem] of Object.entries(ofFiles)) {
-    if (given[name as keyof typeof ofFiles] !== undefined) throw invalid(name, problem);
+  const given = checkOptions<PostgresChronicleOptions & { rotate?: unknown }>(options);
+  if (given.rotate !== undefined) {
+    throw invalid(
+      'rotate',
+      'there are no files that could grow: retain: { maxAge, maxEvents } says which events are kept',
+    );
   }
   if (given.onCorrupt !== undefined && given.schema === undefined) {
     throw invalid(
@@ -66,7 +63,7 @@ function checkRetain(retain: unknown): Retention | undefined {
   if (typeof retain !== 'object' || retain === null) {
     throw invalid('retain', `expected { maxAge, maxEvents }, got ${describe(retain)}`);
   }
-  const own: Retain = ownCopy(retain);
+  const own: Retain = ownCopy(retain, 'retain');
   checkNames(own, ['maxAge', 'maxEvents'], 'retain.');
   const { maxAge, maxEvents } = own;
   if (maxAge === undefined && maxEvents === undefined)

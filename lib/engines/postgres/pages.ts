@@ -16,6 +16,26 @@ export interface Head {
   readonly ends: number;
   /** Of the first line that there ever was; undefined if there was none. */
   readonly fingerprint: string | undefined;
+  /** Of the last event; undefined if there is no chain, or no event yet. */
+  readonly link: string | undefined;
+}
+
+/** What there is of a chronicle at one moment. */
+export interface Extent {
+  readonly head: Head;
+  /** Where the first line begins. */
+  readonly first: number;
+  /** Just past where the last line begins; what there is after it came later. */
+  readonly to: number;
+}
+
+/** Lines as the table has them, also where some are missing, or were put in. */
+export interface Runs {
+  readonly head: Head;
+  /** Each of lines that are next to each other. */
+  readonly runs: readonly LineBatch[];
+  /** Lines from here on were not looked at. */
+  readonly next: number;
 }
 
 /** What is to be read next. */
@@ -49,6 +69,9 @@ const pageBytes = 256 * 1024;
 const searchedBytes = 4 * 1024 * 1024;
 const maxPageEvents = 10_000;
 
+/** Of a row c of the chronicles, for Pages.#headOf. */
+const headColumns = 'c.begins, c.ends, c.fingerprint, c.chain_link';
+
 export class Pages {
   readonly #session: Session;
   readonly #chronicle: number;
@@ -64,11 +87,61 @@ export class Pages {
 
   async head(): Promise<Head> {
     const { schema } = this.#session;
+    const [row] = await this.#query(`SELECT ${headColumns} FROM ${schema}.chronicles c WHERE c.id = $1`, [
+      this.#chronicle,
+    ]);
+    return this.#headOf(row);
+  }
+
+  async extent(): Promise<Extent> {
+    const { schema } = this.#session;
     const [row] = await this.#query(
-      `SELECT begins, ends, fingerprint FROM ${schema}.chronicles WHERE id = $1`,
+      `SELECT ${headColumns}, found.first, found.last
+      FROM ${schema}.chronicles c LEFT JOIN LATERAL (
+        SELECT min(begins) AS first, max(begins) AS last FROM ${schema}.events WHERE chronicle = c.id
+      ) found ON true
+      WHERE c.id = $1`,
       [this.#chronicle],
     );
-    return this.#headOf(row);
+    const [, , , , first, last] = row ?? [];
+    return { head: this.#headOf(row), first: Number(first), to: Number(last) + 1 };
+  }
+
+  async runs(from: number, to: number): Promise<Runs> {
+    const { schema } = this.#session;
+    const rows = await this.#query(
+      `SELECT ${headColumns}, page.begins, page.line
+      FROM ${schema}.chronicles c
+      LEFT JOIN LATERAL (
+        SELECT begins AS at FROM ${schema}.events
+        WHERE chronicle = c.id AND begins >= $2::bigint AND begins < $3::bigint
+        ORDER BY begins LIMIT 1
+      ) start ON true
+      LEFT JOIN LATERAL (
+        SELECT begins, line FROM ${schema}.events
+        WHERE chronicle = c.id AND begins >= start.at AND begins < least(start.at + $4::bigint, $3::bigint)
+        ORDER BY begins LIMIT $5
+      ) page ON true
+      WHERE c.id = $1
+      ORDER BY page.begins`,
+      [this.#chronicle, from, to, pageBytes, maxPageEvents],
+    );
+    const head = this.#headOf(rows[0]);
+    const runs: LineBatch[] = [];
+    let next = from;
+    for (let index = 0; index < rows.length && rows[index]?.[4] !== null; ) {
+      const begin = Number(rows[index]?.[4]);
+      const lines: Buffer[] = [];
+      let end = begin;
+      for (; index < rows.length && Number(rows[index]?.[4]) === end; index++) {
+        const line = Buffer.from(`${rows[index]?.[5]}\n`);
+        lines.push(line);
+        next = end + 1;
+        end += line.length;
+      }
+      runs.push(parseLines(Buffer.concat(lines), begin, this.#maxLineBytes));
+    }
+    return { head, runs, next };
   }
 
   /** All of it is of one moment. */
@@ -87,7 +160,7 @@ export class Pages {
       ? 'begins <= start.at AND begins >= greatest($2::bigint, least(start.at, $3::bigint - $4::bigint))'
       : 'begins >= start.at AND begins < least(start.at + $4::bigint, $3::bigint)';
     const [row] = await this.#query(
-      `SELECT c.begins, c.ends, c.fingerprint, start.at, page.count, page.begins, page.ends, page.lines, page.places
+      `SELECT ${headColumns}, start.at, page.count, page.begins, page.ends, page.lines, page.places
       FROM ${schema}.chronicles c
       LEFT JOIN LATERAL (
         SELECT begins AS at FROM ${schema}.events
@@ -107,7 +180,7 @@ export class Pages {
       parameters,
     );
     const head = this.#headOf(row);
-    const [, , , at, count, begins, ends, lines, places] = row ?? [];
+    const [, , , , at, count, begins, ends, lines, places] = row ?? [];
     if (at === null || at === undefined) return { head, lines: undefined };
     const source = new FileSource(this.#name, head.fingerprint);
     const isFull = Number(count) === most;
@@ -143,7 +216,7 @@ export class Pages {
   async withId(idHash: Buffer, limit: number): Promise<LineBatch> {
     const { schema } = this.#session;
     const [row] = await this.#query(
-      `SELECT c.begins, c.ends, c.fingerprint, found.lines, found.places
+      `SELECT ${headColumns}, found.lines, found.places
       FROM ${schema}.chronicles c LEFT JOIN LATERAL (
         SELECT string_agg(e.line, E'\\n' ORDER BY e.begins) AS lines, string_agg(e.begins::text, ',' ORDER BY e.begins) AS places
         FROM (SELECT begins, line FROM ${schema}.events WHERE chronicle = c.id AND id_hash = $2
@@ -153,7 +226,7 @@ export class Pages {
       [this.#chronicle, idHash, limit],
     );
     const head = this.#headOf(row);
-    return this.#scattered(row?.[3] ?? '', row?.[4] ?? '', new FileSource(this.#name, head.fingerprint));
+    return this.#scattered(row?.[4] ?? '', row?.[5] ?? '', new FileSource(this.#name, head.fingerprint));
   }
 
   #contiguous(text: string, first: number, last: number, source: FileSource): LineBatch {
@@ -179,8 +252,13 @@ export class Pages {
 
   #headOf(row: readonly (string | null)[] | undefined): Head {
     if (!row) throw missing('the chronicle was removed', this.#name);
-    const [begins, ends, fingerprint] = row;
-    return { begins: Number(begins), ends: Number(ends), fingerprint: fingerprint ?? undefined };
+    const [begins, ends, fingerprint, link] = row;
+    return {
+      begins: Number(begins),
+      ends: Number(ends),
+      fingerprint: fingerprint ?? undefined,
+      link: link ?? undefined,
+    };
   }
 
   async #query(text: string, values: unknown[]) {

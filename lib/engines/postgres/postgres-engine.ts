@@ -2,13 +2,21 @@
  * The engine that keeps a chronicle in the tables of a PostgreSQL server.
  */
 import type { Fence } from '../../base/lock-holder.js';
-import type { FollowQuery, ReadQuery, VerifyQuery, WhichFiles } from '../../chronicle/call-options.js';
+import type {
+  FollowQuery,
+  ReadQuery,
+  RepairOptions,
+  VerifyQuery,
+  WhichFiles,
+} from '../../chronicle/call-options.js';
 import type { Batches, Engine } from '../../chronicle/engine.js';
-import type { AppendResult, Entry, Position, Verification } from '../../chronicle/results.js';
+import type { AppendResult, Entry, Head, Position, Repair, Verification } from '../../chronicle/results.js';
 import type { ChronicleStats } from '../../chronicle/stats.js';
 import type { EventLine } from '../../event/event-line.js';
 import type { JsonObject } from '../../event/line.js';
+import { restartSettings } from '../file/upkeep/restart-chain.js';
 import { Appender } from './appender.js';
+import { checkChain, headOf, repairChain } from './chain.js';
 import { failureOf } from './failure.js';
 import { followBatches } from './follow.js';
 import { type Listener, Notifier } from './listener.js';
@@ -23,6 +31,8 @@ export class PostgresEngine implements Engine {
   readonly name: string;
   /** Called when it is closed. */
   onClosed: () => void = () => {};
+  /** Only of a chain: nothing else can be damaged here. */
+  readonly repair?: (options: RepairOptions) => Promise<Repair>;
   readonly #chronicle: number;
   readonly #listener: Listener;
   readonly #appender: Appender;
@@ -37,7 +47,7 @@ export class PostgresEngine implements Engine {
     name: string,
     settings: PostgresSettings,
   ): Promise<PostgresEngine> {
-    const find = `SELECT id FROM ${session.schema}.chronicles WHERE name = $1`;
+    const find = `SELECT id, chain_link IS NOT NULL FROM ${session.schema}.chronicles WHERE name = $1`;
     try {
       let [row] = await session.query(find, [name]);
       if (!row) {
@@ -45,7 +55,9 @@ export class PostgresEngine implements Engine {
         await session.query(insert, [name]);
         [row] = await session.query(find, [name]);
       }
-      return new PostgresEngine(session, listener, Number(row?.[0]), name, settings);
+      const [id, isChained] = row ?? [];
+      await checkChain(session, Number(id), isChained === 't', name, settings);
+      return new PostgresEngine(session, listener, Number(id), name, settings);
     } catch (error) {
       throw failureOf(error, name);
     }
@@ -63,10 +75,15 @@ export class PostgresEngine implements Engine {
     this.#listener = listener;
     this.#source = { name, settings, pages: new Pages(session, chronicle, name, settings.maxLineBytes) };
     this.#notifier = new Notifier(session, chronicle);
-    this.#appender = new Appender(session, chronicle, name, settings, () => {
+    const onCommit = () => {
       this.#notifier.notify();
       this.#housekeeper?.look();
-    });
+    };
+    this.#appender = new Appender(session, chronicle, name, settings, onCommit);
+    if (settings.chain) {
+      const appender = new Appender(session, chronicle, name, restartSettings(settings), onCommit, true);
+      this.repair = (options) => repairChain(this.#source, appender, options);
+    }
     this.#housekeeper =
       settings.retention &&
       new Housekeeper(session, chronicle, settings.retention, (error) => this.#appender.recordProblem(error));
@@ -119,6 +136,10 @@ export class PostgresEngine implements Engine {
 
   follow(query: FollowQuery, stop: AbortSignal): Batches {
     return followBatches(this.#source, this.#chronicle, this.#listener, query, stop);
+  }
+
+  head(): Promise<Head | undefined> {
+    return headOf(this.#source);
   }
 
   verify(query: VerifyQuery): Promise<Verification> {

@@ -23,7 +23,8 @@ export function failureOf(reply: UnfencedReply, path: string, idKey: string): Ho
   return reply.status === writerStatus.poisoned ? poisoned(cause, path) : outcomeUnknown(cause, path);
 }
 
-function refusedByChain(why: Refusal, path: string, idKey: string): HoldfastError {
+/** Why a chronicle, whatever keeps it, may not be gone on with. */
+export function refusedByChain(why: Refusal, path: string, idKey: string): HoldfastError {
   switch (why) {
     case refusal.isChained:
       return invalid(
@@ -33,7 +34,7 @@ function refusedByChain(why: Refusal, path: string, idKey: string): HoldfastErro
     case refusal.isNotChained:
       return invalid(
         'chain',
-        `the last event of '${path}' has no link. If it has a chain, somebody put that event in, and repair() begins a new one; else leave out chain, or begin a new file: a chain begins with the first event`,
+        `the last event of '${path}' has no link. If it has a chain, somebody put that event in, and repair() begins a new one; else leave out chain, or begin a new chronicle: a chain begins with the first event`,
       );
     case refusal.otherIdKey:
       return invalid('idKey', `the last event of the chain in '${path}' has no id under '${idKey}'`);

@@ -20,7 +20,7 @@ import { rotatedName } from '../lines/rotated-files.js';
 import { scanForwards } from '../lines/scanner.js';
 import { comesAfter, comesAfterIn, successionOf } from '../lines/succession.js';
 import { FilesInOrder } from '../read/files-in-order.js';
-import { locate } from '../read/locate.js';
+import { locate, pathAt } from '../read/locate.js';
 import { ReadFilter, splitAtDamage } from '../read/read-filter.js';
 import { ChangeWatcher } from './change-watcher.js';
 import { continuationIn, FollowedFile, indexOf, type Start } from './followed-file.js';
@@ -119,8 +119,7 @@ export class Follower {
       const { snapshot, index } = located;
       if (located.from === undefined) {
         await this.#take(snapshot);
-        const next = (snapshot.rotated[0] ?? snapshot.current?.path)?.toString();
-        reportGap(gapIn(this.#path.toString(), { after, files: [], next }), onGap);
+        reportGap(gapIn(this.#path.toString(), { after, files: [], next: pathAt(located) }), onGap);
       }
       yield* this.#beginWith(snapshot, index, located.from ?? 0, located.from !== undefined);
       return;

@@ -41,6 +41,7 @@ export async function takeSnapshot(
   which: WhichFiles,
   mayBeMissing = false,
 ): Promise<Snapshot> {
+  let newestAtFirst: string | undefined;
   for (let tries = 0; ; tries++) {
     let current: (ChronicleFile & { readonly file: OpenFile; readonly id: string }) | undefined;
     let missing: unknown;
@@ -66,9 +67,12 @@ export async function takeSnapshot(
     }
     if (current) {
       await current.file.close();
-      // Others rotate faster than this looks: then what there was until the last rotated file.
+      newestAtFirst ??= nameOfLast(rotated);
+      // Others rotate faster than this looks: then what there was until the last rotated file. A repair replaces the
+      // file too: then that is all that there was at the beginning only where a rotation has come after it.
       const unbroken = tries < patience ? undefined : await listUnbroken(path);
-      const last = unbroken?.pop();
+      const hasAll = unbroken !== undefined && nameOfLast(unbroken) > newestAtFirst;
+      const last = hasAll ? unbroken.pop() : undefined;
       const opened = last && (await openRotated(last));
       if (!unbroken || typeof opened !== 'object') {
         if (tries < maxTries) continue;
@@ -97,9 +101,15 @@ export async function takeSnapshot(
 async function listUnbroken(path: NativePath): Promise<Buffer[] | undefined> {
   const rotated = await rotatedFiles(path);
   const names = new Set(rotated.map((name) => rotatedName(name).toString('latin1')));
-  const last = [...names].at(-1) ?? '';
+  const last = nameOfLast(rotated);
   const again = (await rotatedFiles(path)).map((name) => rotatedName(name).toString('latin1'));
   return again.every((name) => name > last || names.has(name)) ? rotated : undefined;
+}
+
+/** The name that the last of them was rotated to; empty where there is none. */
+function nameOfLast(rotated: readonly Buffer[]): string {
+  const last = rotated.at(-1);
+  return last ? rotatedName(last).toString('latin1') : '';
 }
 
 /** Opens a rotated file, unless it was removed, or is not ours: a directory, say. */

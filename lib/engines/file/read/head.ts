@@ -14,7 +14,7 @@ import { readFile, readOpenFile } from './read-file.js';
 /** Among so many of the last events of a file one has a link, if the chronicle has a chain. */
 const lastEvents = 10_000;
 
-interface LastLink {
+export interface LastLink {
   /** Undefined if there is no chain. */
   readonly head: Head | undefined;
   /** Where the last event of the file ends, which may be one that was put in after the chain; 0: it has none. */

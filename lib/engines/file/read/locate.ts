@@ -18,8 +18,13 @@ export interface Located {
   readonly snapshot: Snapshot;
   /** Of the file among the rotated ones; their number for the file that is written. */
   readonly index: number;
-  /** The offset just past the event; undefined if it is gone, so that reading begins with the first file. */
+  /** The offset just past the event; undefined if it is gone, and then reading goes on with all of the file. */
   readonly from: number | undefined;
+}
+
+/** The path of the file where reading goes on; undefined if that file is not there yet. */
+export function pathAt({ snapshot: { current, rotated }, index }: Located): string | undefined {
+  return (rotated[index] ?? current?.path)?.toString();
 }
 
 /**
@@ -38,43 +43,73 @@ export async function locate(path: NativePath, place: LinePlace, maxLineBytes: n
       exact ??
       (await firstFile(snapshot, (each) => search(each, place, maxLineBytes, true))) ??
       (await firstFile(snapshot, (each) => search(each, place, maxLineBytes, false)));
-    const nothing = found ? undefined : await nothingIsGone(snapshot, place);
-    return { snapshot, index: found?.index ?? 0, from: found?.from ?? nothing };
+    if (found) return { snapshot, ...found };
+    if (await isNothingGone(snapshot, place)) return { snapshot, index: 0, from: 0 };
+    return { snapshot, index: await firstAfter(snapshot, place), from: undefined };
   } catch (error) {
     await snapshot.current?.file.close();
     throw error;
   }
 }
 
-/** 0, if the event was the last one of the file before the oldest that is there; so reading goes on with that. */
-async function nothingIsGone({ current, rotated }: Snapshot, place: LinePlace): Promise<0 | undefined> {
-  const [path] = rotated;
-  const oldest = path ? await openRotated(path) : current;
-  if (!oldest || typeof oldest === 'string') return undefined;
-  try {
-    const noted = await successionOf(oldest);
-    return noted && wasLastAt(noted, place) ? 0 : undefined;
-  } finally {
-    if (oldest !== current) await oldest.file.close();
+/**
+ * The first file that came after that of the position, which is gone. A file from before it may still be there, or
+ * again: one that was being compressed when it was to be removed. Where no note tells, the first file of all: rather
+ * than lost, events come twice.
+ */
+async function firstAfter(snapshot: Snapshot, { file }: LinePlace): Promise<number> {
+  const fingerprints: (string | undefined)[] = [];
+  const newer = new Set<string>();
+  let known: number | undefined;
+  for (let index = snapshot.rotated.length; index >= 0; index--) {
+    await withFileAt(snapshot, index, async (each) => {
+      await each.source.load(each.file);
+      fingerprints[index] = each.source.fingerprint;
+      if (known !== undefined) return;
+      const noted = (await successionOf(each))?.fingerprints ?? [];
+      // Several may begin alike.
+      const at = noted.lastIndexOf(file);
+      if (at === -1) return;
+      known = index;
+      for (const fingerprint of noted.slice(0, at)) newer.add(fingerprint);
+    });
   }
+  if (known === undefined) return 0;
+  const first = fingerprints.findIndex((each) => each !== undefined && newer.has(each));
+  return first === -1 ? known : Math.min(first, known);
 }
 
-/** Asks the files one after the other, and closes those that it opens. */
+/** Whether the event was the last one of the file before the oldest that is there; so reading goes on with that. */
+async function isNothingGone(snapshot: Snapshot, place: LinePlace): Promise<boolean> {
+  const noted = await withFileAt(snapshot, 0, successionOf);
+  return noted !== undefined && wasLastAt(noted, place);
+}
+
+/** Asks the files one after the other, the oldest first. */
 async function firstFile(
-  { current, rotated }: Snapshot,
+  snapshot: Snapshot,
   ask: (file: ChronicleFile) => Promise<number | undefined>,
 ): Promise<{ index: number; from: number } | undefined> {
-  for (let index = 0; index <= rotated.length; index++) {
-    const file = index === rotated.length ? current : await openRotated(rotated[index] as Buffer);
-    if (!file || typeof file === 'string') continue;
-    try {
-      const from = await withIoErrors(ask(file), file.path);
-      if (from !== undefined) return { index, from };
-    } finally {
-      if (file !== current) await file.file.close();
-    }
+  for (let index = 0; index <= snapshot.rotated.length; index++) {
+    const from = await withFileAt(snapshot, index, ask);
+    if (from !== undefined) return { index, from };
   }
   return undefined;
+}
+
+/** Asks one file, and closes it if it was opened for that; undefined if it is gone, or none of ours. */
+async function withFileAt<T>(
+  { current, rotated }: Snapshot,
+  index: number,
+  ask: (file: ChronicleFile) => Promise<T>,
+): Promise<T | undefined> {
+  const file = index === rotated.length ? current : await openRotated(rotated[index] as Buffer);
+  if (!file || typeof file === 'string') return undefined;
+  try {
+    return await withIoErrors(ask(file), file.path);
+  } finally {
+    if (file !== current) await file.file.close();
+  }
 }
 
 function endOf({ offset, length }: LinePlace): number {

@@ -13,7 +13,7 @@ import type { JsonObject } from '../../../event/line.js';
 import { takeSnapshot } from '../lines/chronicle-files.js';
 import { parsePosition } from '../lines/position.js';
 import { FilesInOrder } from './files-in-order.js';
-import { locate } from './locate.js';
+import { locate, pathAt } from './locate.js';
 import { readOpenFile } from './read-file.js';
 
 /** Lines that are no event are reported as `onCorrupt` says, between the events before and after them. */
@@ -34,8 +34,7 @@ export async function* readBatches(path: NativePath, settings: ReadSettings, que
   try {
     if (isRange && snapshot.rotated.length > 0) throw rangeOfOneFile(query);
     if (start.from === undefined) {
-      const next = (snapshot.rotated[0] ?? snapshot.current?.path)?.toString();
-      reportGap(gapIn(path.toString(), { after: query.after, files: [], next }), query.onGap);
+      reportGap(gapIn(path.toString(), { after: query.after, files: [], next: pathAt(start) }), query.onGap);
     }
     let last: Entry<JsonObject> | undefined;
     let left = query.limit;

@@ -78,6 +78,13 @@ export class ChainCheck {
     if (link === this.#expect) this.#found = { path, offset };
   }
 
+  /** After all lines, if the chronicle knows by itself which link its last event has. */
+  end(path: NativePath, link: string | undefined): void {
+    if (this.#last === link) return;
+    const { position = 0 } = this.#head ?? {};
+    this.#break({ path: path.toString(), offset: position, eventId: undefined, reason: 'head' });
+  }
+
   #isRestart(event: JsonObject, line: Buffer, link: string): boolean {
     return Object.hasOwn(event, restartKey) && linkAfter(noLink, line) === link;
   }
