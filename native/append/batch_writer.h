@@ -10,8 +10,8 @@
 //
 // The stages of a commit:
 //
-//   1. If the group has a fencing token, see that it is not too old, and keep it so until the group is synced:
-//   whoever is given the lock next sees all that its holder before has written.
+//   1. If the group has a fencing token, see that it is not too old, and keep it so until the group is
+//   synced: whoever is given the lock next sees all that its holder before has written.
 //   2. Judge the group without the lock, if that is possible: read what others wrote, and ask JavaScript.
 //   3. Lock the file that the path names, and open it if it is not the one that is open.
 //   4. Read what others wrote since. If that is much, let go of the lock meanwhile, and go back to 2.

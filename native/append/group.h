@@ -74,8 +74,8 @@ struct Group {
   void HashIds(const dedupe::HashKey& key);
 };
 
-// Moves batches from the front of the queue, which is not empty, into the empty group, as long as they have the
-// same fence and that has at most `max_bytes`; but always one.
+// Moves batches from the front of the queue, which is not empty, into the empty group, as long as they have
+// the same fence and that has at most `max_bytes`; but always one.
 void TakeGroup(std::deque<Batch>* queue, size_t max_bytes, Group* group);
 
 }  // namespace holdfast::append

@@ -105,8 +105,8 @@ void Writer::Open(const Napi::CallbackInfo& info) {
 }
 
 // append(buffer, length, lines, demands): whole lines, which are the first `length` bytes, how many, and what
-// they ask for, if anything: { conditions, fence }. Four arguments, because getting a property costs as much as
-// half the rest.
+// they ask for, if anything: { conditions, fence }. Four arguments, because getting a property costs as much
+// as half the rest.
 void Writer::Append(const Napi::CallbackInfo& info) {
   Require(!is_closed_, info, "append: the writer is closed");
   const std::string_view buffer = BytesFrom(info[0], "buffer");

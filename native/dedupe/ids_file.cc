@@ -76,7 +76,8 @@ uint64_t IdsFile::Load(Identity identity, const os::File& chronicle, uint64_t si
 bool IdsFile::ReadHashKey(const std::string& path, const os::File& chronicle, HashKey* out) {
   os::File file;
   Header header;
-  if (os::File::OpenBeside(path, chronicle, os::Beside::kThere, &file) || !ReadHeader(file, &header)) return false;
+  if (os::File::OpenBeside(path, chronicle, os::Beside::kThere, &file) || !ReadHeader(file, &header))
+    return false;
   *out = header.hash_key;
   return true;
 }
