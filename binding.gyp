@@ -79,6 +79,7 @@
             "native/os/file_posix.cc",
             "native/os/library_posix.cc",
             "native/os/open_posix.cc",
+            "native/os/pipe_posix.cc",
             "native/os/rights_posix.cc",
             "native/os/random_posix.cc",
             "native/os/system_calls.cc",
@@ -98,6 +99,7 @@
             "native/os/library_windows.cc",
             "native/os/node_windows.cc",
             "native/os/paths_windows.cc",
+            "native/os/pipe_windows.cc",
             "native/os/rights_windows.cc",
             "native/os/random_windows.cc",
             "native/os/thread_windows.cc"

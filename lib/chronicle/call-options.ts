@@ -84,6 +84,17 @@ export interface FilesOption {
 }
 
 /**
+ * Options of {@link Chronicle.files}.
+ *
+ * @example
+ *   for (const { path, ignored } of await chronicle.files({ ignored: true })) if (ignored) console.log(path, ignored);
+ */
+export interface ListOptions {
+  /** Also those that are only called like rotated files, and are no part of the chronicle. Default: false. */
+  ignored?: boolean | undefined;
+}
+
+/**
  * Options of {@link Chronicle.follow}.
  *
  * @example
@@ -270,6 +281,11 @@ export function checkFiles(files: unknown): WhichFiles {
 /** Of {@link Chronicle.find} and its kin; without `names`, other options may stand beside it. */
 export function checkFilesOption(options: FilesOption | undefined, names?: readonly string[]): WhichFiles {
   return checkFiles(checkOptions(options, names).files ?? 'all');
+}
+
+export function checkListOptions(options: ListOptions | undefined): { readonly ignored: boolean } {
+  const { ignored = false } = checkOptions(options, ['ignored']);
+  return { ignored: checkBoolean(ignored, 'ignored') };
 }
 
 /** The last `count` events, the last one first. */

@@ -15,6 +15,7 @@ import {
   checkAppendOptions,
   checkEventId,
   checkFilesOption,
+  checkListOptions,
   checkReadRange,
   checkRepairOptions,
   checkTail,
@@ -23,6 +24,7 @@ import {
   type FollowOptions,
   filesOptionNames,
   followOptionNames,
+  type ListOptions,
   type ReadQuery,
   type ReadRange,
   type RepairOptions,
@@ -195,10 +197,13 @@ export class Chronicle<T extends object = JsonObject> {
     return (await arrayOf(this.#read(query))).reverse();
   }
 
-  /** The files that the chronicle is kept in, in the order of their events; the last one is written. */
-  async files(): Promise<ChronicleFile[]> {
+  /**
+   * The files that the chronicle is kept in, in the order of their events; the last one is written. They tell where
+   * files are missing, and with `ignored`, what lies beside them with such a name and is not read.
+   */
+  async files(options?: ListOptions): Promise<ChronicleFile[]> {
     if (!this.#engine.files) throw this.#missing('files');
-    return this.#engine.files();
+    return this.#engine.files(checkListOptions(options));
   }
 
   /**

@@ -83,7 +83,7 @@ export interface Engine {
   find(eventId: string, files: WhichFiles): Promise<Entry<JsonObject> | undefined>;
 
   /** What it is kept in. Missing in an engine that keeps it in no files. */
-  files?(): Promise<ChronicleFile[]>;
+  files?(options: { readonly ignored: boolean }): Promise<ChronicleFile[]>;
 
   /**
    * As {@link read}, and then what comes, until `stop` is aborted, also while it waits. Nothing is skipped

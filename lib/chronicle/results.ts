@@ -58,7 +58,24 @@ export interface ChronicleFile {
   readonly rotated: Date | undefined;
   /** Whether it was compressed with gzip. */
   readonly compressed: boolean;
+  /**
+   * Whether files are gone that were between the one before and this one, as far as rotation has noted that: on Linux, on
+   * file systems with extended attributes. Files that were older than all that are there do not count: `rotate.keep`
+   * removes these.
+   */
+  readonly afterGap: boolean;
+  /** Why it is no part of the chronicle, though it is called like a rotated file; undefined for one that is. */
+  readonly ignored: IgnoredReason | undefined;
 }
+
+/**
+ * Why a file that is called like a rotated one is neither read nor removed, since it need not be ours:
+ * - `'kind'`: it is no regular file, but a directory, say, or a link.
+ * - `'links'`: it has another name, too.
+ * - `'owner'`: it belongs to somebody else than the chronicle, this user and root.
+ * - `'time'`: there is no such time as its name has, or it is more than a day in the future.
+ */
+export type IgnoredReason = 'kind' | 'links' | 'owner' | 'time';
 
 /**
  * What became of an event that was appended.

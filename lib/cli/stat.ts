@@ -2,15 +2,17 @@
  * `holdfast stat FILE`: what can be told about a file without reading all of it.
  */
 import { realpath, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { Command } from 'commander';
 import { toNativePath } from '../base/arguments.js';
 import { ioError, isMissing } from '../base/errors.js';
 import type { LockHolder } from '../base/lock-holder.js';
 import type { NativePath } from '../base/paths.js';
 import type { ReadSettings } from '../chronicle/options.js';
+import type { IgnoredReason } from '../chronicle/results.js';
 import { openForReading, readAt } from '../engines/file/lines/open-file.js';
-import { rotatedFiles } from '../engines/file/lines/rotated-files.js';
 import { scanBackwards } from '../engines/file/lines/scanner.js';
+import { filesOf } from '../engines/file/read/files.js';
 import { damagedPathOf } from '../engines/file/upkeep/damaged-file.js';
 import { idOf } from '../event/event-id.js';
 import { lockHolders } from '../lock/holders.js';
@@ -38,8 +40,13 @@ interface FileFacts {
   /** False if the last line has no newline: it is being written, or its writer died. */
   finished: boolean;
   lastEvent?: { offset: number; length: number; eventId?: string };
-  /** What rotation has made. */
-  rotated: { files: number; bytes: number };
+  /** What rotation has made; the paths of files that others are gone before, and of what is not believed to be ours. */
+  rotated: {
+    files: number;
+    bytes: number;
+    afterGap: string[];
+    ignored: { path: string; reason: IgnoredReason }[];
+  };
   /** What repair has put aside. */
   damagedBytes: number;
   holders: LockHolder[];
@@ -50,7 +57,7 @@ export function statCommand(): Command {
     .summary('show size, last event and lock holders')
     .description(
       'Shows what can be said of FILE without reading all of it: size, last event, whether the last line is finished, ' +
-        'rotated files, what repair has put aside, and who holds the lock. To count lines: holdfast verify --no-ids.',
+        'rotated files, those that are missing or need not be ours, what repair has put aside, and who holds the lock. To count lines: holdfast verify --no-ids.',
     )
     .argument('<file>', 'the chronicle')
     .addOption(idKeyOption())
@@ -80,13 +87,17 @@ async function factsOf(path: NativePath, idKey: string, { maxLineBytes }: ReadSe
       uid,
       gid,
       finished: size === 0 || last[0] === 0x0a,
-      rotated: { files: 0, bytes: 0 },
+      rotated: { files: 0, bytes: 0, afterGap: [], ignored: [] },
       damagedBytes: await sizeOf(await damagedPathOf(path)),
       holders: await lockHolders(path),
     };
-    for (const rotated of await rotatedFiles(path)) {
-      facts.rotated.files++;
-      facts.rotated.bytes += await sizeOf(rotated);
+    const { rotated } = facts;
+    for (const { path: each, bytes, rotated: time, afterGap, ignored } of await filesOf(path, true)) {
+      if (afterGap) rotated.afterGap.push(each);
+      if (ignored) rotated.ignored.push({ path: each, reason: ignored });
+      if (ignored || time === undefined) continue;
+      rotated.files++;
+      rotated.bytes += bytes;
     }
     for await (const { entries } of scanBackwards(file, { from: 0, to: size, maxLineBytes })) {
       const [last] = entries;
@@ -114,6 +125,13 @@ async function sizeOf(path: NativePath): Promise<number> {
   }
 }
 
+const reasons: Record<IgnoredReason, string> = {
+  kind: 'it is no regular file',
+  links: 'it has another name, too',
+  owner: 'it belongs to another user',
+  time: 'the time in its name cannot be right',
+};
+
 function report(name: string, facts: FileFacts): string {
   const { lastEvent, rotated, damagedBytes, holders } = facts;
   const last = lastEvent
@@ -129,6 +147,14 @@ function report(name: string, facts: FileFacts): string {
       'rotated',
       rotated.files === 0 ? 'none' : `${counted(rotated.files, 'file')}, ${counted(rotated.bytes, 'byte')}`,
     ],
+    ...rotated.afterGap.map((path): [string, string] => [
+      'missing',
+      style('yellow', `files are gone between the one before ${basename(path)} and that`),
+    ]),
+    ...rotated.ignored.map(({ path, reason }): [string, string] => [
+      'not read',
+      style('yellow', `${basename(path)}: ${reasons[reason]}`),
+    ]),
     ['put aside', damagedBytes === 0 ? 'nothing' : `${count(damagedBytes)} bytes in ${shown(name)}.damaged`],
     ...(holders.length === 0
       ? [['locked by', 'nobody'] as [string, string]]

@@ -13,6 +13,7 @@ import { reportGap } from '../event/gap.js';
 import { exitCodeHelp } from './exit-codes.js';
 import { currentOption, maxLineBytesOption, wholeNumber } from './options.js';
 import { printEvents, printRange, rawSettings } from './raw-events.js';
+import { endWithReader } from './reader-gone.js';
 
 interface Options {
   number?: number;
@@ -34,7 +35,7 @@ export function tailCommand(): Command {
     )
     .argument('<file>', 'the chronicle')
     .option('-n, --number <number>', 'this many events (default: 10)', wholeNumber)
-    .option('-f, --follow', 'print what comes as well, until Ctrl-C')
+    .option('-f, --follow', 'print what comes as well, until Ctrl-C or until nobody reads it')
     .addOption(
       new Option(
         '--after <position>',
@@ -60,6 +61,7 @@ async function run(name: string, options: Options): Promise<void> {
   const files = current ? 'current' : 'all';
   const limit = Number.MAX_SAFE_INTEGER;
   if (follow) {
+    endWithReader();
     // It never ends by itself, and Ctrl-C has nothing to clean up.
     const { signal: stop } = new AbortController();
     const following = { from: { last: number }, after, onGap, files, stop } as const;

@@ -76,6 +76,8 @@ interface Native {
   nextFence(path: NativePath, mode: number, done: (token: number | NativeError) => void): void;
   nextFenceSync(path: NativePath, mode: number): number | NativeError;
   sync(descriptor: number, durability: number, done: Done): void;
+  /** Calls back when nobody reads any more what is written to a pipe or a socket. Not on Windows. */
+  awaitReaderGone(descriptor: number, done: Done): void;
   /** Owner, group, permissions and ACL of one open file for another. */
   copyRights(from: number, to: number, done: Done): void;
   syncDirectory(path: NativePath, entries: number, done: Done): void;

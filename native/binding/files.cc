@@ -17,6 +17,7 @@
 #include "files/temporary.h"
 #include "os/directory.h"
 #include "os/file.h"
+#include "os/pipe.h"
 #include "os/rights.h"
 
 namespace holdfast {
@@ -41,6 +42,16 @@ void Sync(const Napi::CallbackInfo& info) {
   const auto durability = EnumFrom(info[1], "durability", os::Durability::kFull);
   Environment::Of(info.Env()).RunOnHelper(info.Env(), info[2], [file, durability] {
     const os::Error error = file->Sync(durability);
+    file->Close();
+    return error;
+  });
+}
+
+// awaitReaderGone(descriptor, done): see os::AwaitReaderGone.
+void AwaitReaderGone(const Napi::CallbackInfo& info) {
+  const std::shared_ptr<os::File> file = FileFrom(info[0]);
+  Environment::Of(info.Env()).RunOnHelper(info.Env(), info[1], [file] {
+    const os::Error error = os::AwaitReaderGone(*file);
     file->Close();
     return error;
   });
@@ -184,6 +195,7 @@ void Replace(const Napi::CallbackInfo& info) {
 
 void DefineFiles(Napi::Env env, Napi::Object exports) {
   Define<Sync>(env, exports, "sync");
+  Define<AwaitReaderGone>(env, exports, "awaitReaderGone");
   Define<CopyRights>(env, exports, "copyRights");
   Define<SyncDirectory>(env, exports, "syncDirectory");
   Define<RotatedFiles>(env, exports, "rotatedFiles");

@@ -32,6 +32,7 @@ using ::link;
 using ::lseek;
 using ::mkdir;
 using ::opendir;
+using ::poll;
 using ::pread;
 using ::pthread_create;
 using ::pwrite;

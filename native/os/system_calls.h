@@ -9,6 +9,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -69,6 +70,7 @@ struct SystemCall<Result(Arguments...)> {
   ENTRY(closedir, int(DIR * directory))                                                               \
   ENTRY(flock, int(int descriptor, int operation))                                                    \
   ENTRY(fcntl, int(int descriptor, int command, struct flock* lock))                                  \
+  ENTRY(poll, int(struct pollfd * polled, nfds_t count, int milliseconds))                            \
   ENTRY(geteuid, uid_t())                                                                             \
   ENTRY(getrandom, ssize_t(void* out, size_t length))                                                 \
   ENTRY(pthread_create,                                                                               \

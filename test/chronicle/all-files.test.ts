@@ -1,12 +1,15 @@
 /** A chronicle is its rotated files, compressed or not, and the one that is written: to every reader, in one order. */
 import {
   appendFileSync,
+  chownSync,
   copyFileSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -104,10 +107,81 @@ describe('All files, in order', () => {
         modified: expect.any(Date),
         rotated: new Date('2026-11-21T21:52:47.123Z'),
         compressed: true,
+        afterGap: false,
+        ignored: undefined,
       },
       expect.objectContaining({ path: rotated(file, 2), compressed: false }),
       expect.objectContaining({ path: file, bytes: lines(7, 10).length, rotated: undefined }),
     ]);
+  });
+
+  it('files({ ignored }) lists also what is called like a rotated file and is none, and says why', async () => {
+    const named = (stamp: string) => `${file}.${stamp}`;
+    mkdirSync(named('20250101T000000.000Z'));
+    symlinkSync(file, named('20250102T000000.000Z'));
+    writeFileSync(named('20250103T000000.000Z'), '');
+    linkSync(named('20250103T000000.000Z'), `${file}.other`);
+    writeFileSync(named('20250230T000000.000Z'), '');
+    writeFileSync(named('20990101T000000.000Z'), '');
+    writeFileSync(`${named('20990101T000000.000Z')}.gz`, '');
+    const expected = [
+      ['20250101T000000.000Z', 'kind'],
+      ['20250102T000000.000Z', 'kind'],
+      ['20250103T000000.000Z', 'links'],
+      ['20250230T000000.000Z', 'time'],
+      ['20990101T000000.000Z', 'time'],
+      ['20990101T000000.000Z.gz', 'time'],
+    ];
+    if (process.getuid?.() === 0) {
+      writeFileSync(named('20250104T000000.000Z'), '');
+      chownSync(named('20250104T000000.000Z'), 65534, 65534);
+      expected.splice(3, 0, ['20250104T000000.000Z', 'owner']);
+    }
+    const chronicle = await open(file);
+    const before = await chronicle.files();
+    const all = await chronicle.files({ ignored: true });
+    const reasons = all.filter(({ ignored }) => ignored).map(({ path, ignored }) => [path, ignored]);
+    expect(reasons.map(([path, reason]) => [path?.slice(file.length + 1), reason])).toEqual(expected);
+    expect(all.filter(({ ignored }) => !ignored)).toEqual(before);
+    expect(all.at(-1)?.path).toBe(file);
+    expect(before).toHaveLength(3);
+    const { out } = await run(['stat', file]);
+    for (const [stamp, reason] of expected) {
+      const text = {
+        kind: 'no regular file',
+        links: 'another name',
+        owner: 'another user',
+        time: 'the time',
+      };
+      expect(out).toMatch(new RegExp(`not read +\\S*${stamp}: .*${text[reason as keyof typeof text]}`));
+    }
+    expect(JSON.parse((await run(['stat', '--json', file])).out).rotated.ignored).toEqual(
+      expected.map(([stamp, reason]) => ({ path: `${file}.${stamp}`, reason })),
+    );
+    await expect(chronicle.files({ ignored: 1 as never })).rejects.toMatchObject({ field: 'ignored' });
+    await expect(chronicle.files({ ignord: true } as never)).rejects.toMatchObject({ field: 'ignord' });
+  });
+
+  it.runIf(process.platform === 'linux').each([
+    ['in the middle', [2], [3]],
+    ['two one after the other', [1, 2], [3]],
+    ['two apart', [1, 3], [2, 4]],
+    ['the newest', [4], [5]],
+    ['none but the oldest', [0], []],
+    ['none', [], []],
+  ])('files() and stat tell where files are gone: %s', async (_, gone, after) => {
+    const path = newFile();
+    const chronicle = await open(path, { rotate: { maxBytes: 1 } });
+    for (let n = 0; n < 6; n++) await chronicle.append({ n });
+    const files = await chronicle.files();
+    expect(files.map(({ afterGap }) => afterGap)).toEqual(Array.from({ length: 6 }, () => false));
+    for (const index of gone) rmSync(files[index]?.path as string);
+    const left = await chronicle.files();
+    const expected = after.map((index) => files[index]?.path);
+    expect(left.filter(({ afterGap }) => afterGap).map(({ path }) => path)).toEqual(expected);
+    expect(left).toHaveLength(6 - gone.length);
+    expect(JSON.parse((await run(['stat', '--json', path])).out).rotated.afterGap).toEqual(expected);
+    expect((await run(['stat', path])).out.match(/missing/g) ?? []).toHaveLength(after.length);
   });
 
   it('verify names the files of what it finds', async () => {

@@ -359,6 +359,11 @@ int fcntl(int descriptor, int command, struct flock* lock) {
                [&](Answer) { return real.fcntl(descriptor, command, lock); });
 }
 
+int poll(struct pollfd* polled, nfds_t count, int milliseconds) {
+  return Watch(real.poll.name, milliseconds, directory,
+               [&](Answer) { return real.poll(polled, count, milliseconds); });
+}
+
 // Never fails (geteuid(2)); one that is failed answers a user whom nobody is.
 uid_t geteuid() {
   return Watch(real.geteuid.name, 0, directory, [&](Answer) { return real.geteuid(); });

@@ -71,6 +71,7 @@ const takes = {
   unlock: () => [held(), 1],
   unlockOnHelper: () => [held(), 0, done],
   sync: () => [newDescriptor(), 1, done],
+  awaitReaderGone: () => [newDescriptor(), done],
   copyRights: () => [newDescriptor(), newDescriptor(), done],
   rotatedFiles: () => [newFile(), newDescriptor(), done],
   successionOf: () => [newDescriptor(), done],

@@ -129,8 +129,8 @@ export class FileEngine implements Engine {
     return findEvent(this.#path, this.#settings, this.#settings.idKey, eventId, files);
   }
 
-  files(): Promise<ChronicleFile[]> {
-    return filesOf(this.#path);
+  files({ ignored }: { readonly ignored: boolean }): Promise<ChronicleFile[]> {
+    return filesOf(this.#path, ignored);
   }
 
   follow(query: FollowQuery, stop: AbortSignal): Batches {

@@ -39,14 +39,28 @@ export async function rotatedFiles(path: NativePath, current?: { readonly fd: nu
 }
 
 async function list(path: NativePath, current: { readonly fd: number } | undefined): Promise<Buffer[]> {
-  const { believed, compressed, foreign } = await new Promise<RotatedFiles>((resolve, reject) => {
+  const { believed, compressed, foreign } = await listAll(path, current);
+  for (const file of foreign) reportForeign(path.toString(), file.toString());
+  return [...believed, ...compressed];
+}
+
+function listAll(path: NativePath, current: { readonly fd: number } | undefined): Promise<RotatedFiles> {
+  return new Promise<RotatedFiles>((resolve, reject) => {
     native.rotatedFiles(path, current?.fd, (found) => {
       if ('errno' in found) reject(systemError(found, path.toString()));
       else resolve(found);
     });
   });
-  for (const file of foreign) reportForeign(path.toString(), file.toString());
-  return [...believed, ...compressed];
+}
+
+/** The paths of what is called like a rotated file, but is not believed to be one; at most 100 of them. */
+export async function foreignFiles(path: NativePath): Promise<readonly Buffer[]> {
+  try {
+    return (await listAll(await followLinks(path), undefined)).foreign;
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw ioError(error, path);
+  }
 }
 
 export function isCompressed(path: Buffer): boolean {
