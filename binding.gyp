@@ -7,6 +7,7 @@
         "native/append/batch_writer.cc",
         "native/append/chronicle_file.cc",
         "native/append/durable_end.cc",
+        "native/append/gathering.cc",
         "native/append/group.cc",
         "native/append/judge.cc",
         "native/append/writer_thread.cc",

@@ -329,6 +329,16 @@ export interface Writer {
    * Whole lines: the first `length` bytes of the buffer, `lines` of them.
    */
   append(buffer: Buffer, length: number, lines: number, demands: Demands | undefined): void;
+  /**
+   * As `append`, for a thread that would block for the reply: it is returned, if the commit can be made on this thread,
+   * which is so when nothing else is under way and there is nobody to wait for. Else it comes as after `append`.
+   */
+  appendHere(
+    buffer: Buffer,
+    length: number,
+    lines: number,
+    demands: Demands | undefined,
+  ): RawReply | undefined;
   /** Of each question of the last reply `ask`, whether the line is a duplicate. */
   answer(duplicates: boolean[]): void;
   /**

@@ -31,7 +31,7 @@ constexpr uint64_t kMaxGroupBytes = uint64_t{4} << 20;
 
 struct BatchWriter::Transaction {
   Group* const group;
-  WriterThread* const thread;
+  WriterThread* const thread;  // null: nobody to wait with; see HandOn
   Reply reply{};
   uint64_t size = 0;  // of the file
   Verdict verdict{};
@@ -39,6 +39,7 @@ struct BatchWriter::Transaction {
   std::optional<uint64_t> judged_at{};
   int rereads = 0;
   bool is_tail_unfinished = false;  // for more than is read under the lock at once
+  bool is_handed_on = false;        // nothing is done, and Commit has to do it
   bool wrote = false;               // something of the group may be in the file
   uint64_t acknowledged_end = 0;    // what is acknowledged is before this, or in `rotated`
   std::vector<os::File> rotated{};
@@ -121,13 +122,26 @@ const BatchWriter::Stage BatchWriter::kStages[] = {
 };
 
 Reply BatchWriter::Commit(Group* group, WriterThread* thread) {
-  assert(!file_.is_locked());
   Transaction transaction{group, thread};
-  Reply& reply = transaction.reply;
+  Run(&transaction);
+  return std::move(transaction.reply);
+}
+
+std::optional<Reply> BatchWriter::TryCommit(Group* group) {
+  Transaction transaction{group, nullptr};
+  Run(&transaction);
+  if (transaction.is_handed_on) return std::nullopt;
+  return std::move(transaction.reply);
+}
+
+void BatchWriter::Run(Transaction* transaction) {
+  assert(!file_.is_locked());
+  Reply& reply = transaction->reply;
+  Group* const group = transaction->group;
   try {
     if (poison_) {
-      Fail(&transaction, poison_, Status::kPoisoned);
-      return std::move(reply);
+      Fail(transaction, poison_, Status::kPoisoned);
+      return;
     }
     group->CutLines(known_.is_on() ? &id_finder_ : nullptr);
     if (known_.is_on()) group->HashIds(known_.hash_key());
@@ -135,18 +149,18 @@ Reply BatchWriter::Commit(Group* group, WriterThread* thread) {
       known_.Prefetch(group->lines[i].fingerprint, i);
     }
     for (const Stage* stage = std::begin(kStages); stage != std::end(kStages);) {
-      const Step step = (this->**stage)(&transaction);
+      const Step step = (this->**stage)(transaction);
       if (step == Step::kEnd) break;
       stage = step == Step::kNext ? stage + 1 : std::begin(kStages);
     }
   } catch (const std::bad_alloc&) {
     // What was written is not remembered, and its outcome is unknown, as after a failed sync.
     known_.Forget();
-    Fail(&transaction, {ENOMEM, "write"}, transaction.wrote ? Status::kUnknown : Status::kFailed);
+    Fail(transaction, {ENOMEM, "write"}, transaction->wrote ? Status::kUnknown : Status::kFailed);
   }
+  if (transaction->is_handed_on) return;
   if (reply.status == Status::kUnknown) poison_ = reply.error;
   reply.problems = housekeeping_.TakeProblems();
-  return std::move(reply);
 }
 
 // Before the file is locked: whoever is in the middle of taking the lock of the fence, and is stopped there,
@@ -154,6 +168,7 @@ Reply BatchWriter::Commit(Group* group, WriterThread* thread) {
 BatchWriter::Step BatchWriter::HoldFence(Transaction* transaction) {
   const Fence& fence = transaction->group->fence;
   if (fence.token == 0 || transaction->fence.is_held()) return Step::kNext;
+  if (transaction->thread == nullptr) return HandOn(transaction);
   const auto deadline = os::Clock::now() + options_.lock_timeout;
   uint64_t token = 0;
   os::Error error;
@@ -168,7 +183,8 @@ BatchWriter::Step BatchWriter::HoldFence(Transaction* transaction) {
 // What can be done before the lock is taken is not done under it. If something goes wrong here, it goes wrong
 // under the lock again.
 BatchWriter::Step BatchWriter::JudgeUnlocked(Transaction* transaction) {
-  if (transaction->thread->IsClosing()) return Fail(transaction, {ECANCELED, "write"});
+  if (transaction->thread != nullptr && transaction->thread->IsClosing())
+    return Fail(transaction, {ECANCELED, "write"});
   uint64_t& size = transaction->size;
   if (file_.is_locked() || !known_.is_on() || !file_.is_open() || file_.get().Size(&size)) return Step::kNext;
   // What is much more is read once it has to be.
@@ -182,12 +198,14 @@ BatchWriter::Step BatchWriter::JudgeUnlocked(Transaction* transaction) {
 BatchWriter::Step BatchWriter::Lock(Transaction* transaction) {
   if (file_.is_locked()) return Step::kNext;
   const auto deadline = os::Clock::now() + options_.lock_timeout;
-  const auto locked =
-      file_.Lock([transaction, deadline] { return transaction->thread->InterruptAt(deadline); });
+  const auto locked = file_.Lock([thread = transaction->thread, deadline] {
+    return thread == nullptr ? nullptr : thread->InterruptAt(deadline);
+  });
   if (locked.opened_anew) durable_end_.FileChanged();
   transaction->reply.waited += locked.waited;
   if (locked.attempt == lock::Attempt::kGranted) return Step::kNext;
   if (locked.attempt == lock::Attempt::kFailed) return Fail(transaction, locked.error);
+  if (transaction->thread == nullptr) return HandOn(transaction);
   transaction->reply.status = Status::kLockTimeout;
   return Step::kEnd;
 }
@@ -248,6 +266,7 @@ BatchWriter::Step BatchWriter::RotateIfDue(Transaction* transaction) {
   if (verdict.written == 0 || !housekeeping_.IsDue(file_.get(), size, verdict.written_bytes)) {
     return Step::kNext;
   }
+  if (transaction->thread == nullptr) return HandOn(transaction);
   if (chain_.is_on()) {
     // The next file goes on from the last event of this one, which a power loss must not take alone.
     std::vector<os::File> none;
@@ -313,7 +332,9 @@ BatchWriter::Step BatchWriter::Sync(Transaction* transaction) {
 BatchWriter::Step BatchWriter::JudgeGroup(Transaction* transaction) {
   transaction->verdict = Judge(*transaction->group, known_.recent_ids(), transaction->size);
   transaction->judged_at.reset();
-  if (!transaction->verdict.unsure.empty()) return Ask(transaction);
+  if (!transaction->verdict.unsure.empty()) {
+    return transaction->thread == nullptr ? HandOn(transaction) : Ask(transaction);
+  }
   transaction->judged_at = known_.recent_ids().count();
   return Step::kNext;
 }
@@ -435,6 +456,15 @@ void BatchWriter::Remember(Transaction* transaction, std::string_view data) {
     }
   }
   if (known_.is_on()) known_.SetEnd(file_.get(), transaction->reply.end, data);
+}
+
+// What asks or waits is not for a thread that blocks meanwhile. Nothing is done so far that Commit does not
+// do again.
+BatchWriter::Step BatchWriter::HandOn(Transaction* transaction) {
+  assert(!transaction->wrote);
+  file_.Unlock();
+  transaction->is_handed_on = true;
+  return Step::kEnd;
 }
 
 BatchWriter::Step BatchWriter::Fail(Transaction* transaction, os::Error error, Status status) {

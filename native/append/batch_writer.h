@@ -34,6 +34,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,6 +72,7 @@ class BatchWriter : public Committer {
 
   Reply Open() override;
   Reply Commit(Group* group, WriterThread* thread) override;
+  std::optional<Reply> TryCommit(Group* group) override;
   bool HasUnsaved() const override;
   void Save() override;
   void Close() override;
@@ -92,12 +94,14 @@ class BatchWriter : public Committer {
   Step Write(Transaction* transaction);
   Step Sync(Transaction* transaction);
 
+  void Run(Transaction* transaction);
   Step JudgeGroup(Transaction* transaction);
   Step Ask(Transaction* transaction);
   std::vector<std::string> LocateDuplicates(Transaction* transaction) const;
   os::Error Append(Transaction* transaction);
   void Remember(Transaction* transaction, std::string_view data);
   Step Fail(Transaction* transaction, os::Error error, Status status = Status::kFailed);
+  Step HandOn(Transaction* transaction);
 
   const Options options_;
   const dedupe::IdFinder id_finder_;

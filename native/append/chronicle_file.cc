@@ -36,19 +36,24 @@ ChronicleFile::LockResult ChronicleFile::Lock(const std::function<lock::Interrup
     if (!is_open()) {
       result.opened_anew = true;
       result.error = Open();
-      if (result.error.number == EAGAIN && !interrupt()->Due()) {
-        std::this_thread::sleep_for(kLeasePause);
-        continue;
+      if (result.error.number == EAGAIN) {
+        lock::Interrupt* const by = interrupt();
+        if (by != nullptr && !by->Due()) {
+          std::this_thread::sleep_for(kLeasePause);
+          continue;
+        }
+        result.attempt = by == nullptr ? Attempt::kBusy : Attempt::kInterrupted;
+        break;
       }
       if (result.error) {
-        const bool is_leased = result.error.number == EAGAIN;
-        result.attempt = is_leased ? Attempt::kInterrupted : Attempt::kFailed;
+        result.attempt = Attempt::kFailed;
         break;
       }
     }
     result.attempt = lock::kFlock.try_lock(file_, whole, &result.error);
     if (result.attempt == Attempt::kBusy) {
       lock::Interrupt* const by = interrupt();
+      if (by == nullptr) break;
       const lock::Claim claim(owner_, {id_, whole}, [by] { by->Now(); });
       while (!by->Due()) {
         result.attempt = by->Wait(&file_, lock::Opened::kForAppend, whole, &result.error);

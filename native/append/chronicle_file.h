@@ -28,15 +28,15 @@ class ChronicleFile {
   os::Error Open();
 
   struct LockResult {
-    lock::Attempt attempt;  // kGranted, kFailed with `error`; anything else: interrupted
+    lock::Attempt attempt;  // kGranted, kFailed with `error`, kBusy; anything else: interrupted
     os::Error error;
     bool opened_anew;  // it may be another file than before
     std::chrono::nanoseconds waited;
   };
 
   // Locks the file that the path names, and opens it if it is not the one that is open. If it has to wait,
-  // `interrupt` says by what that is interrupted. Fails with EDEADLK when the owner's thread has the lock,
-  // and blocks.
+  // `interrupt` says by what that is interrupted; null: it does not wait. Fails with EDEADLK when the owner's
+  // thread has the lock, and blocks.
   LockResult Lock(const std::function<lock::Interrupt*()>& interrupt);
   void Unlock();
   void Close();

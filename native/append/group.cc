@@ -11,20 +11,31 @@ void TakeGroup(std::deque<Batch>* queue, size_t max_bytes, Group* group) {
     Batch& batch = queue->front();
     if (group->batches > 0 && group->data.size() + batch.data.size() > max_bytes) break;
     if (group->batches > 0 && !(batch.fence == group->fence)) break;
-    if (batch.fence.token != 0) group->fence = std::move(batch.fence);
-    for (Condition condition : batch.conditions) {
-      condition.first += group->line_count;
-      group->conditions.push_back(condition);
-    }
-    if (group->data.empty()) {
-      group->data = std::move(batch.data);
-    } else {
-      group->data += batch.data;
-    }
-    group->line_count += batch.lines;
-    group->batches++;
+    group->Add(&batch);
     queue->pop_front();
   }
+}
+
+void Group::Add(Batch* batch) {
+  if (batches == 0) {
+    conditions = std::move(batch->conditions);
+    fence = std::move(batch->fence);
+    data = std::move(batch->data);
+  } else {
+    for (Condition condition : batch->conditions) {
+      condition.first += line_count;
+      conditions.push_back(condition);
+    }
+    data += batch->data;
+  }
+  line_count += batch->lines;
+  batches++;
+}
+
+Batch Group::TakeBack() {
+  assert(batches == 1);
+  lines.clear();
+  return {std::move(data), line_count, std::move(conditions), std::move(fence)};
 }
 
 void Group::CutLines(const dedupe::IdFinder* ids) {

@@ -68,6 +68,11 @@ struct Group {
   Group(const Group&) = delete;
   Group& operator=(const Group&) = delete;
 
+  // Takes what is in the batch. If there is no memory for it, the batch stays, and the group is of no use.
+  void Add(Batch* batch);
+  // The only batch, as it was; the group is of no use any more.
+  Batch TakeBack();
+
   // Cuts `data` into lines, and finds their ids, unless `ids` is null.
   void CutLines(const dedupe::IdFinder* ids);
   // Gives all ids their fingerprints.

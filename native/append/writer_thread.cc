@@ -51,10 +51,33 @@ void WriterThread::Append(Batch batch) {
   Handover handover;
   {
     os::MutexLock lock(mutex_);
+    const size_t lines = batch.lines;
     batches_.push_back(std::move(batch));
+    gathering_.Came(lines, os::Clock::now());
     handover = WakeOrStart();
   }
   Finish(handover);
+}
+
+std::optional<Reply> WriterThread::AppendHere(Batch batch) {
+  bool is_idle;
+  {
+    os::MutexLock lock(mutex_);
+    is_idle = !serving_ && !HasWork() && replies_.empty();
+    serving_ = serving_ || is_idle;
+  }
+  std::optional<Reply> reply;
+  if (is_idle) {
+    Group group;
+    group.Add(&batch);
+    reply = committer_->TryCommit(&group);
+    if (reply) reply->batches = 1;
+    if (!reply) batch = group.TakeBack();
+    os::MutexLock lock(mutex_);
+    serving_ = false;
+  }
+  if (!reply) Append(std::move(batch));
+  return reply;
 }
 
 void WriterThread::Answer(std::vector<bool> duplicates) {
@@ -71,7 +94,7 @@ WriterThread::Handover WriterThread::WakeOrStart() {
   Handover handover;
   if (running_) {
     has_work_ = true;
-    handover.must_wake = !spinning_;
+    handover.must_wake = !spinning_ && !(waits_for_more_ && !IsGathered());
     return handover;
   }
   if (closing_) return handover;
@@ -116,7 +139,10 @@ std::optional<Reply> WriterThread::TakeReply() {
 std::optional<Reply> WriterThread::WaitForReply() {
   {
     os::MutexLock lock(mutex_);
+    awaited_ = true;
+    if (waits_for_more_) wake_.NotifyOne();
     replied_.Wait(mutex_, [this]() REQUIRES(mutex_) { return !replies_.empty() || closing_; });
+    awaited_ = false;
   }
   return TakeReply();
 }
@@ -169,6 +195,8 @@ void WriterThread::Run() {
         running_ = false;
         return;
       }
+      Gather();
+      if (closing_) break;
       ServeNext();
     }
     batches_.clear();
@@ -197,6 +225,15 @@ void WriterThread::SpinForWork() {
   fruitless_spins_ = HasWork() ? 0 : fruitless_spins_ + 1;
 }
 
+// Waits for more, if that pays.
+void WriterThread::Gather() {
+  if (opening_ || IsGathered()) return;
+  waits_for_more_ = true;
+  const auto is_gathered = [this]() REQUIRES(mutex_) { return IsGathered(); };
+  if (!wake_.WaitFor(mutex_, gathering_.limit() - os::Clock::now(), is_gathered)) gathering_.WasInVain();
+  waits_for_more_ = false;
+}
+
 void WriterThread::ServeNext() {
   Group group;
   Reply reply;
@@ -207,9 +244,20 @@ void WriterThread::ServeNext() {
     if (group.batches == 0) batches_.pop_front();
     reply.error = {ENOMEM, "write"};
   }
+  serving_ = true;
   os::MutexUnlock unlock(mutex_);
   if (!reply.error) reply = opening ? committer_->Open() : committer_->Commit(&group, this);
   reply.batches = std::max<size_t>(group.batches, 1);
+  SendServed(std::move(reply), group.line_count);
+}
+
+// Whoever is told by it may come back at once, and finds what is known by then.
+void WriterThread::SendServed(Reply reply, size_t lines) {
+  {
+    os::MutexLock lock(mutex_);
+    serving_ = false;
+    gathering_.Acknowledged(lines, reply.synced, os::Clock::now());
+  }
   Send(std::move(reply));
 }
 

@@ -2,7 +2,8 @@
 // and hands back replies. Knows no file; what commits is a Committer.
 //
 // The thread exists while there is work and a little longer. If groups follow each other closely, it spins
-// for the next one before it sleeps.
+// for the next one before it sleeps. What has come may wait for more (gathering.h). Whoever blocks for an
+// append has it committed on his own thread, if nothing else is under way.
 #ifndef HOLDFAST_APPEND_WRITER_THREAD_H_
 #define HOLDFAST_APPEND_WRITER_THREAD_H_
 
@@ -14,6 +15,7 @@
 #include <optional>
 #include <vector>
 
+#include "append/gathering.h"
 #include "append/group.h"
 #include "append/reply.h"
 #include "lock/interrupt.h"
@@ -32,6 +34,9 @@ class Committer {
   virtual Reply Open() = 0;
   // May ask JavaScript and wait, with the help of `thread`.
   virtual Reply Commit(Group* group, WriterThread* thread) = 0;
+  // As Commit, on any thread, if it need not wait for anybody and has no housekeeping to do; else nothing is
+  // done and nothing returned.
+  virtual std::optional<Reply> TryCommit(Group* group) = 0;
 
   // Whether Save has something to do, which may take long.
   virtual bool HasUnsaved() const = 0;
@@ -48,6 +53,9 @@ class WriterThread : public std::enable_shared_from_this<WriterThread> {
   // Creates and opens the file; settled as a batch of its own, by kCommitted or kFailed.
   void Open();
   void Append(Batch batch);
+  // As Append, for a thread that would block until there is the reply: if that can be had on this thread, it
+  // is returned. If nothing is returned, it comes as after Append.
+  std::optional<Reply> AppendHere(Batch batch);
   // The answer to the last kAsk: for each question, whether it is a duplicate; none if there was no memory
   // for it, and then the group fails.
   void Answer(std::vector<bool> duplicates);
@@ -93,12 +101,15 @@ class WriterThread : public std::enable_shared_from_this<WriterThread> {
   void Run() EXCLUDES(mutex_);
   bool HasWork() const REQUIRES(mutex_) { return !batches_.empty() || opening_ || closing_; }
   void SpinForWork() REQUIRES(mutex_);
+  void Gather() REQUIRES(mutex_);
+  bool IsGathered() const REQUIRES(mutex_) { return gathering_.IsComplete() || awaited_ || closing_; }
   void ServeNext() REQUIRES(mutex_);
   void Send(Reply reply) EXCLUDES(mutex_);
+  void SendServed(Reply reply, size_t lines) EXCLUDES(mutex_);
   void SendClosed() EXCLUDES(mutex_);
 
-  const std::unique_ptr<Committer>
-      committer_;  // used by whoever runs: the thread, or while there is none, End
+  const std::unique_ptr<Committer> committer_;  // used by the thread, by AppendHere while that has nothing to
+                                                // do, or by End when it is gone
   const size_t max_group_bytes_;
   const std::function<void()> on_reply_;
 
@@ -111,10 +122,14 @@ class WriterThread : public std::enable_shared_from_this<WriterThread> {
   bool opening_ GUARDED_BY(mutex_) = false;
   bool running_ GUARDED_BY(mutex_) = false;
   bool spinning_ GUARDED_BY(mutex_) = false;
+  bool serving_ GUARDED_BY(mutex_) = false;  // the committer is in use
+  bool waits_for_more_ GUARDED_BY(mutex_) = false;
+  bool awaited_ GUARDED_BY(mutex_) = false;  // somebody is in WaitForReply, and appends nothing meanwhile
   bool closing_ GUARDED_BY(mutex_) = false;
   bool tell_closed_ GUARDED_BY(mutex_) = false;
   std::atomic<bool> has_work_{false};  // for the thread while it spins
   unsigned fruitless_spins_ = 0;       // of the thread, in succession
+  Gathering gathering_ GUARDED_BY(mutex_);
   lock::Interrupt interrupt_;
   os::Clock::time_point lock_deadline_ GUARDED_BY(mutex_) = os::kNever;  // of the last wait
   os::Clock::time_point lock_limit_ GUARDED_BY(mutex_) = os::kNever;

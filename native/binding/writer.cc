@@ -86,6 +86,7 @@ Napi::Function Writer::Define(Napi::Env env) {
                      {
                          InstanceMethod<&Writer::Open>("open"),
                          InstanceMethod<&Writer::Append>("append"),
+                         InstanceMethod<&Writer::AppendHere>("appendHere"),
                          InstanceMethod<&Writer::Answer>("answer"),
                          InstanceMethod<&Writer::SettleNext>("settleNext"),
                          InstanceMethod<&Writer::Close>("close"),
@@ -108,6 +109,20 @@ void Writer::Open(const Napi::CallbackInfo& info) {
 // they ask for, if anything: { conditions, fence }. Four arguments, because getting a property costs as much
 // as half the rest.
 void Writer::Append(const Napi::CallbackInfo& info) {
+  writer_->Append(BatchFrom(info));
+  Expect(info.Env());
+}
+
+// appendHere(buffer, length, lines, demands): as append, on this thread if that can be; then the reply is
+// returned. Undefined: it comes as after append.
+Napi::Value Writer::AppendHere(const Napi::CallbackInfo& info) {
+  const std::optional<append::Reply> reply = writer_->AppendHere(BatchFrom(info));
+  if (reply) return reply_.Fill(info.Env(), *reply);
+  Expect(info.Env());
+  return info.Env().Undefined();
+}
+
+append::Batch Writer::BatchFrom(const Napi::CallbackInfo& info) const {
   Require(!is_closed_, info, "append: the writer is closed");
   const std::string_view buffer = BytesFrom(info[0], "buffer");
   const auto most = static_cast<int64_t>(buffer.size());
@@ -120,8 +135,7 @@ void Writer::Append(const Napi::CallbackInfo& info) {
     batch.conditions = ConditionsFrom(demands.Get("conditions"));
     batch.fence = FenceFrom(demands.Get("fence"));
   }
-  writer_->Append(std::move(batch));
-  Expect(info.Env());
+  return batch;
 }
 
 // answer(duplicates): for each question of the last reply, whether it is a duplicate.

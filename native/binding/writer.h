@@ -27,10 +27,12 @@ class Writer : public Napi::ObjectWrap<Writer> {
  private:
   void Open(const Napi::CallbackInfo& info);
   void Append(const Napi::CallbackInfo& info);
+  Napi::Value AppendHere(const Napi::CallbackInfo& info);
   void Answer(const Napi::CallbackInfo& info);
   Napi::Value SettleNext(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
 
+  append::Batch BatchFrom(const Napi::CallbackInfo& info) const;
   void Require(bool holds, const Napi::CallbackInfo& info, const char* problem) const;
   void Expect(Napi::Env env);
   void SettleAll(Napi::Env env);

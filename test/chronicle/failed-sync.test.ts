@@ -55,6 +55,30 @@ describe.skipIf(unwatchable)('C7: a failed sync', () => {
     await expect(process.append({})).rejects.toMatchObject({ code: 'ECLOSED' });
   });
 
+  it('is thrown by appendSync, poisons the handle, and is not told as success to anybody', async () => {
+    const { file, calls, process } = await watched();
+    await process.ask('appendSync', [{ eventId: 'second' }]);
+    calls.answer('fdatasync chronicle', { fail: 'EIO' });
+    await expect(process.ask('appendSync', [{ eventId: 'a' }])).rejects.toMatchObject(unknown);
+    const before = readFileSync(file, 'utf8');
+    await expect(process.ask('appendSync', [{ eventId: 'second' }])).rejects.toMatchObject(notWritten);
+    await expect(process.append({ eventId: 'b' })).rejects.toMatchObject(notWritten);
+    expect(readFileSync(file, 'utf8')).toBe(before);
+  });
+
+  it('is no lost line where appendSync could not write', async () => {
+    const { file, calls, process } = await watched();
+    calls.answer('writev chronicle', { fail: 'ENOSPC' });
+    await expect(process.ask('appendSync', [{ eventId: 'a' }])).rejects.toMatchObject({
+      code: 'EIO',
+      outcomeUnknown: false,
+      cause: { code: 'ENOSPC' },
+    });
+    calls.answer('writev chronicle', { short: 5 });
+    expect(await process.ask('appendSync', [{ eventId: 'a' }])).toMatchObject([{ duplicate: false }]);
+    expect(eventsOf(file).map(({ eventId }) => eventId)).toEqual(['first', 'a']);
+  });
+
   it('rejects the appends that waited behind the batch, and they are not in the file', async () => {
     const { file, calls, process } = await watched();
     const reached = calls.hold('fdatasync chronicle');

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <future>
@@ -10,6 +11,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -22,6 +24,8 @@ namespace {
 struct Script {
   std::vector<std::string> groups;
   std::function<void(Group*, WriterThread*, Reply*)> on_commit = [](Group*, WriterThread*, Reply*) {};
+  // False: it would have to wait.
+  std::function<bool(Group*)> on_try = [](Group*) { return true; };
   int saved = 0;
   int closed = 0;
 };
@@ -41,6 +45,10 @@ class FakeCommitter : public Committer {
     script_->on_commit(group, thread, &reply);
     return reply;
   }
+  std::optional<Reply> TryCommit(Group* group) override {
+    if (!script_->on_try(group)) return std::nullopt;
+    return Commit(group, nullptr);
+  }
   bool HasUnsaved() const override { return script_->closed == 0; }
   void Save() override { script_->saved++; }
   void Close() override { script_->closed++; }
@@ -53,7 +61,7 @@ class Fixture {
  public:
   ~Fixture() { writer->Abandon(); }
 
-  void Append(const std::string& data) { writer->Append({data, 1, {}}); }
+  void Append(const std::string& data, size_t lines = 1) { writer->Append({data, lines, {}}); }
 
   // Waits for the next reply, also after Close.
   Reply Next() {
@@ -62,6 +70,16 @@ class Fixture {
     told_->replies--;
     const auto reply = writer->TakeReply();
     CHECK(reply.has_value());
+    return *reply;
+  }
+
+  // The same, as a thread does that blocks for it.
+  Reply BlockForNext() {
+    const auto reply = writer->WaitForReply();
+    CHECK(reply.has_value());
+    std::unique_lock lock(told_->mutex);
+    told_->changed.wait(lock, [this] { return told_->replies > 0; });
+    told_->replies--;
     return *reply;
   }
 
@@ -120,6 +138,91 @@ TEST("the writer's thread commits what came meanwhile as one group") {
   CHECK_EQ(fixture.Next().batches, 2u);
   fixture.Close();
   CHECK_EQ(fixture.script->groups[1], "second\nthird\n");
+}
+
+TEST("whoever blocks has his batch committed on his own thread") {
+  Fixture fixture;
+  const auto own = std::this_thread::get_id();
+  std::thread::id committed_on;
+  fixture.script->on_commit = [&](Group*, WriterThread*, Reply*) {
+    committed_on = std::this_thread::get_id();
+  };
+  for (const bool after_another : {false, true}) {
+    if (after_another) {
+      fixture.Append("first\n");
+      fixture.Next();
+      CHECK(committed_on != own);
+    }
+    const auto reply = fixture.writer->AppendHere({"line\n", 1, {}});
+    CHECK(reply.has_value());
+    CHECK_EQ(reply->status, Status::kCommitted);
+    CHECK_EQ(reply->batches, 1u);
+    CHECK(committed_on == own);
+  }
+  fixture.Close();
+}
+
+TEST("whoever blocks comes after what is under way, and leaves to the thread what has to wait") {
+  Fixture fixture;
+  std::promise<void> begun, go_on;
+  fixture.script->on_commit = [&](Group* group, WriterThread*, Reply*) {
+    if (group->data != "first\n") return;
+    begun.set_value();
+    go_on.get_future().wait();
+  };
+  fixture.Append("first\n");
+  begun.get_future().wait();
+  CHECK(!fixture.writer->AppendHere({"second\n", 1, {}}).has_value());
+  go_on.set_value();
+  CHECK_EQ(fixture.BlockForNext().batches, 1u);
+  CHECK_EQ(fixture.BlockForNext().batches, 1u);
+
+  fixture.script->on_try = [](Group* group) {
+    group->CutLines(nullptr);
+    return false;
+  };
+  CHECK(!fixture.writer->AppendHere({"third, which is no short string\n", 1, {{0, 1, 7}}}).has_value());
+  size_t conditions = 0;
+  fixture.script->on_commit = [&](Group* group, WriterThread*, Reply*) {
+    conditions = group->conditions.size();
+  };
+  fixture.Next();
+  fixture.Close();
+  const std::vector<std::string> expected{"first\n", "second\n", "third, which is no short string\n"};
+  CHECK((fixture.script->groups == expected));
+}
+
+TEST("what has come waits for those who were acknowledged a moment ago, but not while somebody blocks") {
+  Fixture fixture;
+  fixture.script->on_commit = [](Group*, WriterThread*, Reply* reply) {
+    reply->synced = std::chrono::hours(1);
+  };
+  // Both come back.
+  fixture.Append("a\nb\n", 2);
+  fixture.Next();
+  fixture.Append("a\nb\n", 2);
+  fixture.Next();
+  fixture.Append("a\n");
+  fixture.Append("b\n");
+  CHECK_EQ(fixture.Next().batches, 2u);
+  // One comes back, and blocks.
+  fixture.Append("a\n");
+  CHECK_EQ(fixture.BlockForNext().batches, 1u);
+  fixture.Close();
+}
+
+TEST("a wait for more ends when the writer is closed") {
+  Fixture fixture;
+  fixture.script->on_commit = [](Group*, WriterThread*, Reply* reply) {
+    reply->synced = std::chrono::hours(1);
+  };
+  for (int i = 0; i < 2; i++) {
+    fixture.Append("a\nb\n", 2);
+    fixture.Next();
+  }
+  fixture.Append("a\n");
+  fixture.Close();
+  CHECK_EQ(fixture.script->groups.size(), 2u);
 }
 
 TEST("the writer's thread brings a question out and its answer back") {

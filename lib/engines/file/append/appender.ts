@@ -49,6 +49,8 @@ export class Appender {
   readonly #maxBatchBytes: number;
   readonly #pending: PendingCalls;
   #next: NextBatch | undefined;
+  /** Whether {@link tick} is to be called: once, however many batches a turn sends before. */
+  #isTicking = false;
   #known = { ids: 0, bytes: 0 };
   /** How long a sync takes, in milliseconds: the last ones count most. */
   #syncTime = 0;
@@ -140,7 +142,7 @@ export class Appender {
   }
 
   #settleWhile(holds: () => boolean): void {
-    this.send();
+    this.#send(true);
     this.#pending.settleNow();
     this.#blocks = true;
     try {
@@ -175,23 +177,40 @@ export class Appender {
     const next = new NextBatch(this.#pending.begin(fence));
     this.#next = next;
     isBusy(this);
-    process.nextTick(send, this);
+    if (!this.#isTicking) process.nextTick(tick, this);
+    this.#isTicking = true;
     return next;
+  }
+
+  /** At the end of a turn. */
+  tick(): void {
+    this.#isTicking = false;
+    this.send();
   }
 
   /** Hands over what was appended so far. */
   send(): void {
+    this.#send(false);
+  }
+
+  /** @param blocks the thread, until it is settled */
+  #send(blocks: boolean): void {
     if (!this.#next) return;
     const { batch, lines, demands } = this.#next;
+    const { buffer, length } = lines;
+    const count = batch.ids.length;
     this.#next = undefined;
+    let reply: RawReply | undefined;
     try {
-      this.#writer.append(lines.buffer, lines.length, batch.ids.length, demands);
+      if (blocks) reply = this.#writer.appendHere(buffer, length, count, demands);
+      else this.#writer.append(buffer, length, count, demands);
       this.#pending.cross(batch);
     } catch (error) {
       this.#pending.drop(batch, error as Error); // there was no memory for it
       this.#forgetIfIdle();
     }
     lines.release();
+    if (reply) this.#settle(reply);
   }
 
   /** True when nothing can be appended any more. */
@@ -333,6 +352,6 @@ function atPath({ path, fence }: Fence): Fence {
   return { path: toNativePath(path, 'fence.path').toString(), fence };
 }
 
-function send(appender: Appender): void {
-  appender.send();
+function tick(appender: Appender): void {
+  appender.tick();
 }
