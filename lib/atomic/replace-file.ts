@@ -9,7 +9,7 @@ import type { Durability } from '../base/durability.js';
 import { irregular, isMissing, notReplaced, replacementUnsynced, withIoErrors } from '../base/errors.js';
 import { followLinksToWrite, type NativePath } from '../base/paths.js';
 import { namedFileId, stillNames } from '../lock/named-file.js';
-import { copyRights, replaceName, syncFile } from './sync.js';
+import { copyRights, copySuccession, replaceName, syncFile } from './sync.js';
 import { forgetTemporary, makeTemporary } from './temporary-file.js';
 
 /** The new file, while it is being written. */
@@ -28,7 +28,10 @@ export interface Replacement {
   readonly mode: number;
   readonly durability: Durability;
   readonly signal: AbortSignal | undefined;
-  /** The file that is replaced, and no other one: see {@link replacedMeanwhile}. Default: whatever is there. */
+  /**
+   * The file that is replaced, and no other one: see {@link replacedMeanwhile}. It is a chronicle with the same events,
+   * so it stays the successor of the file that was before it. Default: whatever is there.
+   */
   readonly old?: OldFile;
 }
 
@@ -64,6 +67,7 @@ export async function replaceFile(
     const { path: temporary, file } = await io(makeTemporary(target, old ? 0o600 : mode));
     try {
       if (old) await io(copyRights(old, file, path));
+      if (given) await io(copySuccession(given, file, path));
       const sync = () => io(syncFile(file, durability, path));
       await fill({ write: (bytes) => io(file.writeFile(bytes)), sync });
       throwIfAborted(signal);

@@ -36,6 +36,14 @@ export function copyRights(from: Descriptor, to: Descriptor, path: NativePath): 
 }
 
 /**
+ * Gives `to`, which takes the place of `from` in a chronicle, what rotation has noted on that: which file came before
+ * it (see native/files/succession.h). Where it cannot be noted, readers know less.
+ */
+export function copySuccession(from: Descriptor, to: Descriptor, path: NativePath): Promise<void> {
+  return run(path, (done) => native.copySuccession(from.fd, to.fd, done));
+}
+
+/**
  * Of an open chronicle whose lock is held: removes a second name that a rotation has left which was killed. Else
  * that would become a rotated file of its own once the chronicle is replaced.
  */

@@ -80,6 +80,8 @@ interface Native {
   awaitReaderGone(descriptor: number, done: Done): void;
   /** Owner, group, permissions and ACL of one open file for another. */
   copyRights(from: number, to: number, done: Done): void;
+  /** Which file came before one, as rotation has noted it; a note that cannot be made is no error. */
+  copySuccession(from: number, to: number, done: Done): void;
   syncDirectory(path: NativePath, entries: number, done: Done): void;
   /** Those of the chronicle at `path`, whose file is open as `descriptor`, or is what the path names now. */
   rotatedFiles(

@@ -348,9 +348,9 @@ BatchWriter::Step BatchWriter::Ask(Transaction* transaction) {
   std::vector<Question> questions;
   std::vector<size_t> lengths;
   const auto place_of = [&](size_t line) { return transaction->verdict.lines[line].position; };
-  const auto reject = [&](size_t line) {
+  const auto reject = [&](size_t line, Found found) {
     file_.Unlock();  // this may read much
-    return known_.Reject(file_.get(), group->lines[line].id, place_of(line));
+    return known_.Reject(file_.get(), group->lines[line].id, place_of(line), found);
   };
   for (const size_t line : transaction->verdict.unsure) {
     const std::string_view id = group->lines[line].id;
@@ -358,7 +358,7 @@ BatchWriter::Step BatchWriter::Ask(Transaction* transaction) {
     Question question{line, known_.Locate(place).offset, {}};
     Found found;
     os::Error error = known_.Look(file_.get(), id, place, &question.text, &found);
-    if (!error && found == Found::kNothing) error = reject(line);
+    if (!error && found == Found::kNothing) error = reject(line, found);
     if (error) return Fail(transaction, error);
     if (found == Found::kGone) known_.Remove(id, place);
     if (found == Found::kOther) group->answers[{id, place}] = {};
@@ -375,7 +375,7 @@ BatchWriter::Step BatchWriter::Ask(Transaction* transaction) {
     const size_t line = asked[i];
     if ((*answers)[i]) {
       group->answers[{group->lines[line].id, place_of(line)}] = {true, lengths[i]};
-    } else if (os::Error error = reject(line)) {
+    } else if (os::Error error = reject(line, Found::kCopy)) {
       return Fail(transaction, error);
     }
   }

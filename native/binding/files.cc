@@ -69,6 +69,17 @@ void CopyRights(const Napi::CallbackInfo& info) {
       });
 }
 
+// copySuccession(from, to, done): of one descriptor's file to another's; see files::CopySuccession.
+void CopySuccession(const Napi::CallbackInfo& info) {
+  Environment::Of(info.Env())
+      .RunOnHelper(info.Env(), info[2], [from = FileFrom(info[0]), to = FileFrom(info[1])] {
+        files::CopySuccession(*from, *to);
+        from->Close();
+        to->Close();
+        return os::Error{};
+      });
+}
+
 // syncDirectory(path, entries, done): makes directory entries durable; see os::SyncDirectory.
 void SyncDirectory(const Napi::CallbackInfo& info) {
   const bool ancestors = HasAncestors(info[1]);
@@ -197,6 +208,7 @@ void DefineFiles(Napi::Env env, Napi::Object exports) {
   Define<Sync>(env, exports, "sync");
   Define<AwaitReaderGone>(env, exports, "awaitReaderGone");
   Define<CopyRights>(env, exports, "copyRights");
+  Define<CopySuccession>(env, exports, "copySuccession");
   Define<SyncDirectory>(env, exports, "syncDirectory");
   Define<RotatedFiles>(env, exports, "rotatedFiles");
   Define<SuccessionOf>(env, exports, "successionOf");

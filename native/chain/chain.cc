@@ -118,7 +118,7 @@ os::Error Chain::LookForChain(const os::File& file, const os::FileId& id, uint64
   // Somebody else may rotate, though this writer does not.
   if (!has_event && !was_plain) {
     std::vector<std::string> paths;
-    if (os::Error error = files::ListRotatedFiles(path_, file, &paths)) return error;
+    if (os::Error error = files::ListRotatedFiles(os::TargetOf(path_, file), file, &paths)) return error;
     for (auto path = paths.rbegin(); path != paths.rend() && !has_event; ++path) {
       os::File rotated;
       uint64_t rotated_size = 0;

@@ -43,6 +43,7 @@ os::Error KnownEvents::Load(const os::File& file, const os::FileId& id, uint64_t
 // Loads the last `lines` lines, and says whether there are no more.
 os::Error KnownEvents::LoadLast(const os::File& file, uint64_t size, uint64_t lines, bool* is_everything) {
   recent_ids_.Clear();
+  target_ = with_ids_file() ? os::TargetOf(path_, file) : path_;
   LastLines last;
   if (!with_ids_file()) {
     if (os::Error error = FindLastLines(file, size, lines, &last)) return error;
@@ -67,7 +68,8 @@ os::Error KnownEvents::LoadLast(const os::File& file, uint64_t size, uint64_t li
     first_position_ += rotated.size;
   }
   uint64_t end = 0;
-  if (os::Error error = LoadFile(file, path_, {last.begin, size}, Tail::kLeaveUnfinished, &end)) return error;
+  if (os::Error error = LoadFile(file, target_, {last.begin, size}, Tail::kLeaveUnfinished, &end))
+    return error;
   *is_everything = last.count < lines;
   return mark_.Move(file, end);
 }
@@ -78,7 +80,7 @@ os::Error KnownEvents::ChooseHashKey(const os::File& file) {
     const auto has_key = [&](const std::string& path) {
       return IdsFile::ReadHashKey(files::IdsPath(path), file, &hash_key_);
     };
-    has_hash_key_ = has_key(path_) ||
+    has_hash_key_ = has_key(target_) ||
                     std::any_of(rotated_.rbegin(), rotated_.rend(),
                                 [&](const auto& rotated) { return has_key(rotated.path); }) ||
                     has_hash_key_;
@@ -188,9 +190,13 @@ os::Error KnownEvents::Look(const os::File& file, std::string_view id, Position 
   return error;
 }
 
-os::Error KnownEvents::Reject(const os::File& file, std::string_view id, Position place) {
+os::Error KnownEvents::Reject(const os::File& file, std::string_view id, Position place, Found found) {
   std::optional<Position> next;
-  if (os::Error error = FindAfter(file, id, place, &next)) return error;
+  // Only a file of ids is wrong about a place. From a damaged line no search goes back, or two of them would
+  // be taken in turn for ever.
+  const bool is_wrong = with_ids_file() && found == Found::kNothing;
+  const Search search = is_wrong ? Search::kEverywhere : Search::kAfter;
+  if (os::Error error = FindOther(file, id, place, search, &next)) return error;
   const Fingerprint fingerprint = FingerprintOf(id);
   recent_ids_.Places(fingerprint, 0, &places_);
   if (next && std::find(places_.begin(), places_.end(), *next) == places_.end()) {
@@ -205,11 +211,12 @@ void KnownEvents::Remove(std::string_view id, Position place) {
   recent_ids_.Remove(FingerprintOf(id), place);
 }
 
-// The first line after the one at `position` that may be an event with this id.
-os::Error KnownEvents::FindAfter(const os::File& file, std::string_view id, Position position,
+// The first line, or the first one after that at `position`, that may be an event with this id.
+os::Error KnownEvents::FindOther(const os::File& file, std::string_view id, Position position, Search where,
                                  std::optional<Position>* next) {
+  const Position from = where == Search::kAfter ? position : 0;
   // The offset in the file that begins at this position from which on it is searched.
-  const auto begin = [position](Position first) { return position < first ? 0 : position - first; };
+  const auto begin = [from](Position first) { return from < first ? 0 : from - first; };
   const auto search = [&](const os::File& in, Position first, uint64_t size) {
     LineWalker lines(in, {begin(first), size}, options_.max_line_bytes, Tail::kIncludeUnfinished, &buffer_);
     while (!*next && lines.Next()) {
@@ -221,7 +228,7 @@ os::Error KnownEvents::FindAfter(const os::File& file, std::string_view id, Posi
     return lines.error();
   };
   for (const RotatedFile& rotated : rotated_) {
-    if (rotated.first_position + rotated.size <= position) continue;
+    if (rotated.first_position + rotated.size <= from) continue;
     os::File opened;
     os::Error error = files::OpenRotatedFile(rotated.path, file, &opened);
     if (error.number == ENOENT) continue;  // removed, as too old

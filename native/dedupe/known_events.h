@@ -71,9 +71,10 @@ class KnownEvents {
                  Found* found) const;
 
   // The line at this place turned out to be no event with this id. The next line that may be one is taken
-  // instead, if there is any. That reads all that comes after the place; but it is rare, for it takes a
-  // damaged line that has the id of an event.
-  os::Error Reject(const os::File& file, std::string_view id, Position place);
+  // instead, if there is any; where nothing with this id is there at all (kNothing), so that the file of ids
+  // is wrong, the first one of all. That reads all that comes after the place, or everything; but it is rare,
+  // for it takes a damaged line that has the id of an event, or a file that was changed in place.
+  os::Error Reject(const os::File& file, std::string_view id, Position place, Found found);
   // The id has this place no more, which is in a file that was removed.
   void Remove(std::string_view id, Position place);
   Location Locate(Position position) const;
@@ -99,7 +100,8 @@ class KnownEvents {
   os::Error LoadFile(const os::File& file, const std::string& path, Range range, Tail tail, uint64_t* end);
   os::Error Scan(const os::File& file, Range range, Tail tail, uint64_t* end);
   os::Error ReadLine(const os::File& file, Position position, std::string* line) const;
-  os::Error FindAfter(const os::File& file, std::string_view id, Position position,
+  enum class Search { kAfter, kEverywhere };
+  os::Error FindOther(const os::File& file, std::string_view id, Position position, Search search,
                       std::optional<Position>* next);
   std::string_view IdIn(std::string_view line) const;
   Fingerprint FingerprintOf(std::string_view id) const { return IdFinder::FingerprintOf(hash_key_, id); }
@@ -109,6 +111,7 @@ class KnownEvents {
   os::Error AddAgain(const os::File& file, Fingerprint id, uint64_t offset, Source source);
 
   const std::string path_;
+  std::string target_;  // of the file that is known, where path_ leads to it through links
   const IdFinder& id_finder_;
   const Options options_;
   HashKey hash_key_;

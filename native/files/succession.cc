@@ -45,6 +45,11 @@ void NoteSuccession(const os::File& before, const os::File& next) {
   os::SetAttribute(next, kName, note);
 }
 
+void CopySuccession(const os::File& from, const os::File& to) {
+  const std::string note = SuccessionOf(from);
+  if (!note.empty()) os::SetAttribute(to, kName, note);
+}
+
 std::string SuccessionOf(const os::File& file) {
   std::string note;
   return os::GetAttribute(file, kName, kMaxNote, &note) ? std::string() : note;

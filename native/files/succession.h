@@ -17,6 +17,9 @@ namespace holdfast::files {
 // Notes on `next` that it comes after `before`, to which nothing is written any more.
 void NoteSuccession(const os::File& before, const os::File& next);
 
+// Gives `to`, which takes the place of `from`, its note, if it has one.
+void CopySuccession(const os::File& from, const os::File& to);
+
 // The note of a file; empty if there is none.
 std::string SuccessionOf(const os::File& file);
 

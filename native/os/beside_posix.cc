@@ -90,6 +90,15 @@ Error LookBeside(const std::string& path, const File& chronicle, Named* out) {
   return {};
 }
 
+std::string TargetOf(const std::string& path, const File& file) {
+  std::string target = path;
+  FileId id;
+  Named named;
+  const bool leads_there =
+      !FollowLinks(&target) && !file.Id(&id) && !LookBeside(target, file, &named) && named.id == id;
+  return leads_there ? target : path;
+}
+
 Error IdentifyOnServer(const std::string& path, const File& opened, FileId* out) {
   struct stat status;
   const bool failed = system_calls.fstat(opened.handle(), &status) != 0;

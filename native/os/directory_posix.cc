@@ -10,9 +10,7 @@
 #include "os/system_calls.h"
 
 namespace holdfast::os {
-namespace {
 
-// What `path` names after the symbolic links that its last part may be, whether that exists or not.
 Error FollowLinks(std::string* path) {
   for (int links = 0; links < kMaxLinks; links++) {
     const Error error = FollowLink(path);
@@ -21,8 +19,6 @@ Error FollowLinks(std::string* path) {
   }
   return {ELOOP, "readlink"};
 }
-
-}  // namespace
 
 Error FollowLink(std::string* path) {
   char link[PATH_MAX];

@@ -182,6 +182,11 @@ struct Named {
 };
 Error LookBeside(const std::string& path, const File& chronicle, Named* out);
 
+// The path of `file` that `path` leads to if its last part is a symbolic link: what stands beside the file is
+// beside that. `path` itself if it is none, or leads to another file by now; and on Windows, where to make a
+// link takes a privilege.
+std::string TargetOf(const std::string& path, const File& file);
+
 // Gives the file `from` the name `to`, and replaces what has that name. Its time of birth stays.
 Error Rename(const std::string& from, const std::string& to);
 

@@ -35,6 +35,9 @@ constexpr int kMaxLinks = 40;
 // Makes `path` what the symbolic link leads to that it names (EINVAL: it is none).
 Error FollowLink(std::string* path);
 
+// Makes `path` what it names after the symbolic links that its last part may be, whether that exists or not.
+Error FollowLinks(std::string* path);
+
 // True for a file system of this machine, whose calls do not hang on a network. Unknown kinds count as
 // remote.
 bool IsLocalFileSystem(const struct statfs& status);

@@ -11,7 +11,13 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { type ChronicleOptions, followChronicle, openChronicle, repairChronicle } from 'holdfast';
+import {
+  type ChronicleOptions,
+  followChronicle,
+  openChronicle,
+  repairChronicle,
+  writeFileAtomic,
+} from 'holdfast';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { FollowedFile, indexOf } from '../../dist/lib/engines/file/follow/followed-file.js';
 import { openForReading } from '../../dist/lib/engines/file/lines/open-file.js';
@@ -310,5 +316,49 @@ describe.skipIf(!areNoted)('C14: After a gap, no file from before it is read aga
     const { out } = await run(['tail', '--after', position, '--on-gap', 'continue', file]);
     const printed = out.trim().split('\n');
     expect(printed.map((line) => JSON.parse(line).n)).toEqual(expected);
+  });
+});
+
+describe.skipIf(!areNoted)('C14: A file that takes the place of one of a chronicle', () => {
+  /** Rotated so that each file has one event; the position of the first event, and the rotated files. */
+  async function rotated(count: number, keep: number) {
+    const file = newFile();
+    const { chronicle, append } = await rotating(file, { maxBytes: 1, keep });
+    await append(1);
+    const after = (await chronicle.tail(1))[0]?.position as string;
+    await append(count - 1);
+    return { file, after };
+  }
+
+  const readAfter = async (file: string, after: string) => {
+    await using chronicle = await openChronicle<{ n: number }>(file);
+    return (await chronicle.toArray({ after })).map(({ event }) => event.n);
+  };
+
+  const repair = async (file: string) => {
+    appendFileSync(file, 'no event\n');
+    expect((await repairChronicle(file, { force: true })).removed.lines).toBe(1);
+  };
+
+  it.each([0, 1, 3])('after a repair still comes after the one that keep: %i has removed', async (keep) => {
+    const { file, after } = await rotated(keep + 2, keep);
+    await repair(file);
+    await repair(file);
+    expect(await readAfter(file, after)).toEqual(numbers(1, keep + 2));
+    await using entries = followChronicle<{ n: number }>(file, { after });
+    expect((await entries.next()).value?.event.n).toBe(1);
+  });
+
+  it('after a repair still shows that the one before it is missing', async () => {
+    const { file, after } = await rotated(3, 5);
+    await repair(file);
+    rmSync(rotatedOf(file)[1] as string);
+    await expect(readAfter(file, after)).rejects.toMatchObject({ code: 'EGAP' });
+  });
+
+  it('by writeFileAtomic is another file, whose events nobody knows', async () => {
+    const { file, after } = await rotated(2, 0);
+    await writeFileAtomic(file, readFileSync(file));
+    await expect(readAfter(file, after)).rejects.toMatchObject({ code: 'EGAP' });
   });
 });

@@ -73,6 +73,7 @@ const takes = {
   sync: () => [newDescriptor(), 1, done],
   awaitReaderGone: () => [newDescriptor(), done],
   copyRights: () => [newDescriptor(), newDescriptor(), done],
+  copySuccession: () => [newDescriptor(), newDescriptor(), done],
   rotatedFiles: () => [newFile(), newDescriptor(), done],
   successionOf: () => [newDescriptor(), done],
   removeAlias: () => [newFile(), newDescriptor(), done],

@@ -41,10 +41,7 @@ export class FileEngine implements Engine {
 
   /** Creates the file, and the directories above it. */
   static async open(path: NativePath, settings: Settings): Promise<FileEngine> {
-    // Rotation renames the file, not a link to it, and puts the rotated files beside the file. A chain goes on
-    // after them.
-    const target =
-      settings.rotation || settings.chain ? await withIoErrors(followLinksToWrite(path), path) : path;
+    const target = worksBeside(settings) ? await withIoErrors(followLinksToWrite(path), path) : path;
     const engine = new FileEngine(target, settings);
     await engine.#appender.open();
     return engine;
@@ -55,7 +52,7 @@ export class FileEngine implements Engine {
    * file is open, or fails as that does.
    */
   static begin(path: NativePath, settings: Settings): { engine: FileEngine; opened: Promise<void> } {
-    const engine = new FileEngine(settings.rotation ? followLinksToWriteSync(path) : path, settings);
+    const engine = new FileEngine(worksBeside(settings) ? followLinksToWriteSync(path) : path, settings);
     return { engine, opened: engine.#appender.open() };
   }
 
@@ -148,4 +145,12 @@ export class FileEngine implements Engine {
   repair(options: RepairOptions): Promise<Repair> {
     return repair(this.#path, this.#settings, options);
   }
+}
+
+/**
+ * Whether the file itself is meant, and not a link to it: rotation renames the file and puts the rotated files beside
+ * it, and a chain goes on after them. Else a link may lead to another file at any time.
+ */
+function worksBeside({ rotation, chain }: Settings): boolean {
+  return rotation !== undefined || chain;
 }

@@ -3,7 +3,7 @@
  * file that was replaced or truncated. Takes no lock, except for a moment on a file that the path has ceased to name.
  */
 import { eachWithIoErrors, gapIn, invalid, withIoErrors } from '../../../base/errors.js';
-import { directoryOf, type NativePath } from '../../../base/paths.js';
+import { directoryOf, followLinks, type NativePath } from '../../../base/paths.js';
 import type { FollowQuery } from '../../../chronicle/call-options.js';
 import type { ReadSettings } from '../../../chronicle/options.js';
 import type { Entry } from '../../../chronicle/results.js';
@@ -102,7 +102,9 @@ export class Follower {
         await this.#waitForLastWrite(file);
         yield* this.#read(file, { leaveUnfinished: false });
       } else {
-        this.#watcher.watch(directoryOf(this.#path), 'directory');
+        // Where the file is to come.
+        const target = await this.#try(() => followLinks(this.#path));
+        this.#watcher.watch(directoryOf(target), 'directory');
       }
       yield* this.#moveOn(file);
       if (!file && !this.#current) await this.#watcher.change();
