@@ -14,7 +14,7 @@ import {
   lock, lockHolders, lockSync, openChronicle, readChronicle, repairChronicle, tailChronicle, tryLock, tryLockSync,
   verifyChronicle, withLock, writeFileAtomic,
 } from 'holdfast';
-import { connect, type Postgres } from 'holdfast/postgres';
+import { connect, importFile, mirror, type Postgres } from 'holdfast/postgres';
 import logTo from 'holdfast/pino';
 import lockfile from 'holdfast/proper-lockfile';
 import * as sage from 'holdfast/sage-chronicle';

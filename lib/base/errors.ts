@@ -372,6 +372,15 @@ export function gapIn(path: string, gap: Missing): HoldfastError {
   return new HoldfastError('EGAP', `events of '${path}'${where} are gone${gone}${goesOn}`, { path, gap });
 }
 
+/** The copy of a chronicle ends with an event that the chronicle does not have, or does not have any more. */
+export function divergedFrom(path: string, name: string): HoldfastError {
+  const message =
+    `'${path}' does not end with an event of '${name}': the server has lost it, or somebody else has changed the ` +
+    'file; move it away, and mirror anew';
+  const gap = { after: undefined, files: [], next: undefined };
+  return new HoldfastError('EGAP', message, { path, gap });
+}
+
 /** A write was made whose sync failed, so nobody can say whether it will last. */
 export function outcomeUnknown(cause: Error, path: string): HoldfastError {
   const message = `outcome unknown, reopen '${path}' and send the events again with the same ids: ${textOf(cause)}`;

@@ -269,7 +269,7 @@ export function notOfOneFile(field: string): Error {
   );
 }
 
-function checkOnGap(onGap: unknown): OnGap {
+export function checkOnGap(onGap: unknown): OnGap {
   if (typeof onGap === 'function') return onGap as OnGap;
   return checkOneOf(onGap, ['throw', 'continue'] as const, 'onGap');
 }
@@ -360,7 +360,7 @@ interface Work<OnProgress> {
   signal?: AbortSignal | undefined;
 }
 
-function checkWork<OnProgress>({ onProgress, signal }: Work<OnProgress>): Work<OnProgress> {
+export function checkWork<OnProgress>({ onProgress, signal }: Work<OnProgress>): Work<OnProgress> {
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw invalid('onProgress', `expected a function, got ${describe(onProgress)}`);
   }

@@ -48,6 +48,24 @@ export function chronicleOn<T extends object>(engine: Engine, settings: Settings
   return make<T>(engine, settings);
 }
 
+/** Set likewise. */
+let lookInside: (chronicle: object) => Inside | undefined;
+
+/** What is behind a handle: for what works on whole lines, as an engine keeps them. */
+export interface Inside {
+  readonly engine: Engine;
+  readonly settings: Settings;
+  /** Aborted when the handle is closed. */
+  readonly closed: AbortSignal;
+  /** Throws `ECLOSED` if it is closed. */
+  readonly checkOpen: () => void;
+}
+
+/** Undefined for what is no handle of this package. */
+export function insideOf(chronicle: unknown): Inside | undefined {
+  return typeof chronicle === 'object' && chronicle !== null ? lookInside(chronicle) : undefined;
+}
+
 /**
  * An open chronicle: a file of JSON objects, one in each line, that many processes append to at once. Made by
  * {@link openChronicle}.
@@ -60,6 +78,15 @@ export function chronicleOn<T extends object>(engine: Engine, settings: Settings
 export class Chronicle<T extends object = JsonObject> {
   static {
     make = <T extends object>(engine: Engine, settings: Settings) => new Chronicle<T>(engine, settings);
+    lookInside = (chronicle) =>
+      #engine in chronicle
+        ? {
+            engine: chronicle.#engine,
+            settings: chronicle.#settings,
+            closed: chronicle.#closed.signal,
+            checkOpen: () => chronicle.#checkOpen(),
+          }
+        : undefined;
   }
 
   /** The absolute path of the file. */

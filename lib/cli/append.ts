@@ -7,17 +7,27 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Durability } from '../base/durability.js';
 import { HoldfastError, invalid, type ValidationError } from '../base/errors.js';
 import type { Chronicle } from '../chronicle/chronicle.js';
-import type { Dedupe } from '../chronicle/options.js';
+import type { ChronicleOptions, Dedupe } from '../chronicle/options.js';
 import type { AppendResult } from '../chronicle/results.js';
 import { openChronicle } from '../engines/file/open-chronicle.js';
 import type { CorruptReason } from '../event/corrupt-line.js';
+import { addressIn } from './address.js';
 import { wordsFor } from './damage-report.js';
 import { exitCodeHelp, exitCodes } from './exit-codes.js';
 import { type InputLine, inputLines } from './input-lines.js';
 import { untilInterrupted } from './interruption.js';
+import { remote } from './load-remote.js';
 import { messageOf } from './messages.js';
-import { durabilityOption, idKeyOption, jsonOption, maxLineBytesOption, timeoutOption } from './options.js';
+import {
+  durabilityOption,
+  fileOrAddress,
+  idKeyOption,
+  jsonOption,
+  maxLineBytesOption,
+  timeoutOption,
+} from './options.js';
 import { counted, keepGoingWithoutReader, printJson, say } from './output.js';
+import type { Opened } from './remote.js';
 
 interface Options {
   idKey: string;
@@ -40,7 +50,7 @@ export function appendCommand(): Command {
         'event when it is there to stay. Lines that are no event are named on standard error and left out. ' +
         'Events are written as they come, numbers with all their digits.',
     )
-    .argument('<file>', 'the chronicle')
+    .argument('<file>', fileOrAddress)
     .addOption(idKeyOption())
     .addOption(new Option('--no-id', 'give no id to events that carry none').conflicts('chain'))
     .option(
@@ -87,7 +97,7 @@ async function run(file: string, options: Options): Promise<void> {
   if (fstatSync(0).isDirectory()) throw invalid('standard input', 'is a directory');
   keepGoingWithoutReader();
   const interrupted = untilInterrupted();
-  const chronicle = await openChronicle(file, {
+  const settings: ChronicleOptions = {
     idKey: options.idKey,
     computeId: options.id,
     ...(options.chain && { chain: true }),
@@ -95,7 +105,11 @@ async function run(file: string, options: Options): Promise<void> {
     lockTimeout: options.timeout,
     maxLineBytes: options.maxLineBytes,
     ...(options.dedupe !== undefined && { dedupe: options.dedupe }),
-  });
+  };
+  const address = addressIn(file, 'chronicle');
+  const { chronicle, close } = address
+    ? await remote().openRemote(address, settings)
+    : await openLocal(file, settings);
   const input = new Input(chronicle, options);
   try {
     // The input ends, not the append: what is under way is acknowledged first.
@@ -104,10 +118,15 @@ async function run(file: string, options: Options): Promise<void> {
   } catch (error) {
     throw interrupted.aborted ? interrupted.reason : error;
   } finally {
-    await chronicle.close();
+    await close();
     if (options.verbose) input.say();
   }
   if (input.rejected > 0) process.exitCode = exitCodes.failed;
+}
+
+async function openLocal(file: string, settings: ChronicleOptions): Promise<Opened> {
+  const chronicle = await openChronicle(file, settings);
+  return { chronicle, close: () => chronicle.close() };
 }
 
 class Input {

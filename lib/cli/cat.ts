@@ -7,8 +7,10 @@ import { gapIn, invalid } from '../base/errors.js';
 import { takeSnapshot } from '../engines/file/lines/chronicle-files.js';
 import { parsePosition } from '../engines/file/lines/position.js';
 import { locate } from '../engines/file/read/locate.js';
+import { addressIn, noFiles } from './address.js';
 import { exitCodeHelp } from './exit-codes.js';
-import { currentOption, maxLineBytesOption, wholeNumber } from './options.js';
+import { remote } from './load-remote.js';
+import { currentOption, fileOrAddress, maxLineBytesOption, wholeNumber } from './options.js';
 import { printRange, rawSettings } from './raw-events.js';
 
 interface Options {
@@ -27,7 +29,7 @@ export function catCommand(): Command {
         'compressed with gzip or not. Lines that are no event are left out and named on standard error, and the exit ' +
         'code is then 1. Takes no lock.',
     )
-    .argument('<file>', 'the chronicle')
+    .argument('<file>', fileOrAddress)
     .option(
       '--from <offset>',
       'only events whose line begins at this byte or after it; needs --current if there are rotated files',
@@ -50,8 +52,14 @@ export function catCommand(): Command {
 async function run(name: string, options: Options): Promise<void> {
   const { from, after, limit = Number.MAX_SAFE_INTEGER, current } = options;
   const { maxLineBytes } = rawSettings(options.maxLineBytes);
+  const address = addressIn(name, 'chronicle');
   const path = toNativePath(name, 'file');
   if (limit === 0) return;
+  if (address) {
+    if (current) throw noFiles();
+    const begin = after === undefined ? { from } : { after };
+    return remote().printRemote(address, { begin, limit, maxLineBytes: options.maxLineBytes });
+  }
   if (after !== undefined) {
     const { snapshot, index, from } = await locate(path, parsePosition(after, '--after'), maxLineBytes);
     if (from === undefined) throw gapIn(path.toString(), { after, files: [], next: undefined });

@@ -97,7 +97,11 @@ function zsh(program: Command): string {
     const first = quoted(
       `1:${command.registeredArguments[0]?.name()}:${choices.length > 0 ? valuesOf(choices) : '_files'}`,
     );
-    const rest = command.registeredArguments.length > 1 ? ["'*:::command:_normal'"] : [];
+    const rest = command.registeredArguments
+      .slice(1)
+      .map((argument) =>
+        argument.variadic ? "'*:::command:_normal'" : quoted(`2:${argument.name()}:_files`),
+      );
     return `    ${command.name()}) _arguments -s ${[...specs, first, ...rest].join(' ')} ;;`;
   });
   return `#compdef holdfast

@@ -7,12 +7,16 @@ import { once } from 'node:events';
 import { closeSync, fstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { describeHolders, HoldfastError } from '../base/errors.js';
+import { describeHolders, HoldfastError, invalid } from '../base/errors.js';
 import type { LockMode } from '../base/lock-holder.js';
 import { lockHolders } from '../lock/holders.js';
 import { lockToPassOn } from '../lock/inherited.js';
 import { lock, tryLock } from '../lock/lock.js';
+import type { PostgresLock } from '../postgres.js';
+import { type Address, addressIn } from './address.js';
 import { exitCodes } from './exit-codes.js';
+import { remote } from './load-remote.js';
+import { messageOf } from './messages.js';
 import { duration } from './options.js';
 import { say } from './output.js';
 
@@ -47,9 +51,14 @@ export function lockCommand(): Command {
         'as COMMAND and what COMMAND leaves behind, even if holdfast is killed. Excludes, and is excluded by, flock(1) ' +
         'and everything else that uses flock(2).\n\n' +
         'With the NUMBER of a descriptor, as in a shell script, locks what the script has opened. The lock lasts until ' +
-        'the script closes it, or ends.',
+        'the script closes it, or ends.\n\n' +
+        'With a lock on PostgreSQL, COMMAND does not inherit it: it is free when holdfast ends. COMMAND gets SIGTERM when it ' +
+        'is lost, since the connection is gone. Its fencing token is in $HOLDFAST_FENCE.',
     )
-    .argument('<file>', 'what to lock: a file, which is created if it is missing, or a directory')
+    .argument(
+      '<file>',
+      'what to lock: a file, which is created if it is missing, a directory, or postgres://host/database?lock=NAME',
+    )
     .argument('[command...]', 'what to run, with its arguments; write -- before it')
     .option('-s, --shared', 'share the lock with others that share it')
     .addOption(new Option('-x, --exclusive', 'share it with nobody (default)').conflicts('shared'))
@@ -104,12 +113,15 @@ function exitCode(text: string): number {
 
 async function run(file: string, words: string[], options: Options, self: Command): Promise<void> {
   const command = commandIn(words, self);
+  const address = addressIn(file, 'lock');
   try {
     if (command) {
       if (options.unlock) self.error('error: --unlock goes with the NUMBER of a descriptor');
-      process.exitCode = await lockAndRun(file, command, options);
+      process.exitCode = await (address
+        ? lockThereAndRun(address, command, options)
+        : lockAndRun(file, command, options));
     } else {
-      if (!/^\d+$/.test(file))
+      if (address || !/^\d+$/.test(file))
         self.error('error: a command is missing, or the number of an open descriptor in place of the file');
       await lockDescriptor(Number(file), options);
     }
@@ -148,6 +160,20 @@ async function lockAndRun(file: string, command: string[], options: Options): Pr
   }
 }
 
+/** The same with a lock on a server, which no process can inherit. */
+async function lockThereAndRun(address: Address, command: string[], options: Options): Promise<number> {
+  if (!options.create) throw invalid('--no-create', 'is for files: there is none on PostgreSQL');
+  const { name } = address;
+  await using postgres = await remote().connectTo(address);
+  const holders = () => postgres.lockHolders(name);
+  const held = await sayForWhom(name, postgres.lock(name, whatToWaitFor(options)), holders);
+  try {
+    return await runCommand(command, [], held);
+  } finally {
+    await held.release();
+  }
+}
+
 /** Locks the file of a descriptor that this process has inherited, and leaves the lock to its other owners. */
 async function lockDescriptor(descriptor: number, options: Options): Promise<void> {
   if (!canInherit) throw new Error('on Windows, a lock cannot be left to the owner of a descriptor');
@@ -180,10 +206,14 @@ function whatToWaitFor({ shared, timeout, try: once }: Options): { mode: LockMod
 }
 
 /** Resolves as `lock` does. If that takes long, whoever looks at the terminal is told who has the lock. */
-async function sayForWhom<T>(path: string, lock: Promise<T>): Promise<T> {
+async function sayForWhom<T>(
+  path: string,
+  lock: Promise<T>,
+  findHolders = () => lockHolders(path),
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const tell = async () => {
-    const holders = await lockHolders(path).catch(() => []);
+    const holders = await findHolders().catch(() => []);
     if (timer) say(`waiting for the lock on '${path}'${describeHolders(holders)}`);
   };
   if (process.stderr.isTTY) timer = setTimeout(tell, patience);
@@ -196,7 +226,11 @@ async function sayForWhom<T>(path: string, lock: Promise<T>): Promise<T> {
 }
 
 /** The command's exit code, as a shell would report it. It inherits these descriptors, as 3 and so on. */
-async function runCommand([command = '', ...args]: string[], inherited: number[]): Promise<number> {
+async function runCommand(
+  [command = '', ...args]: string[],
+  inherited: number[],
+  remoteLock?: PostgresLock,
+): Promise<number> {
   let child: ChildProcess | undefined;
   // Before the command is started, so that no signal is missed.
   for (const signal of forwarded) {
@@ -206,7 +240,15 @@ async function runCommand([command = '', ...args]: string[], inherited: number[]
       if (!sentByTerminal) child?.kill(signal);
     });
   }
-  child = spawn(command, args, { stdio: ['inherit', 'inherit', 'inherit', ...inherited] });
+  const running = spawn(command, args, {
+    stdio: ['inherit', 'inherit', 'inherit', ...inherited],
+    ...(remoteLock && { env: { ...process.env, HOLDFAST_FENCE: String(remoteLock.fence) } }),
+  });
+  child = running;
+  remoteLock?.lost.addEventListener('abort', () => {
+    say(`${messageOf(remoteLock.lost.reason)}; '${command}' is ended by SIGTERM`);
+    running.kill();
+  });
   try {
     const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
     return code ?? 128 + (signal === null ? 0 : constants.signals[signal]);

@@ -8,6 +8,13 @@ import { HoldfastError } from '../base/errors.js';
 const flags: { readonly [field: string]: string } = {
   path: 'FILE',
   file: 'FILE',
+  // Of an address in its place.
+  name: 'FILE',
+  schema: 'FILE',
+  pool: 'FILE',
+  connectionString: 'FILE',
+  chronicle: 'CHRONICLE',
+  files: '--current',
   lockTimeout: '--timeout',
   durability: '--durability',
   idKey: '--id-key',

@@ -54,6 +54,18 @@ export function maxLineBytesOption(
   });
 }
 
+export function onGapOption(): Option {
+  return new Option(
+    '--on-gap <what>',
+    'where events are gone before they were read: end, or go on and say so',
+  )
+    .choices(['throw', 'continue'])
+    .default('throw');
+}
+
+/** What FILE is to commands that take an address in its place. */
+export const fileOrAddress = 'the chronicle: a file, or postgres://host/database?chronicle=NAME';
+
 export function currentOption(): Option {
   return new Option('--current', 'only FILE itself, not its rotated files');
 }

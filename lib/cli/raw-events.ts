@@ -30,7 +30,7 @@ const maxNamed = 10;
 /** How many there were, by the path. */
 const damaged = new Map<string, number>();
 
-function reportDamage({ path, offset, length, reason }: CorruptLine): void {
+export function reportDamage({ path, offset, length, reason }: CorruptLine): void {
   process.exitCode = exitCodes.failed;
   const number = (damaged.get(path) ?? 0) + 1;
   if (damaged.size === 0) atEnd(sayHowMany);

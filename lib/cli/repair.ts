@@ -6,12 +6,22 @@ import { Command } from 'commander';
 import { toNativePath } from '../base/arguments.js';
 import type { Durability } from '../base/durability.js';
 import { HoldfastError } from '../base/errors.js';
+import type { RepairOptions } from '../chronicle/call-options.js';
 import type { Repair } from '../chronicle/results.js';
 import { repairChronicle } from '../engines/file/upkeep/repair.js';
+import { addressIn } from './address.js';
 import { details, summary } from './damage-report.js';
 import { exitCodeHelp, exitCodes } from './exit-codes.js';
 import { untilInterrupted } from './interruption.js';
-import { durabilityOption, idKeyOption, jsonOption, maxLineBytesOption, timeoutOption } from './options.js';
+import { remote } from './load-remote.js';
+import {
+  durabilityOption,
+  fileOrAddress,
+  idKeyOption,
+  jsonOption,
+  maxLineBytesOption,
+  timeoutOption,
+} from './options.js';
 import { keepGoingWithoutReader, print, printJson, say, shown, style } from './output.js';
 import { ProgressBar } from './progress-bar.js';
 
@@ -34,7 +44,7 @@ export function repairCommand(): Command {
         'nothing is written. Ctrl-C leaves FILE as it was. If FILE has a chain that does not hold, a new one is begun with ' +
         'an event that names the last link of the old one.',
     )
-    .argument('<file>', 'the chronicle')
+    .argument('<file>', fileOrAddress)
     .addOption(idKeyOption())
     .option('--dry-run', 'only say what would be moved, with exit code 1 if there is anything')
     .option('--force', 'also a file that is hardly a chronicle: one with more damaged lines than events')
@@ -53,24 +63,25 @@ async function run(
   file: string,
   { idKey, durability, timeout, json, dryRun, force, maxLineBytes }: Options,
 ): Promise<void> {
+  const address = addressIn(file, 'chronicle');
   toNativePath(file, 'file'); // wrong usage, and no refusal
   keepGoingWithoutReader();
   const bars = { look: new ProgressBar('look'), copy: new ProgressBar('copy') };
+  const settings = { idKey, durability, lockTimeout: timeout, maxLineBytes };
+  const work: RepairOptions = {
+    dryRun: dryRun ?? false,
+    force: force ?? false,
+    signal: untilInterrupted(),
+    onProgress({ phase, done, total }) {
+      if (phase === 'copy') bars.look.stop();
+      bars[phase].update(done, total);
+    },
+  };
   let repair: Repair;
   try {
-    repair = await repairChronicle(file, {
-      idKey,
-      durability,
-      lockTimeout: timeout,
-      maxLineBytes,
-      dryRun: dryRun ?? false,
-      force: force ?? false,
-      signal: untilInterrupted(),
-      onProgress({ phase, done, total }) {
-        if (phase === 'copy') bars.look.stop();
-        bars[phase].update(done, total);
-      },
-    });
+    repair = address
+      ? await remote().repairRemote(address, settings, work)
+      : await repairChronicle(file, { ...settings, ...work });
   } catch (error) {
     if (!(error instanceof HoldfastError && error.code === 'EVALIDATION' && error.field === 'path'))
       throw error;
@@ -84,8 +95,8 @@ async function run(
   }
   if (dryRun && repair.removed.lines > 0) process.exitCode = exitCodes.failed;
   if (json) await printJson(repair);
-  else if (dryRun) await print(dryReport(file, repair));
-  else await print(report(file, repair));
+  else if (dryRun) await print(dryReport(address?.name ?? file, repair));
+  else await print(report(address?.name ?? file, repair));
 }
 
 function dryReport(file: string, { path, removed }: Repair): string {

@@ -16,8 +16,10 @@ import { filesOf } from '../engines/file/read/files.js';
 import { damagedPathOf } from '../engines/file/upkeep/damaged-file.js';
 import { idOf } from '../event/event-id.js';
 import { lockHolders } from '../lock/holders.js';
+import { addressIn } from './address.js';
 import { exitCodeHelp } from './exit-codes.js';
-import { idKeyOption, jsonOption, maxLineBytesOption } from './options.js';
+import { remote } from './load-remote.js';
+import { fileOrAddress, idKeyOption, jsonOption, maxLineBytesOption } from './options.js';
 import { count, counted, print, printJson, shown, style, table } from './output.js';
 import { rawSettings } from './raw-events.js';
 
@@ -59,7 +61,7 @@ export function statCommand(): Command {
       'Shows what can be said of FILE without reading all of it: size, last event, whether the last line is finished, ' +
         'rotated files, those that are missing or need not be ours, what repair has put aside, and who holds the lock. To count lines: holdfast verify --no-ids.',
     )
-    .argument('<file>', 'the chronicle')
+    .argument('<file>', fileOrAddress)
     .addOption(idKeyOption())
     .addOption(maxLineBytesOption())
     .addOption(jsonOption('as JSON'))
@@ -68,6 +70,14 @@ export function statCommand(): Command {
       `\n${exitCodeHelp}\n\nExample: holdfast stat --json orders.ndjson | jq .lastEvent.offset`,
     )
     .action(async (name: string, { idKey, json, maxLineBytes }: Options) => {
+      const address = addressIn(name, 'chronicle');
+      if (address) {
+        const { remoteFacts, remoteReport } = remote();
+        const facts = await remoteFacts(address, { idKey, maxLineBytes });
+        if (json) await printJson(facts);
+        else await print(remoteReport(facts));
+        return;
+      }
       const facts = await factsOf(toNativePath(name, 'file'), idKey, rawSettings(maxLineBytes));
       if (json) await printJson(facts);
       else await print(report(name, facts));

@@ -10,8 +10,10 @@ import { offsetOfLast } from '../engines/file/lines/last-events.js';
 import { parsePosition } from '../engines/file/lines/position.js';
 import { locate } from '../engines/file/read/locate.js';
 import { reportGap } from '../event/gap.js';
+import { addressIn, noFiles } from './address.js';
 import { exitCodeHelp } from './exit-codes.js';
-import { currentOption, maxLineBytesOption, wholeNumber } from './options.js';
+import { remote } from './load-remote.js';
+import { currentOption, fileOrAddress, maxLineBytesOption, onGapOption, wholeNumber } from './options.js';
 import { printEvents, printRange, rawSettings } from './raw-events.js';
 import { endWithReader } from './reader-gone.js';
 
@@ -33,7 +35,7 @@ export function tailCommand(): Command {
         'exist yet. Lines that are no event are left out and named on standard error, and the exit code is then 1. Takes ' +
         'what the last events take, however large FILE is.',
     )
-    .argument('<file>', 'the chronicle')
+    .argument('<file>', fileOrAddress)
     .option('-n, --number <number>', 'this many events (default: 10)', wholeNumber)
     .option('-f, --follow', 'print what comes as well, until Ctrl-C or until nobody reads it')
     .addOption(
@@ -42,11 +44,7 @@ export function tailCommand(): Command {
         'all events after this position, which reading has given for an event, in place of the last ones',
       ).conflicts(['number', 'current']),
     )
-    .addOption(
-      new Option('--on-gap <what>', 'where events are gone before they were read: end, or go on and say so')
-        .choices(['throw', 'continue'])
-        .default('throw'),
-    )
+    .addOption(onGapOption())
     .addOption(currentOption())
     .addOption(maxLineBytesOption())
     .addHelpText('after', `\n${exitCodeHelp}\n\nExample: holdfast tail -n 3 -f orders.ndjson | jq .type`)
@@ -55,6 +53,12 @@ export function tailCommand(): Command {
 
 async function run(name: string, options: Options): Promise<void> {
   const { number = 10, follow, after, onGap, current } = options;
+  const address = addressIn(name, 'chronicle');
+  if (address) {
+    if (current) throw noFiles();
+    const begin = after === undefined ? { last: number } : { after };
+    return remote().printRemote(address, { begin, follow, onGap, maxLineBytes: options.maxLineBytes });
+  }
   const settings = rawSettings(options.maxLineBytes);
   const { maxLineBytes } = settings;
   const path = toNativePath(name, 'file');

@@ -3,12 +3,22 @@
  */
 import { Command } from 'commander';
 import { toNativePath } from '../base/arguments.js';
+import type { VerifyOptions } from '../chronicle/call-options.js';
 import type { ChainBreak, ChainReport, Verification } from '../chronicle/results.js';
 import { headOf } from '../engines/file/read/head.js';
 import { verifyChronicle } from '../engines/file/upkeep/verify.js';
+import { addressIn } from './address.js';
 import { details, listed, placeOf, summary } from './damage-report.js';
 import { exitCodeHelp, exitCodes } from './exit-codes.js';
-import { currentOption, idKeyOption, jsonOption, maxLineBytesOption, timeoutOption } from './options.js';
+import { remote } from './load-remote.js';
+import {
+  currentOption,
+  fileOrAddress,
+  idKeyOption,
+  jsonOption,
+  maxLineBytesOption,
+  timeoutOption,
+} from './options.js';
 import { count, counted, print, printJson, shown, style, table } from './output.js';
 import { ProgressBar } from './progress-bar.js';
 import { rawSettings } from './raw-events.js';
@@ -32,7 +42,7 @@ export function verifyCommand(): Command {
         'like a computed one (64 hexadecimal digits) does not match its event, which then was changed by somebody. Ids that ' +
         'occur twice are counted, and are no damage. With --chain, the links of a chain are checked too.',
     )
-    .argument('<file>', 'the chronicle')
+    .argument('<file>', fileOrAddress)
     .option('--no-ids', 'look at the lines only, which is several times faster')
     .option('--chain', 'check that every event is linked to the one before it')
     .option(
@@ -55,19 +65,21 @@ async function run(
   file: string,
   { ids, chain, expect, idKey, timeout, json, current, maxLineBytes }: Options,
 ): Promise<void> {
+  const address = addressIn(file, 'chronicle');
   const bar = new ProgressBar('verify');
   let found: Verification;
   try {
-    found = await verifyChronicle(file, {
+    const options: VerifyOptions = {
       ids,
       ...(chain && { chain }),
       ...(expect !== undefined && { expect }),
-      idKey,
       files: current ? 'current' : 'all',
-      maxLineBytes,
-      lockTimeout: timeout,
       onProgress: ({ done, total }) => bar.update(done, total),
-    });
+    };
+    const settings = { idKey, maxLineBytes };
+    found = address
+      ? await remote().withRemote(address, settings, (chronicle) => chronicle.verify(options))
+      : await verifyChronicle(file, { ...options, ...settings, lockTimeout: timeout });
   } finally {
     bar.stop();
   }
@@ -75,8 +87,10 @@ async function run(
     await printJson(found);
   } else {
     const isUnchecked =
-      !found.chain && (await headOf(toNativePath(file, 'file'), rawSettings(maxLineBytes))) !== undefined;
-    await print(report(file, found, { ids, isUnchecked }));
+      !address &&
+      !found.chain &&
+      (await headOf(toNativePath(file, 'file'), rawSettings(maxLineBytes))) !== undefined;
+    await print(report(address?.name ?? file, found, { ids, isUnchecked }));
   }
   if (!found.intact) process.exitCode = exitCodes.failed;
 }

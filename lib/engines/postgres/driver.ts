@@ -79,7 +79,7 @@ function loadDriver(): Driver {
     if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
     throw invalid(
       'connectionString',
-      "needs the package 'pg', which is not installed: npm install pg, or give a pool of your own",
+      "needs the package 'pg', which is not installed: npm install pg",
       error,
     );
   }

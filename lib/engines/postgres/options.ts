@@ -1,7 +1,14 @@
 /**
  * The options of a chronicle on PostgreSQL: those of a file, without what only a file has, and how long events are kept.
  */
-import { checkInteger, checkNames, checkOptions, describe, ownCopy } from '../../base/arguments.js';
+import {
+  checkBoolean,
+  checkInteger,
+  checkNames,
+  checkOptions,
+  describe,
+  ownCopy,
+} from '../../base/arguments.js';
 import { invalid } from '../../base/errors.js';
 import { type ChronicleOptions, checkChronicleOptions, type Settings } from '../../chronicle/options.js';
 
@@ -27,6 +34,11 @@ export interface Retain {
 export interface PostgresChronicleOptions extends Omit<ChronicleOptions, 'rotate'> {
   /** Which events are kept. Default: all. */
   retain?: Retain | undefined;
+  /**
+   * Only read: nothing can be appended, a chronicle that is not there is not made, which is `EIO`, and one with a chain
+   * needs no `chain`. Default: false.
+   */
+  readOnly?: boolean | undefined;
 }
 
 export interface Retention {
@@ -38,6 +50,7 @@ export interface Retention {
 
 export interface PostgresSettings extends Settings {
   readonly retention: Retention | undefined;
+  readonly readOnly: boolean;
 }
 
 export function checkPostgresOptions(options: PostgresChronicleOptions | undefined): PostgresSettings {
@@ -54,8 +67,9 @@ export function checkPostgresOptions(options: PostgresChronicleOptions | undefin
       'a line cannot be torn or damaged here: leave it out (with a schema, it is for events that the schema refuses)',
     );
   }
-  const settings = checkChronicleOptions(given as ChronicleOptions, ['retain']);
-  return { ...settings, retention: checkRetain(given.retain) };
+  const settings = checkChronicleOptions(given as ChronicleOptions, ['retain', 'readOnly']);
+  const { readOnly = false } = given;
+  return { ...settings, retention: checkRetain(given.retain), readOnly: checkBoolean(readOnly, 'readOnly') };
 }
 
 function checkRetain(retain: unknown): Retention | undefined {

@@ -212,6 +212,34 @@ export class Pages {
     return { head, batch: lines?.batch };
   }
 
+  /** How many events there are, and when the last one was appended. */
+  async facts(): Promise<Head & { readonly events: number; readonly appended: Date | undefined }> {
+    const { schema } = this.#session;
+    const end = (direction: string) =>
+      `SELECT number, appended FROM ${schema}.events WHERE chronicle = c.id ORDER BY begins ${direction} LIMIT 1`;
+    const [row] = await this.#query(
+      `SELECT ${headColumns}, last.number - first.number + 1, extract(epoch FROM last.appended)
+      FROM ${schema}.chronicles c LEFT JOIN LATERAL (${end('')}) first ON true LEFT JOIN LATERAL (${end('DESC')}) last ON true
+      WHERE c.id = $1`,
+      [this.#chronicle],
+    );
+    const [events, seconds] = row?.slice(4) ?? [];
+    const appended = seconds ? new Date(Number(seconds) * 1000) : undefined;
+    return { ...this.#headOf(row), events: Number(events ?? 0), appended };
+  }
+
+  /** Where the last `count` events begin; where the chronicle begins if it has fewer. */
+  async placeOfLast(count: number): Promise<number> {
+    const { begins, ends } = await this.head();
+    if (count === 0) return ends;
+    const { schema } = this.#session;
+    const [row] = await this.#query(
+      `SELECT begins FROM ${schema}.events WHERE chronicle = $1 ORDER BY begins DESC OFFSET $2 LIMIT 1`,
+      [this.#chronicle, count - 1],
+    );
+    return row ? Number(row[0]) : begins;
+  }
+
   /** The first lines with this id. */
   async withId(idHash: Buffer, limit: number): Promise<LineBatch> {
     const { schema } = this.#session;

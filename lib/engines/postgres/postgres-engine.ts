@@ -1,6 +1,7 @@
 /**
  * The engine that keeps a chronicle in the tables of a PostgreSQL server.
  */
+import { invalid } from '../../base/errors.js';
 import type { Fence } from '../../base/lock-holder.js';
 import type {
   FollowQuery,
@@ -9,6 +10,7 @@ import type {
   VerifyQuery,
   WhichFiles,
 } from '../../chronicle/call-options.js';
+import { type Inside, insideOf } from '../../chronicle/chronicle.js';
 import type { Batches, Engine } from '../../chronicle/engine.js';
 import type { AppendResult, Entry, Head, Position, Repair, Verification } from '../../chronicle/results.js';
 import type { ChronicleStats } from '../../chronicle/stats.js';
@@ -17,10 +19,12 @@ import type { JsonObject } from '../../event/line.js';
 import { restartSettings } from '../file/upkeep/restart-chain.js';
 import { Appender } from './appender.js';
 import { checkChain, headOf, repairChain } from './chain.js';
-import { failureOf } from './failure.js';
+import { failureOf, missing } from './failure.js';
 import { followBatches } from './follow.js';
+import type { Call } from './group.js';
 import { type Listener, Notifier } from './listener.js';
 import type { PostgresSettings } from './options.js';
+import { type PageOfLines, type PageStream, readPages } from './page-stream.js';
 import { Pages } from './pages.js';
 import { findEvent, readBatches, type Source } from './read.js';
 import { Housekeeper } from './retention.js';
@@ -38,9 +42,10 @@ export class PostgresEngine implements Engine {
   readonly #appender: Appender;
   readonly #notifier: Notifier;
   readonly #housekeeper: Housekeeper | undefined;
-  readonly #source: Source;
+  /** For what works on whole lines. */
+  readonly source: Source;
 
-  /** Makes the chronicle, unless it is there; then reading it is all that needs a right. */
+  /** Makes the chronicle, unless it is there, or is only to be read. */
   static async open(
     session: Session,
     listener: Listener,
@@ -51,12 +56,13 @@ export class PostgresEngine implements Engine {
     try {
       let [row] = await session.query(find, [name]);
       if (!row) {
+        if (settings.readOnly) throw missing('there is no chronicle of this name', name);
         const insert = `INSERT INTO ${session.schema}.chronicles (name) VALUES ($1) ON CONFLICT (name) DO NOTHING`;
         await session.query(insert, [name]);
         [row] = await session.query(find, [name]);
       }
       const [id, isChained] = row ?? [];
-      await checkChain(session, Number(id), isChained === 't', name, settings);
+      if (!settings.readOnly) await checkChain(session, Number(id), isChained === 't', name, settings);
       return new PostgresEngine(session, listener, Number(id), name, settings);
     } catch (error) {
       throw failureOf(error, name);
@@ -73,7 +79,7 @@ export class PostgresEngine implements Engine {
     this.name = name;
     this.#chronicle = chronicle;
     this.#listener = listener;
-    this.#source = { name, settings, pages: new Pages(session, chronicle, name, settings.maxLineBytes) };
+    this.source = { name, settings, pages: new Pages(session, chronicle, name, settings.maxLineBytes) };
     this.#notifier = new Notifier(session, chronicle);
     const onCommit = () => {
       this.#notifier.notify();
@@ -82,7 +88,7 @@ export class PostgresEngine implements Engine {
     this.#appender = new Appender(session, chronicle, name, settings, onCommit);
     if (settings.chain) {
       const appender = new Appender(session, chronicle, name, restartSettings(settings), onCommit, true);
-      this.repair = (options) => repairChain(this.#source, appender, options);
+      this.repair = (options) => repairChain(this.source, appender, options);
     }
     this.#housekeeper =
       settings.retention &&
@@ -96,7 +102,7 @@ export class PostgresEngine implements Engine {
     reject: (error: Error) => void,
     fence?: Fence,
   ): void {
-    this.#appender.add({ isOne: true, lines: [line], bytes: bytesOf([line]), ifEnd, fence, resolve, reject });
+    this.#add({ isOne: true, lines: [line], bytes: bytesOf([line]), ifEnd, fence, resolve, reject });
   }
 
   appendMany(
@@ -106,7 +112,12 @@ export class PostgresEngine implements Engine {
     reject: (error: Error) => void,
     fence?: Fence,
   ): void {
-    this.#appender.add({ isOne: false, lines, bytes: bytesOf(lines), ifEnd, fence, resolve, reject });
+    this.#add({ isOne: false, lines, bytes: bytesOf(lines), ifEnd, fence, resolve, reject });
+  }
+
+  #add(call: Call): void {
+    if (!this.source.settings.readOnly) this.#appender.add(call);
+    else process.nextTick(call.reject, invalid('readOnly', `'${this.name}' was opened with it`));
   }
 
   ready(): Promise<void> {
@@ -127,24 +138,45 @@ export class PostgresEngine implements Engine {
   }
 
   read(query: ReadQuery): Batches {
-    return readBatches(this.#source, query);
+    return readBatches(this.source, query);
   }
 
   find(eventId: string, files: WhichFiles): Promise<Entry<JsonObject> | undefined> {
-    return findEvent(this.#source, eventId, files);
+    return findEvent(this.source, eventId, files);
   }
 
   follow(query: FollowQuery, stop: AbortSignal): Batches {
-    return followBatches(this.#source, this.#chronicle, this.#listener, query, stop);
+    return followBatches(this.source, (stream) => this.pages(stream, stop), query, stop);
+  }
+
+  /** The lines as they are kept. */
+  pages(stream: PageStream, stop: AbortSignal): AsyncGenerator<PageOfLines> {
+    return readPages(this.source, this.#chronicle, this.#listener, stream, stop);
   }
 
   head(): Promise<Head | undefined> {
-    return headOf(this.#source);
+    return headOf(this.source);
   }
 
   verify(query: VerifyQuery): Promise<Verification> {
-    return verify(this.#source, query);
+    return verify(this.source, query);
   }
+}
+
+/**
+ * What is behind a handle that this engine keeps.
+ *
+ * @throws `EVALIDATION` for everything else
+ */
+export function engineBehind(
+  chronicle: unknown,
+  field: string,
+): Inside & { readonly engine: PostgresEngine } {
+  const inside = insideOf(chronicle);
+  if (!(inside?.engine instanceof PostgresEngine)) {
+    throw invalid(field, 'expected one that openChronicle of holdfast/postgres has opened');
+  }
+  return { ...inside, engine: inside.engine };
 }
 
 function bytesOf(lines: readonly EventLine[]): number {

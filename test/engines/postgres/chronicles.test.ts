@@ -347,6 +347,24 @@ describe.skipIf(noPostgres)('chronicles on a PostgreSQL server', () => {
     });
   });
 
+  it('readOnly: reads what is there, with a chain or without one, and makes and appends nothing', async () => {
+    const postgres = await connected();
+    const name = `chronicle ${number++}`;
+    const missing = postgres.openChronicle(name, { readOnly: true });
+    expect((await errorOf(missing)).message).toContain('no chronicle of this name');
+    const written = await postgres.openChronicle(name, { chain: true });
+    await written.append({ n: 1 });
+    const read = await postgres.openChronicle(name, { readOnly: true });
+    expect((await read.toArray()).map(({ event }) => event.n)).toEqual([1]);
+    expect(await read.verify({ chain: true })).toMatchObject({ intact: true });
+    for (const append of [read.append({ n: 2 }), read.appendMany([{ n: 2 }])]) {
+      expect(await errorOf(append)).toMatchObject({ code: 'EVALIDATION', field: 'readOnly' });
+    }
+    expect(await written.toArray()).toHaveLength(1);
+    const wrong = postgres.openChronicle(name, { readOnly: 'yes' as unknown as boolean });
+    expect(await errorOf(wrong)).toMatchObject({ code: 'EVALIDATION', field: 'readOnly' });
+  });
+
   it("a pool of the caller's is used as it is, and stays open", async () => {
     // What he has set up for his own statements changes nothing.
     const types = { getTypeParser: () => (text: string) => `parsed ${text}` };

@@ -234,7 +234,7 @@ async function lineStart(
 }
 
 /** Where the line begins that ends at `end`; undefined if the file is shorter now. */
-async function lastLineStart(
+export async function lastLineStart(
   file: ReadableFile,
   first: number,
   end: number,

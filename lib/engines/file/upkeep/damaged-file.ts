@@ -121,7 +121,7 @@ export class DamagedFile {
 /**
  * Throws if somebody else made the file: whoever may not read the chronicle must not read these lines either.
  */
-function checkOwner(stats: Stats, chronicle: Stats, path: NativePath): void {
+export function checkOwner(stats: Stats, chronicle: Stats, path: NativePath): void {
   if (!stats.isFile()) throw irregular(stats, path.toString());
   const ours = stats.uid === chronicle.uid || stats.uid === (process.geteuid?.() ?? stats.uid);
   // A second name is one that somebody may have given a file of ours, to have us write there.
