@@ -31,6 +31,7 @@ const scenarios = {
     whole: ['--megabytes', '50'],
   },
   size: { quick: ['--gigabytes', '0.3', '--pairs', '15'], whole: [] },
+  rotated: { quick: ['--gigabytes', '0.2'], whole: [] },
   read: { quick: ['--size', '60', '--rounds', '1'], whole: [] },
   postgres: { quick: ['--rounds', '1', '--seconds', '0.7'], whole: [] },
 };
