@@ -48,6 +48,10 @@ let files = 0;
 const newFile = () => `file ${files++}`;
 const newDescriptor = () => openSync(newFile(), 'w+');
 const held = (flags = 3) => native.tryLockOnThisThread(`${directory}/${newFile()}`, flags, 0, 0);
+const lockFile = () => {
+  native.unlock(held(), 0);
+  return `${directory}/file ${files - 1}`;
+};
 const lines = Buffer.from('{"eventId":"a"}\n{"eventId":"b"}\n');
 
 /** Of each function, arguments that it takes. */
@@ -66,8 +70,8 @@ const takes = {
   identifyForHoldersSync: () => [newFile()],
   findHolders: () => [[native.identifyForHoldersSync(directory)], 5, done],
   findHoldersSync: () => [[native.identifyForHoldersSync(directory)], 5],
-  nextFence: () => [native.giveAway(held()) && `${directory}/file ${files - 1}`, 1, done],
-  nextFenceSync: () => [native.giveAway(held()) && `${directory}/file ${files - 1}`, 0],
+  nextFence: () => [lockFile(), 1, done],
+  nextFenceSync: () => [lockFile(), 0],
   unlock: () => [held(), 1],
   unlockOnHelper: () => [held(), 0, done],
   sync: () => [newDescriptor(), 1, done],
