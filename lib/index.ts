@@ -25,7 +25,7 @@ export {
   type Missing,
   type ValidationError,
 } from './base/errors.js';
-export type { Fence, LockHolder, LockMode } from './base/lock-holder.js';
+export type { Fence, FencedLock, LockHolder, LockMode } from './base/lock-holder.js';
 export type {
   AppendOptions,
   FilesOption,

@@ -186,7 +186,7 @@ describe.skipIf(noPostgres)('on PostgreSQL', () => {
 
 it('a name that is like no other: all that there are', async () => {
   await expect(lock(newFile(), wrong({ patience: 5 }))).rejects.toThrow(
-    'patience: no such option; there are mode, kind, range, create, permissions, timeout, signal',
+    'patience: no such option; there are mode, fence, kind, range, create, permissions, timeout, signal',
   );
 });
 

@@ -429,9 +429,9 @@ export function lostLock(path: string): HoldfastError {
 }
 
 /** An append names a lock that was given to somebody else since. */
-export function fenced(path: string, { path: lock, fence }: Fence, cause: Error): HoldfastError {
+export function fenced(path: string, { path: lock, fence }: Fence, cause?: Error): HoldfastError {
   const message = `not written to '${path}': the lock '${lock}' was given to somebody else after the token ${fence}`;
-  return new HoldfastError('EFENCED', message, { path, cause });
+  return new HoldfastError('EFENCED', message, cause ? { path, cause } : { path });
 }
 
 /** The connection is gone that had the lock on `name`. */

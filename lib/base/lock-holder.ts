@@ -17,6 +17,12 @@ export interface LockHolder {
   readonly mode: LockMode;
 }
 
+/** A lock that may have a fencing token, as far as its type tells: a `FileLock` has one if it was asked for. */
+export interface FencedLock {
+  readonly path: string | undefined;
+  readonly fence: number | undefined;
+}
+
 /** A lock with a fencing token; a `PostgresLock` is one, and what was stored of it as well. */
 export interface Fence {
   /** The name of the lock. */

@@ -11,7 +11,7 @@ import {
 } from '../base/arguments.js';
 import { invalid } from '../base/errors.js';
 import { checkFence } from '../base/fence.js';
-import type { Fence } from '../base/lock-holder.js';
+import type { Fence, FencedLock } from '../base/lock-holder.js';
 import { isLink } from '../event/chain-link.js';
 import type { OnGap } from '../event/gap.js';
 import { checkWhere, type Where } from '../event/where.js';
@@ -33,10 +33,11 @@ export interface AppendOptions {
   ifEnd?: Position | undefined;
   /**
    * Append only if nobody was given this lock since, so that a holder that was paused can do no harm; else `EFENCED`.
-   * That is found out in the transaction of the append: what is acknowledged was written before the lock had a new
-   * holder. Only on PostgreSQL, with a lock of the same schema. Default: append whoever holds a lock.
+   * The lock has no new holder before the append is durable, so that he sees it. On a file: a `FileLock` that was taken
+   * with `fence: true`; on PostgreSQL: a lock of the same schema; or what was stored of its `path` and `fence`.
+   * Default: append whoever holds a lock.
    */
-  fence?: Fence | undefined;
+  fence?: Fence | FencedLock | undefined;
 }
 
 /**

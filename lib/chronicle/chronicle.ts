@@ -160,8 +160,8 @@ export class Chronicle<T extends object = JsonObject> {
     const { ifEnd, fence } = this.#checkCondition(options);
     this.#checkOpen();
     assertSynchronous(line);
-    if (!this.#engine.appendSync || fence) throw this.#missing('appendSync');
-    return this.#engine.appendSync(line, ifEnd);
+    if (!this.#engine.appendSync) throw this.#missing('appendSync');
+    return this.#engine.appendSync(line, ifEnd, fence);
   }
 
   /**
@@ -339,7 +339,6 @@ export class Chronicle<T extends object = JsonObject> {
         'does not go together with rotate: an offset does not tell one file from the next',
       );
     }
-    if (condition.fence && !this.#engine.fences) throw this.#missing('fence');
     return condition;
   }
 

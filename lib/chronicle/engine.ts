@@ -29,9 +29,6 @@ export interface Engine {
    */
   readonly name: string;
 
-  /** Whether it knows of fencing tokens. Without it, no append comes with one. */
-  readonly fences?: true;
-
   /**
    * Appends one line. Calls `resolve` when it is durable, as the settings ask, or `reject`; never both, and
    * neither before this returns. With `ifEnd`, only if the chronicle ends there when the line would be
@@ -62,7 +59,7 @@ export interface Engine {
    * As {@link append}, and blocks the thread. Missing in an engine that cannot work while the thread is
    * blocked.
    */
-  appendSync?(line: EventLine, ifEnd: Position | undefined): AppendResult;
+  appendSync?(line: EventLine, ifEnd: Position | undefined, fence?: Fence): AppendResult;
 
   /** Resolves when little enough is pending that memory stays bounded. */
   ready(): Promise<void>;

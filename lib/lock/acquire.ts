@@ -25,10 +25,13 @@ export interface WaitOptions {
   signal?: AbortSignal | undefined;
 }
 
-interface Wait {
+export interface Wait {
   readonly timeout: number;
   readonly signal: AbortSignal | undefined;
 }
+
+/** For ever. */
+export const unlimited: Wait = { timeout: unbounded, signal: undefined };
 
 /** The longest delay that setTimeout takes. */
 const maxTimerMs = 2 ** 31 - 1;

@@ -5,8 +5,9 @@ import { checkBoolean, checkOptions } from '../base/arguments.js';
 import { HoldfastError, invalid } from '../base/errors.js';
 import type { LockMode } from '../base/lock-holder.js';
 import { type FileAtUnlock, fileAtUnlock, type LockId } from '../native/protocol.js';
-import { acquire, checkWait, tryAcquire, type WaitOptions } from './acquire.js';
+import { acquire, checkWait, tryAcquire, unlimited, type Wait, type WaitOptions } from './acquire.js';
 import { channels } from './diagnostics.js';
+import { takeFence } from './fence.js';
 import type { LossWatch } from './loss.js';
 import type { Target } from './target.js';
 
@@ -28,7 +29,7 @@ export interface ReleaseOptions {
 /**
  * The only way to make one: FileLock's own constructor is private, and this is not exported by the package.
  */
-export let newFileLock: (target: Target, lock: LockId, mode: LockMode) => FileLock;
+export let newFileLock: (target: Target, lock: LockId, mode: LockMode, fence?: number) => FileLock;
 
 /**
  * A kernel-held lock on a file. It lasts until it is released, or until its process or worker thread ends,
@@ -46,6 +47,7 @@ export class FileLock {
   /** Undefined if it is not held. */
   #lock: LockId | undefined;
   #mode: LockMode;
+  #fence: number | undefined;
   /** Whether upgrade() has given the lock up for a moment and waits for it. */
   #upgrading = false;
   readonly #since: number | undefined;
@@ -53,10 +55,11 @@ export class FileLock {
   #lossWatch: LossWatch | undefined;
 
   static {
-    newFileLock = (target, lock, mode) => new FileLock(target, lock, mode);
+    newFileLock = (target, lock, mode, fence) => new FileLock(target, lock, mode, fence);
   }
 
-  private constructor(target: Target, lock: LockId, mode: LockMode) {
+  private constructor(target: Target, lock: LockId, mode: LockMode, fence: number | undefined) {
+    this.#fence = fence;
     this.#target = target;
     this.#lock = lock;
     this.#mode = mode;
@@ -72,6 +75,18 @@ export class FileLock {
   /** False once it was released. */
   get held(): boolean {
     return this.#lock !== undefined;
+  }
+
+  /**
+   * The fencing token, if the lock was taken with `fence: true`; else undefined. It is greater than that of everybody
+   * who had the lock before, also after a crash or a power loss. Those that share the lock have the same.
+   *
+   * @example
+   *   await using held = await lock('jobs.lock', { fence: true });
+   *   await chronicle.append({ type: 'closed' }, { fence: held }); // EFENCED, if somebody else was given the lock
+   */
+  get fence(): number | undefined {
+    return this.#fence;
   }
 
   /**
@@ -116,7 +131,7 @@ export class FileLock {
   /**
    * Makes a shared lock exclusive; waits as `lock` does. Not atomic: others may have held the lock between,
    * so read again what you rely on. (Atomic only with `'fcntl'` on a descriptor that is open for writing, if nobody else holds it.) If it fails, the
-   * shared lock is taken again if it is free; `held` says so.
+   * shared lock is taken again if it is free; `held` says so. A lock with a token gets a new one.
    *
    * @throws as `lock` does; `ECLOSED` if the lock is not held
    */
@@ -137,10 +152,10 @@ export class FileLock {
     let failure: unknown;
     let lock: LockId | 'busy' = 'busy';
     try {
-      lock = await acquire(this.#target, 'exclusive', wait);
+      lock = await this.#withFence(await acquire(this.#target, 'exclusive', wait), 'exclusive', wait);
     } catch (error) {
       failure = error;
-      if (this.#upgrading) lock = await tryAcquire(this.#target, 'shared').catch(() => 'busy' as const);
+      if (this.#upgrading) lock = await this.#trySharing().catch(() => 'busy' as const);
     }
     if (lock !== 'busy' && !this.#upgrading) {
       this.#target.release(lock); // released while it waited
@@ -155,7 +170,7 @@ export class FileLock {
   }
 
   /**
-   * Makes an exclusive lock shared. Atomic on Linux, and with `'fcntl'` everywhere: no exclusive holder comes
+   * Makes an exclusive lock shared; one with a token gets a new one. Atomic on Linux, and with `'fcntl'` everywhere: no exclusive holder comes
    * between.
    *
    * @throws `ECLOSED` if the lock is not held
@@ -167,9 +182,25 @@ export class FileLock {
       // A system whose flock(2) gives the lock up first, and somebody was faster.
       this.#forget();
       this.#target.release(held);
-      this.#lock = await acquire(this.#target, 'shared', checkWait(checkOptions(undefined)));
+      this.#lock = await acquire(this.#target, 'shared', unlimited);
     }
     this.#mode = 'shared';
+    if (this.#fence === undefined || this.#lock === undefined) return;
+    this.#lock = await this.#withFence(this.#lock, 'shared', unlimited).catch((error) => {
+      this.#forget();
+      throw error;
+    });
+  }
+
+  /** Gives a lock that was just taken a new token, if it had one. If that fails, it is released. */
+  async #withFence(lock: LockId, mode: LockMode, wait: Wait): Promise<LockId> {
+    if (this.#fence !== undefined) this.#fence = await takeFence(this.#target, lock, mode, wait);
+    return lock;
+  }
+
+  async #trySharing(): Promise<LockId | 'busy'> {
+    const lock = await tryAcquire(this.#target, 'shared');
+    return lock === 'busy' ? lock : this.#withFence(lock, 'shared', unlimited);
   }
 
   /** As {@link release}, for `await using`. */

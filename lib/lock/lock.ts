@@ -1,10 +1,12 @@
 /**
  * Taking locks: at once, with a wait, with a deadline, with an abort.
  */
-import { checkOneOf, checkOptions } from '../base/arguments.js';
+import { checkBoolean, checkOneOf, checkOptions } from '../base/arguments.js';
 import { invalid } from '../base/errors.js';
 import type { LockMode } from '../base/lock-holder.js';
+import { unbounded } from '../native/protocol.js';
 import {
+  acquire,
   acquired,
   acquireLater,
   acquireSync,
@@ -12,8 +14,10 @@ import {
   offerAtOnce,
   tryAcquire,
   tryAcquireSync,
+  unlimited,
   type WaitOptions,
 } from './acquire.js';
+import { takeFence, takeFenceSync } from './fence.js';
 import { type FileLock, newFileLock } from './file-lock.js';
 import { receive } from './offers.js';
 import { type Lockable, Target, type TargetOptions } from './target.js';
@@ -27,6 +31,13 @@ import { type Lockable, Target, type TargetOptions } from './target.js';
 export interface TryLockOptions extends TargetOptions {
   /** Alone, or together with others that share it. Default: `'exclusive'`. */
   mode?: LockMode | undefined;
+  /**
+   * Give the lock a fencing token, {@link FileLock.fence}, so that an append of a holder which was paused and has lost
+   * the lock is refused. It is kept in the file `<path>.fence`, which stays, and synced before the lock is given: that
+   * takes as long as a durable append. Needs a path that is no symbolic link, kind `'flock'`, and the right to write to
+   * that file. Default: false.
+   */
+  fence?: boolean | undefined;
 }
 
 /**
@@ -61,6 +72,10 @@ export type LockSyncOptions = Omit<LockOptions, 'signal'>;
 export async function lock(file: Lockable, options?: LockOptions): Promise<FileLock> {
   const { target, mode, given } = check(file, options, lockOptionNames);
   const wait = checkWait(given);
+  if (given.fence) {
+    const held = await acquire(target, mode, wait);
+    return newFileLock(target, held, mode, await takeFence(target, held, mode, wait));
+  }
   // As acquire(), without a promise of its own: on a free lock that shows.
   const first = offerAtOnce(target, mode, wait);
   if (typeof first === 'object') {
@@ -79,7 +94,14 @@ export async function lock(file: Lockable, options?: LockOptions): Promise<FileL
 export function lockSync(file: Lockable, options?: LockSyncOptions): FileLock {
   const { target, mode, given } = check(file, options, lockOptionNames);
   if (given.signal !== undefined) throw invalid('signal', 'cannot end a call that blocks its thread');
-  return newFileLock(target, acquireSync(target, mode, checkWait(given)), mode);
+  const wait = checkWait(given);
+  const held = acquireSync(target, mode, wait);
+  return newFileLock(
+    target,
+    held,
+    mode,
+    given.fence ? takeFenceSync(target, held, mode, wait.timeout) : undefined,
+  );
 }
 
 /**
@@ -90,9 +112,15 @@ export function lockSync(file: Lockable, options?: LockSyncOptions): FileLock {
  *   if (held === null) console.log('somebody is at it already');
  */
 export async function tryLock(file: Lockable, options?: TryLockOptions): Promise<FileLock | null> {
-  const { target, mode } = check(file, options, tryOptionNames);
-  const lock = await tryAcquire(target, mode);
-  return lock === 'busy' ? null : newFileLock(target, lock, mode);
+  const { target, mode, given } = check(file, options, tryOptionNames);
+  const held = await tryAcquire(target, mode);
+  if (held === 'busy') return null;
+  return newFileLock(
+    target,
+    held,
+    mode,
+    given.fence ? await takeFence(target, held, mode, unlimited) : undefined,
+  );
 }
 
 /**
@@ -102,9 +130,15 @@ export async function tryLock(file: Lockable, options?: TryLockOptions): Promise
  *   const held = tryLockSync('jobs.lock');
  */
 export function tryLockSync(file: Lockable, options?: TryLockOptions): FileLock | null {
-  const { target, mode } = check(file, options, tryOptionNames);
-  const lock = tryAcquireSync(target, mode);
-  return lock === 'busy' ? null : newFileLock(target, lock, mode);
+  const { target, mode, given } = check(file, options, tryOptionNames);
+  const held = tryAcquireSync(target, mode);
+  if (held === 'busy') return null;
+  return newFileLock(
+    target,
+    held,
+    mode,
+    given.fence ? takeFenceSync(target, held, mode, unbounded) : undefined,
+  );
 }
 
 /**
@@ -136,7 +170,7 @@ export async function withLock<T>(
   }
 }
 
-const tryOptionNames = ['mode', 'kind', 'range', 'create', 'permissions'];
+const tryOptionNames = ['mode', 'fence', 'kind', 'range', 'create', 'permissions'];
 const lockOptionNames = [...tryOptionNames, 'timeout', 'signal'];
 
 function check(
@@ -145,7 +179,8 @@ function check(
   names: readonly string[],
 ): { target: Target; mode: LockMode; given: LockOptions } {
   const given = checkOptions(options, names);
-  const { mode = 'exclusive' } = given;
+  const { mode = 'exclusive', fence } = given;
   const target = new Target(file, given);
+  if (fence !== undefined && checkBoolean(fence, 'fence')) target.checkFenced();
   return { target, mode: checkOneOf(mode, ['exclusive', 'shared'], 'mode'), given };
 }

@@ -2,6 +2,8 @@
  * What is to be locked, checked: a file by its path or by an open descriptor, and with fcntl a range of its
  * bytes.
  */
+
+import { isUtf8 } from 'node:buffer';
 import type { FileHandle } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { types } from 'node:util';
@@ -24,6 +26,7 @@ import {
   type Busy,
   type Done,
   type FileAtUnlock,
+  fenceSuffix,
   fileAtUnlock,
   type LockDone,
   type LockId,
@@ -148,6 +151,38 @@ export class Target {
       (permissions === undefined
         ? 0
         : lockFlag.permissions | (checkPermissions(permissions) << permissionBits));
+  }
+
+  /** Refuses what has no token of its own. */
+  checkFenced(): void {
+    if (typeof this.#target === 'number')
+      throw invalid('fence', 'goes with a path, not with an open descriptor');
+    if (this.isFcntl)
+      throw invalid('fence', "goes with kind 'flock': a file has one token, whatever its ranges are");
+    if (typeof this.#target !== 'string' && !isUtf8(this.#target))
+      throw invalid('fence', 'goes with a path in UTF-8');
+  }
+
+  /** Of the file that keeps the token. */
+  get fenceFile(): string {
+    return `${this.path}${fenceSuffix}`;
+  }
+
+  /** The token of whoever was just given the lock; 0 if it cannot be had now, because somebody looks at it. */
+  nextFence(mode: LockMode): Promise<number> {
+    return new Promise((resolve, reject) => {
+      native.nextFence(this.path as string, lockMode[mode], (token) => {
+        if (typeof token === 'number') resolve(token);
+        else reject(this.#errorOf(token));
+      });
+    });
+  }
+
+  /** As {@link nextFence}, and blocks this thread. */
+  nextFenceSync(mode: LockMode): number {
+    const token = native.nextFenceSync(this.path as string, lockMode[mode]);
+    if (typeof token === 'number') return token;
+    throw this.#errorOf(token);
   }
 
   /** Tells whether the path still names the file that is locked, if there is a path. */

@@ -72,6 +72,9 @@ interface Native {
   unlock(lock: LockId, file: FileAtUnlock): void;
   /** False if the lock cannot block, and is still held: call `unlock`. */
   unlockOnHelper(lock: LockId, file: FileAtUnlock, done: Done): boolean;
+  /** The fencing token of whoever was just given the lock on `path`; 0: to be asked for again. */
+  nextFence(path: NativePath, mode: number, done: (token: number | NativeError) => void): void;
+  nextFenceSync(path: NativePath, mode: number): number | NativeError;
   sync(descriptor: number, durability: number, done: Done): void;
   /** Calls back when nobody reads any more what is written to a pipe or a socket. Not on Windows. */
   awaitReaderGone(descriptor: number, done: Done): void;

@@ -69,6 +69,9 @@ export const fileAtUnlock = { keep: 0, remove: 1 } as const;
 
 export type FileAtUnlock = (typeof fileAtUnlock)[keyof typeof fileAtUnlock];
 
+/** Beside a lock file: what the name of the file ends in that has its fencing token. */
+export const fenceSuffix = '.fence';
+
 export type LockDone = (error: NativeError | null, lock: LockId | Busy) => void;
 
 /** Of each file that was asked for, the processes that hold its lock. */
@@ -117,6 +120,8 @@ export const writerStatus = {
   closed: 6,
   /** Not written; `refusal` says why. */
   refused: 7,
+  /** Not written: the lock of the fence was given to somebody else later. */
+  fenced: 8,
 } as const;
 
 /** Whether a writer gives events links. */
@@ -198,6 +203,20 @@ export interface Condition {
   readonly end: number;
 }
 
+/** Lines that are written only if the lock on the file `lock` was given to nobody after this token. */
+export interface WriterFence {
+  readonly lock: string;
+  readonly token: number;
+}
+
+/** What lines ask for. */
+export interface Demands {
+  /** In order, without overlap. */
+  readonly conditions: readonly Condition[] | undefined;
+  /** Of all of them. */
+  readonly fence: WriterFence | undefined;
+}
+
 /** A line that may be a duplicate of the line `text`, which is in the file at `offset`. */
 export interface Question {
   readonly line: number;
@@ -265,6 +284,7 @@ export type FailureReply = { readonly batches: number } & (
       readonly error: NativeError;
     }
   | { readonly status: typeof writerStatus.refused; readonly refusal: Refusal }
+  | { readonly status: typeof writerStatus.fenced }
 );
 
 /** Nothing of the oldest `batches` batches was written. */
@@ -306,10 +326,9 @@ export interface Writer {
   /** Creates and opens the file: a batch of its own. */
   open(): void;
   /**
-   * Whole lines: the first `length` bytes of the buffer, `lines` of them. The conditions are in order, without
-   * overlap.
+   * Whole lines: the first `length` bytes of the buffer, `lines` of them.
    */
-  append(buffer: Buffer, length: number, lines: number, conditions: readonly Condition[] | undefined): void;
+  append(buffer: Buffer, length: number, lines: number, demands: Demands | undefined): void;
   /**
    * As `append`, for a thread that would block for the reply: it is returned, if the commit can be made on this thread,
    * which is so when nothing else is under way and there is nobody to wait for. Else it comes as after `append`.
@@ -318,7 +337,7 @@ export interface Writer {
     buffer: Buffer,
     length: number,
     lines: number,
-    conditions: readonly Condition[] | undefined,
+    demands: Demands | undefined,
   ): RawReply | undefined;
   /** Of each question of the last reply `ask`, whether the line is a duplicate. */
   answer(duplicates: boolean[]): void;
@@ -364,6 +383,8 @@ export function unpackReply({ figures, offsets, nexts, fates, details }: RawRepl
       return { status, batches, waitedNs: figures[replyFigure.waitedNs] as number };
     case writerStatus.refused:
       return { status, batches, refusal: figures[replyFigure.refusal] as Refusal };
+    case writerStatus.fenced:
+      return { status, batches };
     case writerStatus.closed:
       return { status };
     default:

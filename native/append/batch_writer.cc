@@ -1,4 +1,4 @@
-// One subject: the eight stages of a commit, in their order, with what only they need.
+// One subject: the nine stages of a commit, in their order, with what only they need.
 
 #include "append/batch_writer.h"
 
@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "lock/fence.h"
 #include "lock/mechanism.h"
 #include "os/clock.h"
 
@@ -42,6 +43,7 @@ struct BatchWriter::Transaction {
   bool wrote = false;               // something of the group may be in the file
   uint64_t acknowledged_end = 0;    // what is acknowledged is before this, or in `rotated`
   std::vector<os::File> rotated{};
+  lock::HeldFence fence{};
 };
 
 std::shared_ptr<WriterThread> MakeWriter(Options options, std::function<void()> on_reply) {
@@ -108,14 +110,15 @@ void BatchWriter::Close() {
 }
 
 const BatchWriter::Stage BatchWriter::kStages[] = {
-    &BatchWriter::JudgeUnlocked,  // 1
-    &BatchWriter::Lock,           // 2
-    &BatchWriter::CatchUp,        // 3
-    &BatchWriter::JudgeLocked,    // 4
-    &BatchWriter::FollowChain,    // 5
-    &BatchWriter::RotateIfDue,    // 6
-    &BatchWriter::Write,          // 7
-    &BatchWriter::Sync,           // 8
+    &BatchWriter::HoldFence,      // 1
+    &BatchWriter::JudgeUnlocked,  // 2
+    &BatchWriter::Lock,           // 3
+    &BatchWriter::CatchUp,        // 4
+    &BatchWriter::JudgeLocked,    // 5
+    &BatchWriter::FollowChain,    // 6
+    &BatchWriter::RotateIfDue,    // 7
+    &BatchWriter::Write,          // 8
+    &BatchWriter::Sync,           // 9
 };
 
 Reply BatchWriter::Commit(Group* group, WriterThread* thread) {
@@ -158,6 +161,23 @@ void BatchWriter::Run(Transaction* transaction) {
   if (transaction->is_handed_on) return;
   if (reply.status == Status::kUnknown) poison_ = reply.error;
   reply.problems = housekeeping_.TakeProblems();
+}
+
+// Before the file is locked: whoever is in the middle of taking the lock of the fence, and is stopped there,
+// holds up nobody else.
+BatchWriter::Step BatchWriter::HoldFence(Transaction* transaction) {
+  const Fence& fence = transaction->group->fence;
+  if (fence.token == 0 || transaction->fence.is_held()) return Step::kNext;
+  if (transaction->thread == nullptr) return HandOn(transaction);
+  const auto deadline = os::Clock::now() + options_.lock_timeout;
+  uint64_t token = 0;
+  os::Error error;
+  const lock::Attempt attempt = transaction->fence.Hold(
+      fence.lock, [transaction, deadline] { return transaction->thread->InterruptAt(deadline); }, &token,
+      &error);
+  if (attempt == lock::Attempt::kFailed) return Fail(transaction, error);
+  if (attempt != lock::Attempt::kGranted) return Fail(transaction, {}, Status::kLockTimeout);
+  return token > fence.token ? Fail(transaction, {}, Status::kFenced) : Step::kNext;
 }
 
 // What can be done before the lock is taken is not done under it. If something goes wrong here, it goes wrong

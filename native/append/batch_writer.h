@@ -10,22 +10,23 @@
 //
 // The stages of a commit:
 //
-//   1. Judge the group without the lock, if that is possible: read what others wrote, and ask JavaScript.
-//   2. Lock the file that the path names, and open it if it is not the one that is open.
-//   3. Read what others wrote since. If that is much, let go of the lock meanwhile, and go back to 1.
-//   4. Judge the group again, if anything was written since. If JavaScript has to be asked, keep the lock
-//      meanwhile, but not for long; then go back to 1, or to 3 if the lock was kept.
-//   5. See whether the file has a chain, and what its last link is. Nothing is done to a file whose chain
-//   this
-//      writer would break.
-//   6. If the file has to be rotated first, rotate it, and go back to 1 with the new one, which is locked.
+//   1. If the group has a fencing token, see that it is not too old, and keep it so until the group is
+//   synced: whoever is given the lock next sees all that its holder before has written.
+//   2. Judge the group without the lock, if that is possible: read what others wrote, and ask JavaScript.
+//   3. Lock the file that the path names, and open it if it is not the one that is open.
+//   4. Read what others wrote since. If that is much, let go of the lock meanwhile, and go back to 2.
+//   5. Judge the group again, if anything was written since. If JavaScript has to be asked, keep the lock
+//      meanwhile, but not for long; then go back to 2, or to 4 if the lock was kept.
+//   6. See whether the file has a chain, and what its last link is. Nothing is done to a file whose chain
+//      this writer would break.
+//   7. If the file has to be rotated first, rotate it, and go back to 2 with the new one, which is locked.
 //   If that cannot be done, go on in the file that is there.
-//   7. Write: close a torn tail, append, and cut the file back if that fails.
-//   8. Let go of the lock, and then sync. So processes write while others sync, and sync side by side
+//   8. Write: close a torn tail, append, and cut the file back if that fails.
+//   9. Let go of the lock, and then sync. So processes write while others sync, and sync side by side
 //      (promise C10; "early lock release" in Aether, VLDB 2010): the order of lines is fixed by the write,
 //      and acknowledged is what is synced. After a rotation, remove what is too old.
 //
-// The handle may be closed at any moment: then a commit that has not come to 7 fails.
+// The handle may be closed at any moment: then a commit that has not come to 8 fails.
 #ifndef HOLDFAST_APPEND_BATCH_WRITER_H_
 #define HOLDFAST_APPEND_BATCH_WRITER_H_
 
@@ -83,6 +84,7 @@ class BatchWriter : public Committer {
   using Stage = Step (BatchWriter::*)(Transaction*);
   static const Stage kStages[];
 
+  Step HoldFence(Transaction* transaction);
   Step JudgeUnlocked(Transaction* transaction);
   Step Lock(Transaction* transaction);
   Step CatchUp(Transaction* transaction);

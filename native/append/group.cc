@@ -10,6 +10,7 @@ void TakeGroup(std::deque<Batch>* queue, size_t max_bytes, Group* group) {
   while (!queue->empty()) {
     Batch& batch = queue->front();
     if (group->batches > 0 && group->data.size() + batch.data.size() > max_bytes) break;
+    if (group->batches > 0 && !(batch.fence == group->fence)) break;
     group->Add(&batch);
     queue->pop_front();
   }
@@ -18,6 +19,7 @@ void TakeGroup(std::deque<Batch>* queue, size_t max_bytes, Group* group) {
 void Group::Add(Batch* batch) {
   if (batches == 0) {
     conditions = std::move(batch->conditions);
+    fence = std::move(batch->fence);
     data = std::move(batch->data);
   } else {
     for (Condition condition : batch->conditions) {
@@ -33,7 +35,7 @@ void Group::Add(Batch* batch) {
 Batch Group::TakeBack() {
   assert(batches == 1);
   lines.clear();
-  return {std::move(data), line_count, std::move(conditions)};
+  return {std::move(data), line_count, std::move(conditions), std::move(fence)};
 }
 
 void Group::CutLines(const dedupe::IdFinder* ids) {

@@ -23,11 +23,19 @@ struct Condition {
   uint64_t end = 0;
 };
 
+// The lock that was given to who appends, as lock/fence.h has it, and the token that he was given.
+struct Fence {
+  uint64_t token = 0;  // 0: none
+  std::string lock{};
+  bool operator==(const Fence& other) const { return token == other.token && lock == other.lock; }
+};
+
 // What one crossing from JavaScript brings.
 struct Batch {
   std::string data;  // whole lines, each with its newline
   size_t lines = 0;
   std::vector<Condition> conditions;  // in order, without overlap
+  Fence fence;                        // of all its lines
 };
 
 struct Line {
@@ -49,6 +57,7 @@ struct Group {
   std::string data;
   size_t line_count = 0;
   std::vector<Condition> conditions;
+  Fence fence;  // of all its batches
   // Parts of `data`; see CutLines.
   std::vector<Line> lines;
   // By the id, as it is written in a line of the group, and the place.
@@ -70,8 +79,8 @@ struct Group {
   void HashIds(const dedupe::HashKey& key);
 };
 
-// Moves batches from the front of the queue, which is not empty, into the empty group, as long as that has at
-// most `max_bytes`; but always one.
+// Moves batches from the front of the queue, which is not empty, into the empty group, as long as they have
+// the same fence and that has at most `max_bytes`; but always one.
 void TakeGroup(std::deque<Batch>* queue, size_t max_bytes, Group* group);
 
 }  // namespace holdfast::append

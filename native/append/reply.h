@@ -24,6 +24,7 @@ enum class Status {
   kPoisoned,     // nothing written, because the outcome of an earlier batch is unknown, for this `error`
   kClosed,       // the file is closed, and nothing of ours touches its directory any more
   kRefused,      // nothing written; `refusal` says why
+  kFenced,       // nothing written, because the lock was given to somebody else after the token of the group
 };
 
 // A line of the group that may be in the file already, and the line there.

@@ -17,6 +17,7 @@ Napi::Object Load(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Environment(env));
   DefineProtocol(env, exports);
   DefineLocks(env, exports);
+  DefineFences(env, exports);
   DefineHolders(env, exports);
   DefineFiles(env, exports);
   DefineLines(env, exports);

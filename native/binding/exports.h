@@ -8,6 +8,7 @@ namespace holdfast {
 
 void DefineProtocol(Napi::Env env, Napi::Object exports);
 void DefineLocks(Napi::Env env, Napi::Object exports);
+void DefineFences(Napi::Env env, Napi::Object exports);
 void DefineHolders(Napi::Env env, Napi::Object exports);
 void DefineFiles(Napi::Env env, Napi::Object exports);
 void DefineLines(Napi::Env env, Napi::Object exports);

@@ -7,6 +7,7 @@
 #include "append/judge.h"
 #include "append/reply.h"
 #include "binding/exports.h"
+#include "lock/fence.h"
 #include "lock/mechanism.h"
 #include "os/file.h"
 
@@ -54,7 +55,8 @@ void DefineProtocol(Napi::Env env, Napi::Object exports) {
                                        {"unknown", append::Status::kUnknown},
                                        {"poisoned", append::Status::kPoisoned},
                                        {"closed", append::Status::kClosed},
-                                       {"refused", append::Status::kRefused}});
+                                       {"refused", append::Status::kRefused},
+                                       {"fenced", append::Status::kFenced}});
   tables["chainMode"] =
       Table(env, {{"off", chain::Mode::kOff}, {"on", chain::Mode::kOn}, {"restart", chain::Mode::kRestart}});
   tables["refusal"] = Table(env, {{"none", chain::Refusal::kNone},
@@ -83,6 +85,7 @@ void DefineProtocol(Napi::Env env, Napi::Object exports) {
                                       {"waitedNs", kWaitedNs},
                                       {"syncedNs", kSyncedNs},
                                       {"refusal", kRefusal}});
+  tables["fenceSuffix"] = lock::kFenceSuffix;
   tables["unbounded"] = kUnbounded;
   exports["protocol"] = tables;
 }

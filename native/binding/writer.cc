@@ -27,6 +27,14 @@ std::vector<append::Condition> ConditionsFrom(const Napi::Value& value) {
   return conditions;
 }
 
+// { lock, token }, or undefined.
+append::Fence FenceFrom(const Napi::Value& value) {
+  if (value.IsUndefined()) return {};
+  const Napi::Object fence = ObjectFrom(value, "fence");
+  return {static_cast<uint64_t>(IntegerFrom(fence.Get("token"), "token", 1, INT64_C(1) << 53)),
+          PathFrom(fence.Get("lock"))};
+}
+
 }  // namespace
 
 Writer::Writer(const Napi::CallbackInfo& info)
@@ -97,14 +105,15 @@ void Writer::Open(const Napi::CallbackInfo& info) {
   writer_->Open();
 }
 
-// append(buffer, length, lines, conditions): whole lines, which are the first `length` bytes, how many, and
-// the conditions of some of them. Four arguments, because getting a property costs as much as half the rest.
+// append(buffer, length, lines, demands): whole lines, which are the first `length` bytes, how many, and what
+// they ask for, if anything: { conditions, fence }. Four arguments, because getting a property costs as much
+// as half the rest.
 void Writer::Append(const Napi::CallbackInfo& info) {
   writer_->Append(BatchFrom(info));
   Expect(info.Env());
 }
 
-// appendHere(buffer, length, lines, conditions): as append, on this thread if that can be; then the reply is
+// appendHere(buffer, length, lines, demands): as append, on this thread if that can be; then the reply is
 // returned. Undefined: it comes as after append.
 Napi::Value Writer::AppendHere(const Napi::CallbackInfo& info) {
   const std::optional<append::Reply> reply = writer_->AppendHere(BatchFrom(info));
@@ -121,7 +130,11 @@ append::Batch Writer::BatchFrom(const Napi::CallbackInfo& info) const {
   batch.data = buffer.substr(0, static_cast<size_t>(IntegerFrom(info[1], "length", 1, most)));
   if (batch.data.back() != '\n') throw Napi::TypeError::New(info.Env(), "length: expected the end of a line");
   batch.lines = static_cast<size_t>(IntegerFrom(info[2], "lines", 1, UINT32_MAX));
-  batch.conditions = ConditionsFrom(info[3]);
+  if (!info[3].IsUndefined()) {
+    const Napi::Object demands = ObjectFrom(info[3], "demands");
+    batch.conditions = ConditionsFrom(demands.Get("conditions"));
+    batch.fence = FenceFrom(demands.Get("fence"));
+  }
   return batch;
 }
 

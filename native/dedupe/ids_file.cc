@@ -60,7 +60,7 @@ uint64_t IdsFile::Load(Identity identity, const os::File& chronicle, uint64_t si
   good_bytes_ = known_end_ = 0;
   collected_.clear();
   os::File file;
-  if (size == 0 || os::File::OpenBeside(identity_.path, chronicle, false, &file)) return 0;
+  if (size == 0 || os::File::OpenBeside(identity_.path, chronicle, os::Beside::kThere, &file)) return 0;
   Header header;
   if (!ReadHeader(file, &header) || !(header == MakeHeader())) return 0;
   // Whatever the file of ids says, there are no more ids than the chronicle can have events.
@@ -76,7 +76,8 @@ uint64_t IdsFile::Load(Identity identity, const os::File& chronicle, uint64_t si
 bool IdsFile::ReadHashKey(const std::string& path, const os::File& chronicle, HashKey* out) {
   os::File file;
   Header header;
-  if (os::File::OpenBeside(path, chronicle, false, &file) || !ReadHeader(file, &header)) return false;
+  if (os::File::OpenBeside(path, chronicle, os::Beside::kThere, &file) || !ReadHeader(file, &header))
+    return false;
   *out = header.hash_key;
   return true;
 }
@@ -131,7 +132,7 @@ void IdsFile::Add(const os::File& chronicle, Fingerprint id, uint64_t offset) {
 void IdsFile::Save(const os::File& chronicle, uint64_t end) {
   if (identity_.path.empty() || end <= known_end_ || collected_.empty()) return;
   os::File file;
-  if (os::File::OpenBeside(identity_.path, chronicle, true, &file)) return;
+  if (os::File::OpenBeside(identity_.path, chronicle, os::Beside::kMadeToAppend, &file)) return;
   os::Error error;
   const lock::Spec spec;
   if (lock::kFlock.try_lock(file, spec, &error) != lock::Attempt::kGranted) return;

@@ -39,9 +39,10 @@ bool IsBelieved(const struct stat& status, uid_t owner) {
 
 }  // namespace
 
-Error File::OpenBeside(const std::string& path, const File& owner, bool create, File* out) {
-  constexpr int kFlags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK;
-  Error error = Open(path, kFlags, out);
+Error File::OpenBeside(const std::string& path, const File& owner, Beside use, File* out) {
+  const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | (use == Beside::kMadeToOverwrite ? 0 : O_APPEND);
+  const bool create = use != Beside::kThere;
+  Error error = Open(path, flags, out);
   if (!error) {
     struct stat beside, status;
     if (system_calls.fstat(owner.handle(), &beside) != 0) return Failed("fstat");
@@ -56,7 +57,7 @@ Error File::OpenBeside(const std::string& path, const File& owner, bool create, 
   }
   if (error.number != ENOENT || !create) return error;
   // EEXIST: somebody was faster, or it is a link.
-  if (Error failed = Open(path, kFlags | O_CREAT | O_EXCL, out, 0600)) return failed;
+  if (Error failed = Open(path, flags | O_CREAT | O_EXCL, out, 0600)) return failed;
   bool whole = false;
   return CopyRights(owner, *out, &whole);
 }

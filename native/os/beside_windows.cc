@@ -57,9 +57,10 @@ bool IsBelieved(const File& file, const File& chronicle) {
 
 }  // namespace
 
-Error File::OpenBeside(const std::string& path, const File& owner, bool create, File* out) {
-  if (Error error = Open(path, GENERIC_READ | GENERIC_WRITE, create ? OPEN_ALWAYS : OPEN_EXISTING,
-                         FILE_FLAG_OPEN_REPARSE_POINT, out)) {
+Error File::OpenBeside(const std::string& path, const File& owner, Beside use, File* out) {
+  const DWORD disposition = use == Beside::kThere ? OPEN_EXISTING : OPEN_ALWAYS;
+  if (Error error =
+          Open(path, GENERIC_READ | GENERIC_WRITE, disposition, FILE_FLAG_OPEN_REPARSE_POINT, out)) {
     return error;
   }
   if (IsBelieved(*out, owner)) return {};

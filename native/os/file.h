@@ -62,6 +62,9 @@ struct LockAccess {
   std::optional<unsigned> permissions;
 };
 
+// A file of our own beside another one: whether it is made if it is missing, and how it is written.
+enum class Beside { kThere, kMadeToAppend, kMadeToOverwrite };
+
 // An open file, closed on destruction. No child process inherits it.
 class File {
  public:
@@ -106,11 +109,11 @@ class File {
   // Likewise, for Sync: Windows syncs only what may be written.
   static Error OpenForSync(const std::string& path, File* out);
 
-  // Opens a file of our own beside `owner`, for reading and appending. One that is made has the rights of
+  // Opens a file of our own beside `owner`, for reading and writing. One that is made has the rights of
   // `owner`. Refuses with EPERM what somebody may have put there for us to write through: a link, no regular
   // file, a file that belongs neither to us nor to who owns `owner`. One that more may write to than may
   // write to `owner` is refused, too, or made anew.
-  static Error OpenBeside(const std::string& path, const File& owner, bool create, File* out);
+  static Error OpenBeside(const std::string& path, const File& owner, Beside use, File* out);
 
   // Makes a file that nobody else may open, for reading and appending (EEXIST: something has the name).
   static Error Make(const std::string& path, File* out);
@@ -145,6 +148,9 @@ class File {
   // Writes `prefix` and then `data` at the end of the file, wherever that is now. A failure may leave a part
   // of them in the file; the caller, who holds the lock, cuts it off again.
   Error Append(const char* prefix, size_t prefix_length, const char* data, size_t length) const;
+
+  // Writes at `offset`, into a file that was opened to be overwritten.
+  Error WriteAt(uint64_t offset, const char* data, size_t length) const;
 
   Error Truncate(uint64_t size) const;
   Error Sync(Durability durability) const;

@@ -178,6 +178,19 @@ Error File::Append(const char* prefix, size_t prefix_length, const char* data, s
   return {};
 }
 
+Error File::WriteAt(uint64_t offset, const char* data, size_t length) const {
+  while (length > 0) {
+    const ssize_t count =
+        Retry([&] { return system_calls.pwrite(handle_, data, length, static_cast<off_t>(offset)); });
+    if (count < 0) return Failed("write");
+    if (count == 0) return {ENOSPC, "write"};
+    data += count;
+    length -= static_cast<size_t>(count);
+    offset += static_cast<uint64_t>(count);
+  }
+  return {};
+}
+
 Error File::Truncate(uint64_t size) const {
   const int result = Retry([&] { return system_calls.ftruncate(handle_, static_cast<off_t>(size)); });
   return result == 0 ? Error{} : Failed("ftruncate");

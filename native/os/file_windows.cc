@@ -61,10 +61,10 @@ OVERLAPPED OverlappedAt(uint64_t offset) {
 // Windows takes it for "at the end of the file, wherever that is" (WriteFile).
 constexpr uint64_t kEndOfFile = ~uint64_t{0};
 
-Error WriteAtEnd(HANDLE handle, const char* data, size_t length) {
+Error WriteFrom(HANDLE handle, uint64_t offset, const char* data, size_t length) {
   constexpr size_t kMaxBytesAtOnce = size_t{1} << 30;
   while (length > 0) {
-    OVERLAPPED overlapped = OverlappedAt(kEndOfFile);
+    OVERLAPPED overlapped = OverlappedAt(offset);
     DWORD count = 0;
     if (::WriteFile(handle, data, static_cast<DWORD>(std::min(length, kMaxBytesAtOnce)), &count,
                     &overlapped) == 0) {
@@ -73,6 +73,7 @@ Error WriteAtEnd(HANDLE handle, const char* data, size_t length) {
     if (count == 0) return {ENOSPC, "write"};
     data += count;
     length -= count;
+    if (offset != kEndOfFile) offset += count;
   }
   return {};
 }
@@ -256,8 +257,12 @@ Error File::ReadAt(uint64_t offset, char* buffer, size_t length) const {
 }
 
 Error File::Append(const char* prefix, size_t prefix_length, const char* data, size_t length) const {
-  if (Error error = WriteAtEnd(handle_, prefix, prefix_length)) return error;
-  return WriteAtEnd(handle_, data, length);
+  if (Error error = WriteFrom(handle_, kEndOfFile, prefix, prefix_length)) return error;
+  return WriteFrom(handle_, kEndOfFile, data, length);
+}
+
+Error File::WriteAt(uint64_t offset, const char* data, size_t length) const {
+  return WriteFrom(handle_, offset, data, length);
 }
 
 Error File::Truncate(uint64_t size) const {

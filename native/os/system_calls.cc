@@ -35,6 +35,7 @@ using ::opendir;
 using ::poll;
 using ::pread;
 using ::pthread_create;
+using ::pwrite;
 using ::readdir;
 using ::readlink;
 using ::realpath;

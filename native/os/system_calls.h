@@ -53,6 +53,7 @@ struct SystemCall<Result(Arguments...)> {
   ENTRY(statfs, int(const char* path, struct statfs* out))                                            \
   ENTRY(lseek, off_t(int descriptor, off_t offset, int whence))                                       \
   ENTRY(pread, ssize_t(int descriptor, void* buffer, size_t length, off_t offset))                    \
+  ENTRY(pwrite, ssize_t(int descriptor, const void* buffer, size_t length, off_t offset))             \
   ENTRY(writev, ssize_t(int descriptor, const struct iovec* parts, int count))                        \
   ENTRY(futimens, int(int descriptor, const struct timespec times[2]))                                \
   ENTRY(ftruncate, int(int descriptor, off_t size))                                                   \

@@ -7,13 +7,13 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { temporaryDirectory } from '../support/files.js';
+import { memory, temporaryDirectory } from '../support/files.js';
 
 const { native } = createRequire(import.meta.url)('../../dist/lib/native/addon.js');
 
 it('S3: calls of the addon with odd values neither crash nor hang', () => {
   const program = fileURLToPath(new URL('../programs/raw-addon.mjs', import.meta.url));
-  const output = execFileSync(process.execPath, [program, temporaryDirectory()], {
+  const output = execFileSync(process.execPath, [program, temporaryDirectory(memory)], {
     encoding: 'utf8',
     timeout: 120_000,
     // Descriptors 0 and 1 are among the odd values: what gets a file's rights is to be ours, and not /dev/null.
@@ -61,7 +61,12 @@ it('refuses calls of a writer that it would wait for for ever, and bytes that ar
   const writer = new native.Writer(file(), { ...options, rotation }, anything);
   expect(() => writer.append(line, line.length + 1, 1, undefined)).toThrow(/^length: /);
   expect(() => writer.append(line, line.length - 1, 1, undefined)).toThrow(/^length: /);
-  expect(() => writer.append(line, line.length, 1, [{ first: -1, count: 1, end: 0 }])).toThrow(/^first: /);
+  expect(() =>
+    writer.append(line, line.length, 1, { conditions: [{ first: -1, count: 1, end: 0 }] }),
+  ).toThrow(/^first: /);
+  expect(() => writer.append(line, line.length, 1, 5)).toThrow(/^demands: /);
+  for (const fence of [5, {}, { lock: '/x', token: 0 }, { lock: '/x', token: 1.5 }, { token: 1 }])
+    expect(() => writer.append(line, line.length, 1, { fence })).toThrow(/^(fence|token|path)/);
   expect(() => writer.answer([true])).toThrow(/^answer: /);
   writer.open();
   expect(() => writer.open()).toThrow(/^open: /);

@@ -7,7 +7,7 @@
 // and waits for the answer of the test, one line too:
 //   go         make the call
 //   fail <n>   do not; return -1, or a null pointer, with errno n
-//   short <n>  make it with the first n bytes only (writev, write, pread)
+//   short <n>  make it with the first n bytes only (writev, write, pwrite, pread)
 //   skip       do not, and return success all the same
 //   last <n>   make it, and give the last byte that it read the value n (pread)
 //   tell       make it, then say `<result> <errno>`, and go on after one more line from the test
@@ -274,6 +274,11 @@ ssize_t pread(int descriptor, void* buffer, size_t length, off_t offset) {
       static_cast<char*>(buffer)[count - 1] = static_cast<char>(answer.number);
     return count;
   });
+}
+
+ssize_t pwrite(int descriptor, const void* buffer, size_t length, off_t offset) {
+  return Watch(real.pwrite.name, static_cast<long>(length), PathOf(descriptor),
+               [&](Answer answer) { return real.pwrite(descriptor, buffer, Short(answer, length), offset); });
 }
 
 ssize_t writev(int descriptor, const struct iovec* parts, int count) {

@@ -10,8 +10,9 @@ process.on('warning', ({ code }) => warnings.push(code));
 
 const commands = {
   async lock({ file, options }) {
-    locks.set(file, await lock(file, options));
-    return { held: true };
+    const held = await lock(file, options);
+    locks.set(file, held);
+    return { held: true, fence: held.fence };
   },
   // Takes the lock and watches it.
   async watched({ file }) {

@@ -1,6 +1,11 @@
-import type { Chronicle, ChronicleOptions } from 'holdfast';
+import type { Chronicle, ChronicleOptions, FileLock, LockMode } from 'holdfast';
+import type { PostgresLock } from 'holdfast/postgres';
 
 export function openAt(
   address: string,
   options?: ChronicleOptions,
-): Promise<{ readonly chronicle: Chronicle; readonly close: () => Promise<void> }>;
+): Promise<{
+  chronicle: Chronicle;
+  lock(name: string, options?: { mode?: LockMode; timeout?: number }): Promise<FileLock | PostgresLock>;
+  close(): Promise<void>;
+}>;

@@ -48,6 +48,11 @@ let files = 0;
 const newFile = () => `file ${files++}`;
 const newDescriptor = () => openSync(newFile(), 'w+');
 const held = (flags = 3) => native.tryLockOnThisThread(`${directory}/${newFile()}`, flags, 0, 0);
+const lockFile = () => {
+  const file = `${directory}/lock`;
+  writeFileSync(file, '');
+  return file;
+};
 const lines = Buffer.from('{"eventId":"a"}\n{"eventId":"b"}\n');
 
 /** Of each function, arguments that it takes. */
@@ -66,6 +71,8 @@ const takes = {
   identifyForHoldersSync: () => [newFile()],
   findHolders: () => [[native.identifyForHoldersSync(directory)], 5, done],
   findHoldersSync: () => [[native.identifyForHoldersSync(directory)], 5],
+  nextFence: () => [lockFile(), 1, done],
+  nextFenceSync: () => [lockFile(), 0],
   unlock: () => [held(), 1],
   unlockOnHelper: () => [held(), 0, done],
   sync: () => [newDescriptor(), 1, done],
@@ -152,9 +159,10 @@ for (const given of oddOptions()) {
   });
 }
 const condition = { first: 0, count: 1, end: 0 };
+const fence = { lock: `${directory}/no lock`, token: 1 };
 const methods = {
   open: () => [],
-  append: () => [lines, lines.length, 2, [condition]],
+  append: () => [lines, lines.length, 2, { conditions: [condition], fence }],
   answer: () => [[true]],
   settleNext: () => [0],
   close: () => [],
@@ -176,9 +184,21 @@ for (const value of odd) {
     attempt('append', () => {
       const writer = new Writer(newFile(), options(), done);
       const conditions = [{ ...condition, [name]: value }, condition];
-      writer.append(lines, lines.length, 2, conditions);
-      writer.append(lines, lines.length, 1, conditions);
-      writer.append(lines, lines.length, 1000, conditions);
+      writer.append(lines, lines.length, 2, { conditions });
+      writer.append(lines, lines.length, 1, { conditions });
+      writer.append(lines, lines.length, 1000, { conditions });
+      writer.settleNext();
+      writer.close();
+    });
+  }
+  for (const demands of [
+    { fence: value },
+    { fence: { ...fence, lock: value } },
+    { fence: { ...fence, token: value } },
+  ]) {
+    attempt('append', () => {
+      const writer = new Writer(newFile(), options(), done);
+      writer.append(lines, lines.length, 2, demands);
       writer.settleNext();
       writer.close();
     });

@@ -2,6 +2,7 @@
  * The engine that keeps a chronicle in one NDJSON file, and in the files that rotation has left beside it.
  */
 import { withIoErrors } from '../../base/errors.js';
+import type { Fence } from '../../base/lock-holder.js';
 import { followLinksToWrite, followLinksToWriteSync, type NativePath } from '../../base/paths.js';
 import type {
   FollowQuery,
@@ -72,8 +73,9 @@ export class FileEngine implements Engine {
     ifEnd: Position | undefined,
     resolve: (result: AppendResult) => void,
     reject: (error: Error) => void,
+    fence?: Fence,
   ): void {
-    this.#appender.append(line, ifEnd, resolve, reject);
+    this.#appender.append(line, ifEnd, resolve, reject, fence);
   }
 
   appendMany(
@@ -81,12 +83,13 @@ export class FileEngine implements Engine {
     ifEnd: Position | undefined,
     resolve: (results: AppendResult[]) => void,
     reject: (error: Error) => void,
+    fence?: Fence,
   ): void {
-    this.#appender.appendMany(lines, ifEnd, resolve, reject);
+    this.#appender.appendMany(lines, ifEnd, resolve, reject, fence);
   }
 
-  appendSync(line: EventLine, ifEnd: Position | undefined): AppendResult {
-    return this.#appender.appendSync(line, ifEnd);
+  appendSync(line: EventLine, ifEnd: Position | undefined, fence?: Fence): AppendResult {
+    return this.#appender.appendSync(line, ifEnd, fence);
   }
 
   /** Appends texts that are whole lines, but for the newline at their end: all of them are acknowledged or none. */

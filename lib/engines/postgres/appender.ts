@@ -2,10 +2,12 @@
  * Group commit: what is appended while a commit is under way forms the next one, so all callers of a process share a
  * transaction. Nothing is acknowledged before the server has said that the commit is done.
  */
+
 import { fenced, invalid, lockTimeout, serverError } from '../../base/errors.js';
+import { haveSameToken } from '../../base/fence.js';
 import { type ChronicleStats, CommitLog } from '../../chronicle/stats.js';
 import { chainFailureOf, codeOf, commitFailureOf, failureOf } from './failure.js';
-import { type Call, Group, haveSameFence } from './group.js';
+import { type Call, Group } from './group.js';
 import type { PostgresSettings } from './options.js';
 import type { Connection, Row, Session } from './session.js';
 
@@ -110,7 +112,7 @@ export class Appender {
     while (count < this.#queue.length) {
       bytes += (this.#queue[count] as Call).bytes;
       if (count > 0 && bytes > maxGroupBytes) break;
-      if (!haveSameFence(this.#queue[0] as Call, this.#queue[count] as Call)) break;
+      if (!haveSameToken(this.#queue[0]?.fence, this.#queue[count]?.fence)) break;
       count++;
     }
     return this.#queue.splice(0, count);

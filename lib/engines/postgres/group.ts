@@ -24,11 +24,6 @@ export type Call = (
   readonly reject: (error: Error) => void;
 };
 
-/** Whether the calls may be in one group. */
-export function haveSameFence({ fence: one }: Call, { fence: other }: Call): boolean {
-  return one?.path === other?.path && one?.fence === other?.fence;
-}
-
 /** A line of a {@link Call} that asks for another end. */
 const notMet = 2;
 const noId = Buffer.alloc(32);

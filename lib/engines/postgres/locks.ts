@@ -3,7 +3,7 @@
  */
 import { clearTimeout, setTimeout } from 'node:timers';
 import { onAbort, throwIfAborted } from '../../base/abort.js';
-import { checkOneOf, checkOptions } from '../../base/arguments.js';
+import { checkBoolean, checkOneOf, checkOptions } from '../../base/arguments.js';
 import { HoldfastError, invalid, lockTimeout } from '../../base/errors.js';
 import type { LockHolder, LockMode } from '../../base/lock-holder.js';
 import { checkWait, type WaitOptions } from '../../lock/acquire.js';
@@ -18,6 +18,8 @@ import type { Session } from './session.js';
 export interface PostgresTryLockOptions {
   /** Alone, or together with others that share it. Default: `'exclusive'`. */
   mode?: LockMode | undefined;
+  /** Every lock on PostgreSQL has a fencing token; this is for code that locks files as well. Default: true. */
+  fence?: boolean | undefined;
 }
 
 /** Options of a call that waits for a lock on PostgreSQL. */
@@ -64,7 +66,7 @@ export class Locks {
   }
 
   async lock(name: string, options?: PostgresLockOptions): Promise<PostgresLock> {
-    const given = checkOptions(options, ['mode', 'timeout', 'signal']);
+    const given = checkOptions(options, ['mode', 'fence', 'timeout', 'signal']);
     const mode = checkMode(given);
     const wait = checkWait(given);
     checkName(name, 'name');
@@ -81,7 +83,7 @@ export class Locks {
   }
 
   async tryLock(name: string, options?: PostgresTryLockOptions): Promise<PostgresLock | null> {
-    const mode = checkMode(checkOptions(options, ['mode']));
+    const mode = checkMode(checkOptions(options, ['mode', 'fence']));
     checkName(name, 'name');
     const held = await this.#take(name, mode, { deadline: 0, over: false });
     return held === 'busy' ? null : acquired(held, 0);
@@ -279,6 +281,7 @@ function bounded<T>(
   });
 }
 
-function checkMode({ mode = 'exclusive' }: PostgresTryLockOptions): LockMode {
+function checkMode({ mode = 'exclusive', fence = true }: PostgresTryLockOptions): LockMode {
+  checkBoolean(fence, 'fence');
   return checkOneOf(mode, ['exclusive', 'shared'], 'mode');
 }

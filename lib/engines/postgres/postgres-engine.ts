@@ -33,7 +33,6 @@ import { verify } from './verify.js';
 
 export class PostgresEngine implements Engine {
   readonly name: string;
-  readonly fences = true;
   /** Called when it is closed. */
   onClosed: () => void = () => {};
   /** Only of a chain: nothing else can be damaged here. */

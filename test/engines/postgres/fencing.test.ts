@@ -1,9 +1,7 @@
 /** E3: an append with the token of a lock that somebody else was given since is refused. */
-import { openChronicle } from 'holdfast';
 import { connect, type Postgres } from 'holdfast/postgres';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { newFile } from '../../support/chronicle-file.js';
 import { noPostgres, PostgresServer } from '../../support/postgres.js';
 
 describe.skipIf(noPostgres)('E3: appends with a fencing token', () => {
@@ -44,18 +42,6 @@ describe.skipIf(noPostgres)('E3: appends with a fencing token', () => {
     expect((await chronicle.toArray()).map(({ event }) => event.n)).toEqual([1, 4, 6, 8]);
   });
 
-  it('of those that share a lock are taken until somebody has it alone', async () => {
-    const chronicle = await postgres.openChronicle<{ n: number }>('shared');
-    const one = await postgres.lock('readers', { mode: 'shared' });
-    const other = await postgres.lock('readers', { mode: 'shared' });
-    await chronicle.append({ n: 1 }, { fence: other });
-    await chronicle.append({ n: 2 }, { fence: one });
-    await Promise.all([one.release(), other.release()]);
-    await chronicle.append({ n: 3 }, { fence: one });
-    await postgres.withLock('readers', () => {});
-    await expect(chronicle.append({ n: 4 }, { fence: one })).rejects.toMatchObject({ code: 'EFENCED' });
-  });
-
   it('hold the next holder up until they are committed', async () => {
     const chronicle = await postgres.openChronicle<{ n: number }>('pending');
     const old = await postgres.lock('slow');
@@ -79,26 +65,5 @@ describe.skipIf(noPostgres)('E3: appends with a fencing token', () => {
     await append;
     await (await next).release();
     await expect(chronicle.append({ n: 2 }, { fence: old })).rejects.toMatchObject({ code: 'EFENCED' });
-  });
-
-  it.each([
-    [7, 'fence: expected a lock'],
-    [{}, 'fence.path: expected a string'],
-    [{ path: 'a' }, 'fence.fence: expected a whole number'],
-    [{ path: 'a', fence: 0 }, 'fence.fence: expected a whole number'],
-  ])('refuse %j', async (fence, message) => {
-    const chronicle = await postgres.openChronicle('bad');
-    await expect(chronicle.append({}, { fence: fence as never })).rejects.toThrow(message);
-  });
-
-  it('are refused on a file', async () => {
-    const chronicle = await openChronicle(newFile());
-    onTestFinished(() => chronicle.close());
-    const fence = { path: 'a', fence: 1 };
-    await expect(chronicle.append({}, { fence })).rejects.toMatchObject({
-      code: 'EVALIDATION',
-      field: 'fence',
-    });
-    expect(() => chronicle.appendSync({}, { fence })).toThrow('fence: is not possible');
   });
 });

@@ -9,7 +9,7 @@ namespace holdfast::append {
 namespace {
 
 Batch LinesOf(const std::string& data, size_t lines) {
-  return {data, lines, {}};
+  return {data, lines, {}, {}};
 }
 
 TEST("a group takes all batches that fit, and numbers their lines through") {
@@ -36,6 +36,21 @@ TEST("a group leaves the batch that would make it too large, but always takes on
   TakeGroup(&queue, 5, &second);
   CHECK_EQ(second.batches, 1u);
   CHECK_EQ(queue.size(), 1u);
+}
+
+TEST("a group leaves the batch that has another fence") {
+  std::deque<Batch> queue;
+  for (const uint64_t token : {7, 7, 8, 0, 0}) {
+    queue.push_back(LinesOf("{}\n", 1));
+    if (token != 0) queue.back().fence = {token, "/jobs.lock"};
+  }
+  queue[1].fence.lock = "/other.lock";
+  for (const size_t batches : {1, 1, 1, 2}) {
+    Group group;
+    TakeGroup(&queue, 100, &group);
+    CHECK_EQ(group.batches, batches);
+  }
+  CHECK(queue.empty());
 }
 
 TEST("a group is cut into lines without their newlines, with their ids if they are asked for") {

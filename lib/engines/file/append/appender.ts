@@ -4,9 +4,10 @@
  * batches and answers one way, replies the other. Native code recognises lines and ids; only a JSON parser
  * can say whether two ids are the same, so that question comes here.
  */
+import { toNativePath } from '../../../base/arguments.js';
 import { atExit, isExiting } from '../../../base/at-exit.js';
-import { HoldfastError, lockTimeout, poisoned } from '../../../base/errors.js';
-import type { LockHolder } from '../../../base/lock-holder.js';
+import { fenced, HoldfastError, lockTimeout, poisoned } from '../../../base/errors.js';
+import type { Fence, LockHolder } from '../../../base/lock-holder.js';
 import type { NativePath } from '../../../base/paths.js';
 import type { Settings } from '../../../chronicle/options.js';
 import type { AppendResult } from '../../../chronicle/results.js';
@@ -105,8 +106,9 @@ export class Appender {
     ifEnd: number | undefined,
     resolve: (result: AppendResult) => void,
     reject: (error: Error) => void,
+    fence?: Fence,
   ): void {
-    this.#add([line], { count: undefined, ifEnd, resolve, reject });
+    this.#add([line], { count: undefined, ifEnd, fence: fence && atPath(fence), resolve, reject });
   }
 
   /** Appends lines of which all are acknowledged or none. */
@@ -115,8 +117,9 @@ export class Appender {
     ifEnd: number | undefined,
     resolve: (results: AppendResult[]) => void,
     reject: (error: Error) => void,
+    fence?: Fence,
   ): void {
-    this.#add(lines, { count: lines.length, ifEnd, resolve, reject });
+    this.#add(lines, { count: lines.length, ifEnd, fence: fence && atPath(fence), resolve, reject });
   }
 
   /** Appends texts that are whole lines, but for the newline at their end: all of them are acknowledged or none. */
@@ -128,12 +131,12 @@ export class Appender {
   ): void {
     this.#add(
       texts.map((text) => ({ text, id: undefined })),
-      { count: lines, ifEnd: undefined, asText: true, resolve, reject },
+      { count: lines, ifEnd: undefined, fence: undefined, asText: true, resolve, reject },
     );
   }
 
   /** As {@link append}, and blocks the thread until it is settled, with all that was appended before. */
-  appendSync(line: EventLine, ifEnd: number | undefined): AppendResult {
+  appendSync(line: EventLine, ifEnd: number | undefined, fence?: Fence): AppendResult {
     let result: AppendResult | undefined;
     let failure: Error | undefined;
     this.append(
@@ -145,6 +148,7 @@ export class Appender {
       (error) => {
         failure = error;
       },
+      fence,
     );
     this.#settleWhile(() => !result && !failure);
     if (result) return result;
@@ -173,8 +177,8 @@ export class Appender {
       return;
     }
     const room = roomFor(lines);
-    if (this.#next && this.#next.batch.bytes + room > this.#maxBatchBytes) this.send();
-    const next = this.#next ?? this.#begin();
+    if (this.#next && !this.#next.takes(call, room, this.#maxBatchBytes)) this.send();
+    const next = this.#next ?? this.#begin(call.fence);
     const { batch } = next;
     next.lines.reserve(room); // from here on nothing fails
     if (call.ifEnd !== undefined) next.addCondition(lines.length, call.ifEnd);
@@ -188,8 +192,8 @@ export class Appender {
     }
   }
 
-  #begin(): NextBatch {
-    const next = new NextBatch(this.#pending.begin());
+  #begin(fence: Fence | undefined): NextBatch {
+    const next = new NextBatch(this.#pending.begin(fence));
     this.#next = next;
     isBusy(this);
     if (!this.#isTicking) process.nextTick(tick, this);
@@ -211,14 +215,14 @@ export class Appender {
   /** @param blocks the thread, until it is settled */
   #send(blocks: boolean): void {
     if (!this.#next) return;
-    const { batch, lines, conditions } = this.#next;
+    const { batch, lines, demands } = this.#next;
     const { buffer, length } = lines;
     const count = batch.ids.length;
     this.#next = undefined;
     let reply: RawReply | undefined;
     try {
-      if (blocks) reply = this.#writer.appendHere(buffer, length, count, conditions);
-      else this.#writer.append(buffer, length, count, conditions);
+      if (blocks) reply = this.#writer.appendHere(buffer, length, count, demands);
+      else this.#writer.append(buffer, length, count, demands);
       this.#pending.cross(batch);
     } catch (error) {
       this.#pending.drop(batch, error as Error); // there was no memory for it
@@ -348,6 +352,7 @@ export class Appender {
   }
 
   #errorOf(reply: FailureReply): HoldfastError {
+    if (reply.status === writerStatus.fenced) return fenced(this.#name, this.#pending.fence as Fence);
     const error = failureOf(reply, this.#name, this.#settings.idKey);
     if (reply.status === writerStatus.poisoned) {
       this.#broken ??= error;
@@ -359,6 +364,11 @@ export class Appender {
     }
     return error;
   }
+}
+
+/** Of the lock on a file. */
+function atPath({ path, fence }: Fence): Fence {
+  return { path: toNativePath(path, 'fence.path').toString(), fence };
 }
 
 function tick(appender: Appender): void {

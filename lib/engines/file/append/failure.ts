@@ -12,7 +12,9 @@ import {
 } from '../../../base/errors.js';
 import { type FailureReply, type Refusal, refusal, writerStatus } from '../../../native/protocol.js';
 
-export function failureOf(reply: FailureReply, path: string, idKey: string): HoldfastError {
+type UnfencedReply = Exclude<FailureReply, { readonly status: typeof writerStatus.fenced }>;
+
+export function failureOf(reply: UnfencedReply, path: string, idKey: string): HoldfastError {
   if (reply.status === writerStatus.refused) return refusedByChain(reply.refusal, path, idKey);
   const cause = systemError(reply.error, path);
   if (reply.status === writerStatus.failed) {

@@ -3,6 +3,7 @@
  * to the writer, until its reply settles them.
  */
 import { conflict } from '../../../base/errors.js';
+import type { Fence } from '../../../base/lock-holder.js';
 import type { AppendResult } from '../../../chronicle/results.js';
 import { type CommitReply, lineFate } from '../../../native/protocol.js';
 
@@ -18,6 +19,8 @@ export type Call = (
 ) & {
   /** Where the file must end, in bytes. */
   readonly ifEnd: number | undefined;
+  /** What is no older than its lock must be; the same for all calls of a batch. */
+  readonly fence: Fence | undefined;
   readonly reject: (error: Error) => void;
 };
 
@@ -26,6 +29,7 @@ export interface Batch {
   /** Of each line. */
   readonly ids: (string | undefined)[];
   readonly calls: Call[];
+  readonly fence: Fence | undefined;
   /** How many bytes its lines have. */
   bytes: number;
 }
@@ -60,9 +64,9 @@ export class PendingCalls {
   }
 
   /** The next batch, to which calls may be added until it crosses. */
-  begin(): Batch {
+  begin(fence: Fence | undefined): Batch {
     this.#begun++;
-    return { ids: [], calls: [], bytes: 0 };
+    return { ids: [], calls: [], fence, bytes: 0 };
   }
 
   /** Adds a call, whose lines have these ids and this number of bytes. */
@@ -91,6 +95,11 @@ export class PendingCalls {
   /** True while something has crossed and is not settled. */
   get haveCrossed(): boolean {
     return this.#crossed.length > 0;
+  }
+
+  /** Of the oldest batch that has crossed. */
+  get fence(): Fence | undefined {
+    return this.#crossed[0]?.fence;
   }
 
   get sizes(): { readonly events: number; readonly bytes: number } {
