@@ -18,7 +18,7 @@ export default defineConfig({
     // Most tests wait for other processes and for the disk.
     maxWorkers: 2 * availableParallelism(),
     // Real processes, real locks and real syncs, on machines that may be busy: the bound only ends what hangs.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
   },
 });

@@ -37,9 +37,9 @@ const inBothCLibraries = new Set(
   __stack_chk_guard __tls_get_addr __xstat vsnprintf
   clock_gettime close closedir dladdr dlopen dlsym fchmod fchown fcntl fdatasync fgetxattr flock
   fremovexattr fsetxattr fstatfs fsync ftruncate futimens getauxval geteuid getpid getxattr link lseek memchr
-  memcmp memcpy memmove memset mkdir nanosleep open opendir pread pthread_attr_destroy pthread_attr_init
+  memcmp memcpy memmove memset mkdir nanosleep open opendir poll pread pthread_attr_destroy pthread_attr_init
   pthread_attr_setdetachstate pthread_attr_setstacksize pthread_cond_timedwait pthread_create pthread_kill
-  pthread_mutex_lock pthread_mutex_unlock pthread_self pthread_sigmask readdir readlink realpath rename sched_yield sigaction
+  pthread_mutex_lock pthread_mutex_unlock pthread_self pthread_sigmask pwrite readdir readlink realpath rename sched_yield sigaction
   sigaddset sigemptyset sigfillset snprintf statfs strchr strlen strtoll syscall unlink writev`.split(/\s+/),
 );
 

@@ -145,13 +145,14 @@ describe.skipIf(unwatchable)('C9: directories that somebody else made', () => {
   ])('the append rejects where %s of %s fails, and nothing is written', async (call, path) => {
     const { file, calls } = await watched();
     const process = await ChronicleProcess.open(file, {}, { env: calls.env });
-    calls.answer(`${call} ${path}`, { fail: 'EIO' });
+    calls.answer(`${call} ${path}`, { fail: 'EIO' }, true);
     await expect(process.append({ eventId: '1' })).rejects.toMatchObject({
       code: 'EIO',
       outcomeUnknown: false,
       cause: { code: 'EIO', syscall: call },
     });
     expect(readFileSync(file, 'utf8')).toBe('');
+    calls.letGo();
     await process.append({ eventId: '1' });
     expect(syncsIn(calls.made)).toEqual(expect.arrayContaining(directories));
   });
