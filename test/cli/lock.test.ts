@@ -1,5 +1,5 @@
 /** `holdfast lock` and `holdfast holders`, as real commands. */
-import { type ChildProcess, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -300,16 +300,26 @@ describe.skipIf(withoutTerminal || process.platform !== 'linux')('a wait on a te
   it('says for whom it waits, and not elsewhere', async () => {
     const file = join(temporaryDirectory(), 'file');
     const held = lockSync(file);
-    const seen = shell(
-      `script --quiet --return --command "${shellCommand} lock '${file}' echo done" /dev/null`,
-    );
-    const unseen = run('lock', file, 'echo', 'done');
-    await someoneWaitsFor(file);
-    await sleep(1000); // nothing tells that a terminal was written to
-    held.releaseSync();
     const told = `holdfast: waiting for the lock on '${file}', held by process ${process.pid} (exclusive): `;
-    expect((await seen).out).toContain(told);
-    expect((await seen).out).toMatch(/^done\r$/m);
+    const terminal = spawn('bash', [
+      '-c',
+      `script --quiet --return --command "${shellCommand} lock '${file}' echo done" /dev/null`,
+    ]);
+    onTestFinished(() => void terminal.kill('SIGKILL'));
+    let seen = '';
+    const ended = once(terminal, 'close');
+    const isTold = new Promise<void>((resolve) => {
+      terminal.stdout.on('data', (text) => {
+        seen += text;
+        if (seen.includes(told)) resolve();
+      });
+    });
+    const unseen = run('lock', file, 'echo', 'done');
+    await Promise.all([isTold, someoneWaitsFor(file)]);
+    await sleep(1000); // nothing tells that nothing is written elsewhere
+    held.releaseSync();
+    await ended;
+    expect(seen).toMatch(/^done\r$/m);
     expect(await unseen).toMatchObject({ err: '', out: 'done\n' });
   });
 });
