@@ -119,7 +119,10 @@ class Rotation {
     }
     for (const eventId of ['d', 'e', 'f']) await chronicle.append(event(eventId));
     await chronicle.close();
-    if (idsOf(file).join(' ') !== 'd e f') found.push(`at the end there are ${idsOf(file).join(' ')}`);
+    const kept = filesOf(file).map((path) => eventsOf(path).map(({ eventId }) => eventId));
+    // A rotation that failed left d behind c, in one file (C13).
+    if (!['d, e, f', 'c d, e, f'].includes(kept.map((ids) => ids.join(' ')).join(', ')))
+      found.push(`at the end there are ${JSON.stringify(kept)}`);
     for (const path of filesOf(file)) {
       if (rightsOf(path) !== rights) found.push(`at the end, ${path} has ${rightsOf(path)}`);
       if (statSync(path).nlink !== 1) found.push(`at the end, ${path} has another name`);
