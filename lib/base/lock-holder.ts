@@ -19,7 +19,9 @@ export interface LockHolder {
 
 /** A lock that may have a fencing token, as far as its type tells: a `FileLock` has one if it was asked for. */
 export interface FencedLock {
+  /** What is locked. */
   readonly path: string | undefined;
+  /** The token, which only grows; undefined for a lock that was taken without one, which is refused. */
   readonly fence: number | undefined;
 }
 
