@@ -5,6 +5,7 @@ import { checkInteger, describe, propertyOf, readFrom } from './arguments.js';
 import { invalid } from './errors.js';
 import type { Fence } from './lock-holder.js';
 
+/** Whether both are the same token of the same lock, or none. */
 export function haveSameToken(one: Fence | undefined, other: Fence | undefined): boolean {
   return one?.path === other?.path && one?.fence === other?.fence;
 }

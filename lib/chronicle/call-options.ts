@@ -1,5 +1,5 @@
 /**
- * The options of single calls of a chronicle, checked and filled in.
+ * One subject, the options of single calls of a chronicle: their types, and how they are checked and filled in.
  */
 import {
   checkBoolean,

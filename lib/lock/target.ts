@@ -1,8 +1,7 @@
 /**
- * What is to be locked, checked: a file by its path or by an open descriptor, and with fcntl a range of its
+ * One subject, what is to be locked, checked: a file by its path or by an open descriptor, and with fcntl a range of its
  * bytes.
  */
-
 import { isUtf8 } from 'node:buffer';
 import type { FileHandle } from 'node:fs/promises';
 import { constants } from 'node:os';

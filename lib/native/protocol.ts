@@ -333,7 +333,7 @@ export interface Writer {
    * As `append`, for a thread that would block for the reply: it is returned, if the commit can be made on this thread,
    * which is so when nothing else is under way and there is nobody to wait for. Else it comes as after `append`.
    */
-  appendHere(
+  appendOnThisThread(
     buffer: Buffer,
     length: number,
     lines: number,

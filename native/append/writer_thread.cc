@@ -59,7 +59,7 @@ void WriterThread::Append(Batch batch) {
   Finish(handover);
 }
 
-std::optional<Reply> WriterThread::AppendHere(Batch batch) {
+std::optional<Reply> WriterThread::AppendOnThisThread(Batch batch) {
   bool is_idle;
   {
     os::MutexLock lock(mutex_);

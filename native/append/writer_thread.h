@@ -55,7 +55,7 @@ class WriterThread : public std::enable_shared_from_this<WriterThread> {
   void Append(Batch batch);
   // As Append, for a thread that would block until there is the reply: if that can be had on this thread, it
   // is returned. If nothing is returned, it comes as after Append.
-  std::optional<Reply> AppendHere(Batch batch);
+  std::optional<Reply> AppendOnThisThread(Batch batch);
   // The answer to the last kAsk: for each question, whether it is a duplicate; none if there was no memory
   // for it, and then the group fails.
   void Answer(std::vector<bool> duplicates);
@@ -108,8 +108,8 @@ class WriterThread : public std::enable_shared_from_this<WriterThread> {
   void SendServed(Reply reply, size_t lines) EXCLUDES(mutex_);
   void SendClosed() EXCLUDES(mutex_);
 
-  const std::unique_ptr<Committer> committer_;  // used by the thread, by AppendHere while that has nothing to
-                                                // do, or by End when it is gone
+  const std::unique_ptr<Committer> committer_;  // used by the thread, by AppendOnThisThread while that has
+                                                // nothing to do, or by End when it is gone
   const size_t max_group_bytes_;
   const std::function<void()> on_reply_;
 

@@ -86,7 +86,7 @@ Napi::Function Writer::Define(Napi::Env env) {
                      {
                          InstanceMethod<&Writer::Open>("open"),
                          InstanceMethod<&Writer::Append>("append"),
-                         InstanceMethod<&Writer::AppendHere>("appendHere"),
+                         InstanceMethod<&Writer::AppendOnThisThread>("appendOnThisThread"),
                          InstanceMethod<&Writer::Answer>("answer"),
                          InstanceMethod<&Writer::SettleNext>("settleNext"),
                          InstanceMethod<&Writer::Close>("close"),
@@ -113,10 +113,10 @@ void Writer::Append(const Napi::CallbackInfo& info) {
   Expect(info.Env());
 }
 
-// appendHere(buffer, length, lines, demands): as append, on this thread if that can be; then the reply is
-// returned. Undefined: it comes as after append.
-Napi::Value Writer::AppendHere(const Napi::CallbackInfo& info) {
-  const std::optional<append::Reply> reply = writer_->AppendHere(BatchFrom(info));
+// appendOnThisThread(buffer, length, lines, demands): as append, on this thread if that can be; then the
+// reply is returned. Undefined: it comes as after append.
+Napi::Value Writer::AppendOnThisThread(const Napi::CallbackInfo& info) {
+  const std::optional<append::Reply> reply = writer_->AppendOnThisThread(BatchFrom(info));
   if (reply) return reply_.Fill(info.Env(), *reply);
   Expect(info.Env());
   return info.Env().Undefined();

@@ -27,7 +27,7 @@ class Writer : public Napi::ObjectWrap<Writer> {
  private:
   void Open(const Napi::CallbackInfo& info);
   void Append(const Napi::CallbackInfo& info);
-  Napi::Value AppendHere(const Napi::CallbackInfo& info);
+  Napi::Value AppendOnThisThread(const Napi::CallbackInfo& info);
   void Answer(const Napi::CallbackInfo& info);
   Napi::Value SettleNext(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);

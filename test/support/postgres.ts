@@ -25,7 +25,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { connect, type Postgres } from 'holdfast/postgres';
 import pg from 'pg';
+import { onTestFinished } from 'vitest';
 import { memory } from './files.js';
 
 /** Where Debian and others put the programs; the newest first. `HOLDFAST_POSTGRES` names another directory. */
@@ -406,4 +408,11 @@ function signal(pid: number, name: NodeJS.Signals): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
+}
+
+/** A connection of the product's own to the server, closed when the test ends. */
+export async function connected({ connectionString }: PostgresServer): Promise<Postgres> {
+  const postgres = await connect({ connectionString });
+  onTestFinished(() => postgres.close());
+  return postgres;
 }

@@ -2,7 +2,6 @@
  * Group commit: what is appended while a commit is under way forms the next one, so all callers of a process share a
  * transaction. Nothing is acknowledged before the server has said that the commit is done.
  */
-
 import { fenced, invalid, lockTimeout, serverError } from '../../base/errors.js';
 import { haveSameToken } from '../../base/fence.js';
 import { type ChronicleStats, CommitLog } from '../../chronicle/stats.js';

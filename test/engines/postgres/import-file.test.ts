@@ -9,14 +9,13 @@ import {
   type ImportOptions,
   importFile,
   mirror,
-  type Postgres,
   type PostgresChronicleOptions,
 } from 'holdfast/postgres';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import * as z from 'zod';
 import { finished, start } from '../../support/command.js';
 import { memory, temporaryDirectory } from '../../support/files.js';
-import { noPostgres, PostgresServer } from '../../support/postgres.js';
+import { connected, noPostgres, PostgresServer } from '../../support/postgres.js';
 
 let number = 0;
 
@@ -27,14 +26,8 @@ describe.skipIf(noPostgres)('an import', { timeout: 180_000 }, () => {
   });
   afterAll(() => server.remove());
 
-  async function connected(): Promise<Postgres> {
-    const postgres = await connect({ connectionString: server.connectionString });
-    onTestFinished(() => postgres.close());
-    return postgres;
-  }
-
   async function opened(options: PostgresChronicleOptions = {}): Promise<Chronicle> {
-    return (await connected()).openChronicle(`imported ${number++}`, { dedupe: 'all', ...options });
+    return (await connected(server)).openChronicle(`imported ${number++}`, { dedupe: 'all', ...options });
   }
 
   const file = () => join(temporaryDirectory(memory), 'orders.ndjson');
@@ -196,7 +189,7 @@ describe.skipIf(noPostgres)('an import', { timeout: 180_000 }, () => {
     const text = lines(9000, 'x'.repeat(300));
     const path = fileWith(text);
     const chronicle = await opened({ lockTimeout: 50 });
-    const postgres = await connected();
+    const postgres = await connected(server);
     const other = await postgres.openChronicle(chronicle.path);
     let stopped = false;
     // A lock on the head makes one commit, or another, fail.
@@ -238,7 +231,7 @@ describe.skipIf(noPostgres)('an import', { timeout: 180_000 }, () => {
   it('who may only read is told so, and can mirror', async () => {
     const { path: name } = await opened();
     const path = fileWith(lines(3));
-    await importFile(path, await (await connected()).openChronicle(name, { dedupe: 'all' }));
+    await importFile(path, await (await connected(server)).openChronicle(name, { dedupe: 'all' }));
     await server.query('CREATE ROLE reader LOGIN');
     await server.query('GRANT USAGE ON SCHEMA holdfast TO reader');
     await server.query('GRANT SELECT ON ALL TABLES IN SCHEMA holdfast TO reader');

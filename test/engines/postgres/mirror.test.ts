@@ -13,17 +13,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { type Chronicle, type HoldfastError, lock, openChronicle, readChronicle } from 'holdfast';
-import {
-  connect,
-  type MirrorOptions,
-  mirror,
-  type Postgres,
-  type PostgresChronicleOptions,
-} from 'holdfast/postgres';
+import { connect, type MirrorOptions, mirror, type PostgresChronicleOptions } from 'holdfast/postgres';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { start } from '../../support/command.js';
 import { memory, temporaryDirectory } from '../../support/files.js';
-import { noPostgres, PostgresServer } from '../../support/postgres.js';
+import { connected, noPostgres, PostgresServer } from '../../support/postgres.js';
 
 let number = 0;
 
@@ -34,17 +28,11 @@ describe.skipIf(noPostgres)('a mirror', { timeout: 180_000 }, () => {
   });
   afterAll(() => server.remove());
 
-  async function connected(): Promise<Postgres> {
-    const postgres = await connect({ connectionString: server.connectionString });
-    onTestFinished(() => postgres.close());
-    return postgres;
-  }
-
   async function opened(
     options?: PostgresChronicleOptions,
     name = `mirrored ${number++}`,
   ): Promise<Chronicle> {
-    return (await connected()).openChronicle(name, options);
+    return (await connected(server)).openChronicle(name, options);
   }
 
   /** Lines that an object does not give back as they are. */
@@ -104,7 +92,7 @@ describe.skipIf(noPostgres)('a mirror', { timeout: 180_000 }, () => {
   });
 
   it('follows what comes, until it is aborted, or the chronicle is closed, or it was aborted before', async () => {
-    const postgres = await connected();
+    const postgres = await connected(server);
     const chronicle = await postgres.openChronicle(`mirrored ${number++}`);
     const path = file();
     const controller = new AbortController();

@@ -153,7 +153,7 @@ TEST("whoever blocks has his batch committed on his own thread") {
       fixture.Next();
       CHECK(committed_on != own);
     }
-    const auto reply = fixture.writer->AppendHere({"line\n", 1, {}});
+    const auto reply = fixture.writer->AppendOnThisThread({"line\n", 1, {}});
     CHECK(reply.has_value());
     CHECK_EQ(reply->status, Status::kCommitted);
     CHECK_EQ(reply->batches, 1u);
@@ -172,7 +172,7 @@ TEST("whoever blocks comes after what is under way, and leaves to the thread wha
   };
   fixture.Append("first\n");
   begun.get_future().wait();
-  CHECK(!fixture.writer->AppendHere({"second\n", 1, {}}).has_value());
+  CHECK(!fixture.writer->AppendOnThisThread({"second\n", 1, {}}).has_value());
   go_on.set_value();
   CHECK_EQ(fixture.BlockForNext().batches, 1u);
   CHECK_EQ(fixture.BlockForNext().batches, 1u);
@@ -181,7 +181,8 @@ TEST("whoever blocks comes after what is under way, and leaves to the thread wha
     group->CutLines(nullptr);
     return false;
   };
-  CHECK(!fixture.writer->AppendHere({"third, which is no short string\n", 1, {{0, 1, 7}}}).has_value());
+  CHECK(
+      !fixture.writer->AppendOnThisThread({"third, which is no short string\n", 1, {{0, 1, 7}}}).has_value());
   size_t conditions = 0;
   fixture.script->on_commit = [&](Group* group, WriterThread*, Reply*) {
     conditions = group->conditions.size();

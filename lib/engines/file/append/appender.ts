@@ -1,5 +1,5 @@
 /**
- * Group commit: appends that are made in the same turn of the event loop cross to the batch writer
+ * One subject, group commit: appends that are made in the same turn of the event loop cross to the batch writer
  * (native/append) in batches, and all that is there when it is ready forms one commit. Here is what crosses:
  * batches and answers one way, replies the other. Native code recognises lines and ids; only a JSON parser
  * can say whether two ids are the same, so that question comes here.
@@ -221,7 +221,7 @@ export class Appender {
     this.#next = undefined;
     let reply: RawReply | undefined;
     try {
-      if (blocks) reply = this.#writer.appendHere(buffer, length, count, demands);
+      if (blocks) reply = this.#writer.appendOnThisThread(buffer, length, count, demands);
       else this.#writer.append(buffer, length, count, demands);
       this.#pending.cross(batch);
     } catch (error) {
