@@ -1,6 +1,6 @@
 /** Who holds a lock: whoever has it, not whoever asked for it; and what it costs to find out. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LockHolder, lock, lockHolders, lockSync, openChronicle } from 'holdfast';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -50,14 +50,16 @@ function sorted(holders: readonly LockHolder[]): LockHolder[] {
   return holders.toSorted((a, b) => a.pid - b.pid);
 }
 
-const inherited = (file: string) => `( flock 9; exec sleep 1000 ) 9>'${file}' & echo $!; wait`;
+/** Says its number when it is what it will be to the end: it has the lock, and its command is the one of commandFor(). */
+const inherited = (file: string) =>
+  `( flock 9; echo $BASHPID >'${file}.pid'; exec tail -f '${file}.pid' ) 9>'${file}' & wait`;
+const commandFor = (file: string) => `tail -f ${file}.pid`;
 
 describe.skipIf(withoutFlock)('the holder of a lock', () => {
   it('is named where a descriptor is waited for, which has no path', async () => {
     const file = join(temporaryDirectory(), 'file');
     writeFileSync(file, '');
     const pid = Number(await scriptThatSays(inherited(file)));
-    await locked(file);
     const descriptor = openSync(file, 'r');
     onTestFinished(() => closeSync(descriptor));
     const timedOut = await lock(descriptor, { timeout: 0 }).catch((error) => error);
@@ -68,8 +70,7 @@ describe.skipIf(withoutFlock)('the holder of a lock', () => {
     const file = join(temporaryDirectory(), 'file');
     writeFileSync(file, '');
     const pid = Number(await scriptThatSays(inherited(file)));
-    await locked(file);
-    expect(await holdersOf(file)).toEqual([{ pid, mode: 'exclusive', command: 'sleep 1000' }]);
+    expect(await holdersOf(file)).toEqual([{ pid, mode: 'exclusive', command: commandFor(file) }]);
     const chronicle = await openChronicle(file, { lockTimeout: 0 });
     const [append, appendSync] = [
       await chronicle.append({}).catch((error) => error),
@@ -105,7 +106,7 @@ time.sleep(1000)`;
 
   it('is the job of a `holdfast lock` that was killed', async () => {
     const file = join(temporaryDirectory(), 'file');
-    const wrapper = start(['lock', file, '-c', 'echo $$; exec sleep 1000']);
+    const wrapper = start(['lock', file, '-c', `echo $$ >'${file}.pid'; exec tail -f '${file}.pid'`]);
     const pid = Number(await linesOf(wrapper).next());
     onTestFinished(() => void process.kill(pid, 'SIGKILL'));
     expect(sorted(await lockHolders(file)).map(({ pid }) => pid)).toEqual(
@@ -113,7 +114,7 @@ time.sleep(1000)`;
     );
     wrapper.kill('SIGKILL');
     await new Promise((resolve) => wrapper.once('exit', resolve));
-    expect(await holdersOf(file)).toEqual([{ pid, mode: 'exclusive', command: 'sleep 1000' }]);
+    expect(await holdersOf(file)).toEqual([{ pid, mode: 'exclusive', command: commandFor(file) }]);
   });
 
   it.skipIf(unmountable).each([
@@ -121,15 +122,15 @@ time.sleep(1000)`;
     ["the host's /proc", ''],
   ])('has the number of its pid namespace, in one with %s', async (_, option) => {
     const file = join(temporaryDirectory(), 'file');
-    const script = `( flock 9; exec sleep 1000 ) 9>'${file}' & until ! flock -n '${file}' true; do :; done
-      echo $! $(${shellCommand} holders --json '${file}'); wait`;
+    const script = `mkfifo '${file}.said'; exec 8<>'${file}.said'; ${inherited(file).replace('& wait', '>&8 &')}
+      read pid <&8; echo $pid $(${shellCommand} holders --json '${file}'); wait`;
     const command = ['unshare', '--pid', '--fork', ...(option ? [option] : []), 'bash', '-c'];
     const [, pid, json = ''] = /^(\d+) (.*)$/.exec(await scriptThatSays(script, command)) ?? [];
     expect(Number(pid)).toBeLessThan(10);
-    expect(JSON.parse(json)).toEqual([{ pid: Number(pid), mode: 'exclusive', command: 'sleep 1000' }]);
+    expect(JSON.parse(json)).toEqual([{ pid: Number(pid), mode: 'exclusive', command: commandFor(file) }]);
     // From outside, by another number.
     expect(await holdersOf(file)).toEqual([
-      { pid: expect.any(Number), mode: 'exclusive', command: 'sleep 1000' },
+      { pid: expect.any(Number), mode: 'exclusive', command: commandFor(file) },
     ]);
   });
 
@@ -145,8 +146,7 @@ time.sleep(1000)`;
       for (const name of ['low', 'high']) {
         const file = join(overlay, name);
         const pid = Number(await scriptThatSays(inherited(file).replace('9>', '9<>')));
-        await locked(file);
-        expect(await lockHolders(file), name).toMatchObject([{ pid, command: 'sleep 1000' }]);
+        expect(await lockHolders(file), name).toMatchObject([{ pid, command: commandFor(file) }]);
       }
     },
   );
@@ -163,8 +163,7 @@ time.sleep(1000)`;
       for (const name of ['file', 'subvolume/file']) {
         const file = join(directory, name);
         const pid = Number(await scriptThatSays(inherited(file)));
-        await locked(file);
-        expect(await holdersOf(file)).toMatchObject([{ pid, command: 'sleep 1000' }]);
+        expect(await holdersOf(file)).toMatchObject([{ pid, command: commandFor(file) }]);
       }
     },
   );
@@ -173,8 +172,9 @@ time.sleep(1000)`;
     const [directory, again] = [temporaryDirectory(), temporaryDirectory()];
     mount(['--bind', directory], again);
     const pid = Number(await scriptThatSays(inherited(join(directory, 'file'))));
-    await locked(join(directory, 'file'));
-    expect(await lockHolders(join(again, 'file'))).toMatchObject([{ pid, command: 'sleep 1000' }]);
+    expect(await lockHolders(join(again, 'file'))).toMatchObject([
+      { pid, command: commandFor(join(directory, 'file')) },
+    ]);
   });
 
   it.runIf(process.getuid?.() === 0)(
@@ -184,7 +184,6 @@ time.sleep(1000)`;
       const pid = Number(await scriptThatSays(`exec 9>'${file}'; flock 9; echo $$; exec sleep 1000 9>&9`));
       execFileSync('chmod', ['755', join(file, '..')]);
       const user = `setpriv --reuid 65534 --clear-groups ${shellCommand} holders --json '${file}'`;
-      await locked(file);
       // flock(1) had asked, and is gone: nothing tells the other user who has it.
       expect(execFileSync('bash', ['-c', user]).toString()).toBe('[]\n');
       const held = lockSync(`${file}2`);
@@ -292,13 +291,6 @@ describe.skipIf(unwatchable)('the search for holders', () => {
     await appender.ask('close');
   });
 });
-
-/** Resolves when somebody has the lock. */
-async function locked(file: string): Promise<void> {
-  while (!existsSync(file) || spawnSync('flock', ['-n', file, 'true']).status === 0) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
 
 function refused(call: () => unknown): { holders: LockHolder[] } {
   try {

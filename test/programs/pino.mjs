@@ -21,6 +21,8 @@ for (let number = 0; number < Number(count); number++) {
 if (ending === 'exit') process.exit(0);
 if (ending === 'exit in exit') process.on('exit', () => logger.info({ number: Number(count) }, 'last'));
 if (ending === 'throw') throw new Error('as asked');
+// Node forgets a signal of which it has not told its listeners yet, where there is nothing more to do.
+if (['SIGTERM', 'SIGTERM, heard'].includes(ending) || beside) setInterval(() => {}, 1000);
 if (ending === 'SIGTERM' || beside) process.kill(process.pid, 'SIGTERM');
 if (ending === 'SIGTERM, heard') {
   process.once('SIGTERM', () => process.exit(143));
