@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "os/file.h"
+#include "os/rights.h"
 #include "os/windows.h"
 
 namespace holdfast::os {
@@ -58,14 +59,17 @@ bool IsBelieved(const File& file, const File& chronicle) {
 }  // namespace
 
 Error File::OpenBeside(const std::string& path, const File& owner, Beside use, File* out) {
-  const DWORD disposition = use == Beside::kThere ? OPEN_EXISTING : OPEN_ALWAYS;
-  if (Error error =
-          Open(path, GENERIC_READ | GENERIC_WRITE, disposition, FILE_FLAG_OPEN_REPARSE_POINT, out)) {
-    return error;
+  constexpr DWORD kAccess = GENERIC_READ | GENERIC_WRITE;
+  Error error = Open(path, kAccess, OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT, out);
+  if (!error) {
+    if (IsBelieved(*out, owner)) return {};
+    out->Close();
+    return {EPERM, "open"};
   }
-  if (IsBelieved(*out, owner)) return {};
-  out->Close();
-  return {EPERM, "open"};
+  if (error.number != ENOENT || use == Beside::kThere) return error;
+  if (Error failed = Make(path, out)) return failed;  // EEXIST: somebody was faster
+  bool whole = false;
+  return CopyRights(owner, *out, &whole);
 }
 
 Error File::OpenBelieved(const std::string& path, const File& chronicle, bool for_sync, File* out) {

@@ -13,6 +13,8 @@
 #include "os/directory.h"
 #include "os/file.h"
 #include "os/windows.h"
+// The system's header must come first.
+#include <sddl.h>
 
 namespace holdfast::os {
 
@@ -183,8 +185,20 @@ Error File::OpenForSync(const std::string& path, File* out) {
 }
 
 Error File::Make(const std::string& path, File* out) {
-  if (Error error = Open(path, GENERIC_READ | GENERIC_WRITE, CREATE_NEW, 0, out)) return error;
-  SetBornNow(out->handle());
+  // Everything for its owner, and nothing for others, whatever the directory would give them.
+  PSECURITY_DESCRIPTOR private_to_owner = nullptr;
+  if (::ConvertStringSecurityDescriptorToSecurityDescriptorW(L"D:P(A;;FA;;;OW)", SDDL_REVISION_1,
+                                                             &private_to_owner, nullptr) == 0) {
+    return Failed("open");
+  }
+  SECURITY_ATTRIBUTES security = {sizeof security, private_to_owner, FALSE};
+  const HANDLE handle = ::CreateFileW(ToWide(path).c_str(), GENERIC_READ | GENERIC_WRITE, kShareAll,
+                                      &security, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, nullptr);
+  const Error error = handle == INVALID_HANDLE_VALUE ? Failed("open") : Error{};
+  ::LocalFree(private_to_owner);
+  if (error) return error;
+  *out = File(handle);
+  SetBornNow(handle);
   return {};
 }
 

@@ -14,8 +14,8 @@ namespace holdfast::os {
 // not open `from`, but its new owner. So `to` should be open to nobody else before.
 //
 // On Linux that are the owner, the group, the permissions and the POSIX ACL; on macOS the ACL of macOS in the
-// place of the last. On Windows a file has the rights that its directory gives it, and only the attribute
-// "read-only" is passed on. `from` may have been opened with O_PATH.
+// place of the last. On Windows it is the access control list, and the attribute "read-only", but not the
+// owner, which none but an administrator can give away. `from` may have been opened with O_PATH.
 Error CopyRights(const File& from, const File& to, bool* whole);
 
 }  // namespace holdfast::os

@@ -14,6 +14,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -47,7 +48,7 @@ const platforms = {
   'macos-x64': ['macOS x64', 'compiled and linked', () => 'x86_64', compileForMacos],
   'macos-arm64': ['macOS arm64', 'compiled and linked', () => 'aarch64', compileForMacos],
   'windows-node-22': ['Windows x64 (wine)', 'Node 22', () => wineNode('22.23.3'), suite],
-  'windows-node-22-core': ['Windows x64 (wine)', 'Node 22, core', () => wineNode('22.23.3'), core],
+  'windows-node-22-core': ['Windows x64 (wine)', 'Node 22, core', () => wineNode('22.23.3'), coreAndRights],
   'windows-node-26': ['Windows x64 (wine)', 'Node 26', () => wineNode('26.10.0'), core],
 };
 
@@ -64,7 +65,7 @@ for (const name of wanted) {
 
 const names = wanted.length > 0 ? wanted : Object.keys(platforms);
 mkdirSync(place, { recursive: true });
-const usesPackage = names.some((name) => [core, suite, onNfs].includes(platforms[name][3]));
+const usesPackage = names.some((name) => [core, coreAndRights, suite, onNfs].includes(platforms[name][3]));
 if (usesPackage) requireFreshBinaries();
 const project = usesPackage ? installPackage() : undefined;
 const table = new Table({
@@ -133,7 +134,8 @@ function installPackage() {
   const npm = (...parameters) => execFileSync('npm', parameters, { cwd: folder, stdio: 'pipe' }).toString();
   const [{ filename }] = JSON.parse(npm('pack', '--json', root));
   npm('install', '--ignore-scripts', '--no-audit', '--prefer-offline', join(folder, filename));
-  cpSync(join(root, 'test/platforms/load.cjs'), join(folder, 'load.cjs'));
+  for (const program of ['load.cjs', 'rights.cjs'])
+    cpSync(join(root, 'test/platforms', program), join(folder, program));
   return folder;
 }
 
@@ -172,6 +174,31 @@ async function core(name, { command, env }) {
     failures.push(`ended with ${code}: ${text.slice(-2000)}`);
   const passed = checks.filter(([, outcome]) => outcome === 'ok').length + (loads ? 1 : 0);
   return { passed, failures, skipped: new Map() };
+}
+
+/**
+ * The portable core, and C12: wine shows the access control list of a file as permissions to those outside. What Windows
+ * lets no other user read before, it lets none read after.
+ */
+async function coreAndRights(name, { command, env, toWindows }, folder) {
+  const { passed, failures, skipped } = await core(name, { command, env });
+  const directory = join(place, `${name}-rights`);
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory);
+  const old = { settings: 'old', log: '', damaged: 'not json\n{"eventId":"a"}\n', public: '' };
+  for (const [file, text] of Object.entries(old)) {
+    writeFileSync(join(directory, file), text, { mode: file === 'public' ? 0o644 : 0o600 });
+  }
+  const output = join(place, `${name}-rights.log`);
+  const program = join(folder, 'rights.cjs');
+  const code = await run([...command, program, toWindows(directory)], { cwd: folder, env, output });
+  const open = readdirSync(directory).filter((file) => (lstatSync(join(directory, file)).mode & 0o007) !== 0);
+  const made = ['damaged.damaged', 'log.ids'].filter((file) => !existsSync(join(directory, file)));
+  if (code === 0 && made.length === 0 && open.join() === 'public')
+    return { passed: passed + 1, failures, skipped };
+  const seen = `ended with ${code}, ${open} can be read by everybody, ${made} not made`;
+  failures.push(`C12: files that others may not read: ${seen}: ${readFileSync(output, 'utf8')}`);
+  return { passed, failures, skipped };
 }
 
 /** In a checkout, the binary that is shipped in place of the one that was built. On Windows there is no other. */
