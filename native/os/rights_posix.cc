@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include <iterator>
 #include <string>
 
 #include "os/posix.h"
@@ -57,8 +58,8 @@ class Acl {
 #else
   Error Read(const File& file) {
     std::string bytes(256, '\0');
-    for (;;) {
-      const ssize_t length = Get(file, bytes.data(), bytes.size());
+    for (name_ = kNames;;) {
+      const ssize_t length = Get(file, *name_, bytes.data(), bytes.size());
       if (length >= 0) {
         bytes.resize(static_cast<size_t>(length));
         bytes_ = std::move(bytes);
@@ -68,8 +69,12 @@ class Acl {
         bytes.resize(bytes.size() * 4);
         continue;
       }
-      // All but the first: the file system has no ACLs.
-      if (errno == ENODATA || errno == ENOTSUP || errno == ENOSYS || errno == EINVAL) return {};
+      if (errno == ENODATA) return {};
+      // The file system has no ACLs of this kind.
+      if (errno == ENOTSUP || errno == ENOSYS || errno == EINVAL) {
+        if (++name_ == std::end(kNames)) return {};
+        continue;
+      }
       is_known_ = false;
       return IsRefusal(errno) || errno == EBADF || errno == ENOENT ? Error{} : Failed("fgetxattr");
     }
@@ -80,30 +85,32 @@ class Acl {
   // If there is none, takes that away which the file was given for its directory's default ACL.
   Error Give(const File& to, bool* given) const {
     *given = true;
+    Acl own;
     if (!is_there()) {
-      Acl own;
       if (Error error = own.Read(to)) return error;
       if (own.is_known() && !own.is_there()) return {};
     }
     const int result = is_there()
-                           ? system_calls.fsetxattr(to.handle(), kName, bytes_.data(), bytes_.size(), 0)
-                           : system_calls.fremovexattr(to.handle(), kName);
+                           ? system_calls.fsetxattr(to.handle(), *name_, bytes_.data(), bytes_.size(), 0)
+                           : system_calls.fremovexattr(to.handle(), *own.name_);
     *given = result == 0;
     return *given || IsRefusal(errno) ? Error{} : Failed(is_there() ? "fsetxattr" : "fremovexattr");
   }
 
  private:
-  static constexpr char kName[] = "system.posix_acl_access";  // acl(5)
+  // Those of acl(5), and of nfs4_acl(5), which a client of NFS 4 has in their place.
+  static constexpr const char* kNames[] = {"system.posix_acl_access", "system.nfs4_acl"};
 
-  static ssize_t Get(const File& file, char* bytes, size_t length) {
-    const ssize_t result = system_calls.fgetxattr(file.handle(), kName, bytes, length);
+  static ssize_t Get(const File& file, const char* name, char* bytes, size_t length) {
+    const ssize_t result = system_calls.fgetxattr(file.handle(), name, bytes, length);
     if (result >= 0 || errno != EBADF) return result;
     // Opened with O_PATH: the link of the descriptor leads to that very file (proc_pid_fd(5)).
     const std::string link = "/proc/self/fd/" + std::to_string(file.handle());
-    return system_calls.getxattr(link.c_str(), kName, bytes, length);
+    return system_calls.getxattr(link.c_str(), name, bytes, length);
   }
 
   std::string bytes_;
+  const char* const* name_ = kNames;
   bool is_known_ = true;
 #endif
 };

@@ -19,6 +19,7 @@ const commands = {
   modprobe: 'kmod',
   ip: 'iproute2',
   nsenter: 'util-linux',
+  setfacl: 'acl',
 };
 
 export function userModeLinux() {

@@ -11,7 +11,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const { lock, openChronicle, tryLock } = createRequire(join(process.cwd(), 'x'))('holdfast');
+const { lock, openChronicle, tryLock, writeFileAtomic } = createRequire(join(process.cwd(), 'x'))('holdfast');
 const [version, here, there, atServer, appender] = process.argv.slice(2);
 const perProcess = 200;
 const kinds = ['flock', 'fcntl'];
@@ -23,6 +23,7 @@ else await check();
 process.exit();
 
 async function check() {
+  await shows("what takes a file's place has its access control list (C12)", keepsTheList);
   for (const kind of kinds) {
     const [ours, theirs] = [join(here, `lock-${kind}`), join(there, `lock-${kind}`)];
     const isFree = async (file, mode = 'exclusive') => {
@@ -146,6 +147,25 @@ async function check() {
       return code === 'ELOCK_TIMEOUT';
     });
   }
+}
+
+/**
+ * C12: daemon may read it, and its group may not, though the permissions of the group say what is the most that daemon may.
+ * At the server, where every client's lists are POSIX ACLs.
+ */
+async function keepsTheList() {
+  const list = ['user::rw-', 'user:daemon:rw-', 'group::---', 'mask::rw-', 'other::---'];
+  const [file, atHome] = [join(here, 'listed'), join(atServer, 'listed')];
+  writeFileSync(file, '{"eventId":"a"}\n', { mode: 0o600 });
+  execFileSync('setfacl', ['--set', list.join(), atHome]);
+  await writeFileAtomic(file, '{"eventId":"b"}\n');
+  const chronicle = await openChronicle(file, { dedupe: 'all', rotate: { maxBytes: 10 } });
+  for (const eventId of ['c', 'd']) await chronicle.append({ eventId });
+  const files = await chronicle.files();
+  await chronicle.close();
+  const lists = execFileSync('getfacl', ['--omit-header', '--no-effective', atHome, `${atHome}.ids`]);
+  const wanted = `${list.join('\n')}\n\n`;
+  return files.length > 1 && lists.toString() === wanted + wanted;
 }
 
 /** Appends, a few at a time; and then some of it again, which must not be written again. */
