@@ -6,9 +6,9 @@ import { fenced, invalid, lockTimeout, serverError } from '../../base/errors.js'
 import { haveSameToken } from '../../base/fence.js';
 import { type ChronicleStats, CommitLog } from '../../chronicle/stats.js';
 import { chainFailureOf, codeOf, commitFailureOf, failureOf } from './failure.js';
-import { type Call, Group } from './group.js';
+import { type Answer, type Call, Group, readAnswer } from './group.js';
 import type { PostgresSettings } from './options.js';
-import type { Connection, Row, Session } from './session.js';
+import type { Connection, Session } from './session.js';
 
 /** A commit takes no further call that would make it larger, in bytes. */
 const maxGroupBytes = 1024 * 1024;
@@ -29,6 +29,8 @@ export class Appender {
   readonly #fencedStatement: string;
   #queue: Call[] = [];
   #isRunning = false;
+  /** Of the last group, so that the next is likely to have some: whoever sends events again sends many. */
+  #hadCopies = false;
   #events = 0;
   #bytes = 0;
   #begun = 0;
@@ -56,10 +58,10 @@ export class Appender {
     this.#restarts = restarts;
     this.#log = new CommitLog(name);
     const parameters = Array.from({ length: 13 }, (_, index) => `$${index + 1}`);
-    this.#statement = `SELECT * FROM ${session.schema}.append(${parameters.join()})`;
+    this.#statement = `SELECT ${session.schema}.append(${parameters.join()})`;
     // In one transaction, whichever of the two comes first.
     this.#fencedStatement = `WITH checked AS MATERIALIZED (SELECT ${session.schema}.check_fence($14, $15) AS passed)
-      SELECT done.* FROM checked CROSS JOIN ${session.schema}.append(${parameters.join()}) done WHERE checked.passed`;
+      SELECT ${session.schema}.append(${parameters.join()}) FROM checked WHERE checked.passed`;
   }
 
   add(call: Call): void {
@@ -119,32 +121,32 @@ export class Appender {
 
   async #commit(group: Group): Promise<void> {
     const began = performance.now();
-    let row: Row | undefined;
+    let answer: Answer | undefined;
     try {
-      row = await this.#ask(group);
+      answer = await this.#ask(group);
     } catch (error) {
       for (const { reject } of group.calls) reject(error as Error);
     }
     this.#settled += group.calls.length;
     this.#events -= group.events;
     for (const { bytes } of group.calls) this.#bytes -= bytes;
-    if (row) this.#acknowledge(group, row, performance.now() - began);
+    if (answer) this.#acknowledge(group, answer, performance.now() - began);
     // After the promises of the calls that were settled, which take some microtasks more.
     for (const resolve of this.#waiting.splice(0)) process.nextTick(resolve);
   }
 
   /** @param took in milliseconds */
-  #acknowledge(group: Group, row: Row, took: number): void {
-    const [begin, end, waited] = row.map(Number) as [number, number, number];
-    const { written, duplicates } = group.settle(this.#name, row);
-    const waitedNs = waited * 1000;
+  #acknowledge(group: Group, answer: Answer, took: number): void {
+    const { written, duplicates } = group.settle(this.#name, answer);
+    this.#hadCopies = duplicates > 0;
+    const waitedNs = answer.waited * 1000;
     const syncedNs = written === 0 ? 0 : Math.max(1, Math.round(took * 1e6) - waitedNs);
-    const figures = { written, duplicates, bytes: end - begin, waitedNs, syncedNs };
+    const figures = { written, duplicates, bytes: answer.end - answer.begin, waitedNs, syncedNs };
     this.#log.record({ ...figures, healed: false, rotated: false });
     if (written > 0) this.#onCommit();
   }
 
-  async #ask(group: Group): Promise<Row> {
+  async #ask(group: Group): Promise<Answer> {
     const { window, durability, lockTimeout: timeout, chain, idKey } = this.#settings;
     let connection: Connection;
     try {
@@ -159,7 +161,7 @@ export class Appender {
       connection.takeWarning();
       const parameters = [
         this.#chronicle,
-        ...group.parameters(window),
+        ...group.parameters(window, this.#hadCopies),
         wait,
         durability !== 'none',
         chain ? idKey : null,
@@ -173,7 +175,7 @@ export class Appender {
       // That a commit is there, but its wait for the standbys was ended: it may be lost with this server.
       if (connection.takeWarning())
         throw new Error('the server has warned that the commit may not be replicated');
-      return row as Row;
+      return readAnswer(row?.[0] as string);
     } catch (error) {
       if (fence && codeOf(error) === 'HF005') throw fenced(this.#name, fence, error as Error);
       throw this.#failureOf(error, performance.now() - began);

@@ -7,7 +7,6 @@ import { conflict } from '../../base/errors.js';
 import type { Fence } from '../../base/lock-holder.js';
 import type { AppendResult } from '../../chronicle/results.js';
 import type { EventLine } from '../../event/event-line.js';
-import type { Row } from './session.js';
 
 /** The lines of one call, which are acknowledged or rejected together: one line by its result, several by theirs. */
 export type Call = (
@@ -26,7 +25,7 @@ export type Call = (
 
 /** A line of a {@link Call} that asks for another end. */
 const notMet = 2;
-const noId = Buffer.alloc(32);
+const noId = '00'.repeat(32);
 
 export class Group {
   readonly calls: readonly Call[];
@@ -47,18 +46,22 @@ export class Group {
     this.bytes = bytes;
   }
 
-  /** The parameters from the lines to the ends, as append-sql.ts lists them. */
-  parameters(window: number): unknown[] {
+  /**
+   * The parameters from the lines to the ends, as append-sql.ts lists them.
+   *
+   * @param hasCopies whether some of the lines are likely to be there already
+   */
+  parameters(window: number, hasCopies: boolean): unknown[] {
     const lines = this.#lines;
-    const ids = new Set(lines.map(({ id }) => id ?? {}));
     const hasConditions = this.calls.some(({ ifEnd }) => ifEnd !== undefined);
     return [
       lines.map(({ text }) => text).join('\n'),
       `{${this.#begins.join()}}`,
       this.bytes,
-      Buffer.concat(lines.map(({ id }) => (id === undefined ? noId : hash('sha256', id, 'buffer')))),
+      // As text for so long: a Buffer of each costs six times as much.
+      Buffer.from(lines.map(({ id }) => (id === undefined ? noId : hash('sha256', id))).join(''), 'hex'),
       Number.isFinite(window) ? window : null,
-      hasConditions || (window > 0 && ids.size < lines.length),
+      hasConditions || (window > 0 && hasCopies),
       hasConditions ? `{${this.calls.map((call) => call.lines.length).join()}}` : null,
       hasConditions ? `{${this.calls.map(({ ifEnd }) => ifEnd ?? 'NULL').join()}}` : null,
     ];
@@ -72,36 +75,28 @@ export class Group {
    */
   settle(
     name: string,
-    [begin, end, , fates, offsets, lengths]: Row,
+    { begin, end, fates, offsets, lengths }: Answer,
   ): { readonly written: number; readonly duplicates: number } {
-    const fateOf = numbersOf(fates);
-    const offsetOf = numbersOf(offsets);
-    const lengthOf = numbersOf(lengths);
     let duplicates = 0;
     let conflicts = 0;
     let index = 0;
     const result = (line: EventLine): AppendResult => {
       const own = index++;
       const first = this.#begins[own] as number;
-      if (!fateOf) {
-        const offset = Number(begin) + first;
-        return {
-          offset,
-          next: Number(begin) + (this.#begins[own + 1] ?? this.bytes),
-          eventId: line.id,
-          duplicate: false,
-        };
+      if (!fates) {
+        const next = begin + (this.#begins[own + 1] ?? this.bytes);
+        return { offset: begin + first, next, eventId: line.id, duplicate: false };
       }
-      const offset = offsetOf?.[own] as number;
-      const duplicate = fateOf[own] !== 0;
+      const offset = offsets?.[own] as number;
+      const duplicate = fates[own] !== 0;
       if (duplicate) duplicates++;
-      return { offset, next: offset + (lengthOf?.[own] as number), eventId: line.id, duplicate };
+      return { offset, next: offset + (lengths?.[own] as number), eventId: line.id, duplicate };
     };
     for (const call of this.calls) {
-      if (fateOf?.[index] === notMet) {
+      if (fates?.[index] === notMet) {
         index += call.lines.length;
         conflicts += call.lines.length;
-        call.reject(conflict(name, call.ifEnd as number, Number(end)));
+        call.reject(conflict(name, call.ifEnd as number, end));
       } else if (call.isOne) {
         call.resolve(result(call.lines[0] as EventLine));
       } else {
@@ -112,7 +107,20 @@ export class Group {
   }
 }
 
-/** The numbers in an array, as the server writes it. */
-function numbersOf(array: string | null | undefined): number[] | undefined {
-  return array ? array.slice(1, -1).split(',').map(Number) : undefined;
+/** What the append function says, as append-sql.ts lists it. */
+export interface Answer {
+  readonly begin: number;
+  readonly end: number;
+  /** In microseconds. */
+  readonly waited: number;
+  /** Of each line, where the lines were looked at one by one. */
+  readonly fates: readonly number[] | undefined;
+  readonly offsets: readonly number[] | undefined;
+  readonly lengths: readonly number[] | undefined;
+}
+
+export function readAnswer(text: string): Answer {
+  const [begin, end, waited, ...arrays] = text.split(' ');
+  const [fates, offsets, lengths] = arrays.map((array) => array.split(',').map(Number));
+  return { begin: Number(begin), end: Number(end), waited: Number(waited), fates, offsets, lengths };
 }

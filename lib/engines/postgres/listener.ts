@@ -18,6 +18,12 @@ const longestPause = 10_000;
 /** In milliseconds: of several commits in this time, the first and the last are told of. */
 const leastBetween = 10;
 
+/**
+ * A transaction that notifies has a commit record, and with it a sync that appends would wait for: one that is of no
+ * use, since a notification does not survive its server.
+ */
+const notifyStatement = `SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)`;
+
 /** Of the notifications for a schema. */
 export function channelOf({ schemaName }: Session): string {
   return `holdfast_${hash('sha256', schemaName).slice(0, 16)}`;
@@ -188,6 +194,6 @@ export class Notifier {
     this.#timer = undefined;
     this.#last = performance.now();
     // Whoever does not hear of it looks by himself.
-    this.#sending = this.#session.query('SELECT pg_notify($1, $2)', this.#parameters).catch(() => {});
+    this.#sending = this.#session.query(notifyStatement, this.#parameters).catch(() => {});
   }
 }

@@ -67,9 +67,14 @@ $function$`,
     linkInFunction(schema),
     linkAfterFunction(schema),
     chainEndFunction(schema),
-    // That of the first step, which would append to a chain without a link.
+  ],
+  // 4: an append function that answers with a text.
+  (schema) => [
+    // Those of the first and third step.
     `DROP FUNCTION IF EXISTS ${schema}.append(integer, text, bigint[], bigint, bytea, bigint, boolean, integer[],
       bigint[], integer, boolean)`,
+    `DROP FUNCTION IF EXISTS ${schema}.append(integer, text, bigint[], bigint, bytea, bigint, boolean, integer[],
+      bigint[], integer, boolean, text, boolean)`,
     appendFunction(schema),
   ],
 ];
