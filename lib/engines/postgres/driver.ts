@@ -63,6 +63,24 @@ interface Driver {
   readonly Pool: new (config: object) => OwnPool;
 }
 
+/** What a pool of `pg` has too, and a client as that is before it connects. */
+interface Addressed {
+  readonly Client: new (options: unknown) => { [Key in 'host' | 'port' | 'database' | 'user']?: unknown };
+  readonly options: unknown;
+}
+
+/** Where a pool connects to, as far as it says so: empty for one that is not of `pg`. Without the password. */
+export function addressOf(pool: unknown): string {
+  try {
+    const { Client, options } = pool as Addressed;
+    const { host, port, database, user } = new Client(options); // the only one that knows what options, URL and environment say
+    const at = String(host).startsWith('/') ? `${host}, port ${port}` : `${host}:${port}`;
+    return `${at}${database ? `, database '${database}'` : ''}${user ? `, user '${user}'` : ''}`;
+  } catch {
+    return '';
+  }
+}
+
 /** Makes a pool with the user's own `pg`. */
 export function newPool(config: object): OwnPool {
   const { Pool } = loadDriver();

@@ -2,7 +2,6 @@
  * What a server must be and say, so that what holdfast promises holds on it.
  */
 import { HoldfastError, invalid } from '../../base/errors.js';
-import { failureOf } from './failure.js';
 import type { Session } from './session.js';
 
 const minVersion = 13;
@@ -36,6 +35,7 @@ export async function checkServer(session: Session): Promise<void> {
       );
     }
   } catch (error) {
-    throw error instanceof HoldfastError ? error : failureOf(error, session.schemaName);
+    if (error instanceof HoldfastError) throw error;
+    throw new HoldfastError('EIO', `PostgreSQL: ${(error as Error).message}`, { cause: error });
   }
 }

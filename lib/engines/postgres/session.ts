@@ -5,6 +5,7 @@
 import { invalid } from '../../base/errors.js';
 import type { Client, OwnPool, PostgresPool } from './driver.js';
 import { isRefusal, timedOut } from './failure.js';
+import { noConnection } from './unreachable.js';
 
 /** What the server answers: the text of each column. */
 export type Row = readonly (string | null)[];
@@ -140,16 +141,18 @@ export class Session {
   /** A connection that its caller keeps until `release()`: for a lock, or to listen. */
   async dedicated(): Promise<Connection> {
     let timer: NodeJS.Timeout | undefined;
-    const client = this.#pool.connect() as Promise<unknown> as Promise<Client>;
-    const late = new Promise<never>((_, reject) => {
-      if (this.answerTimeout > maxTimer) return;
-      timer = setTimeout(() => {
-        client.then((unwanted) => unwanted.release()).catch(() => {});
-        reject(timedOut('no connection to the server was to be had', this.answerTimeout));
-      }, this.answerTimeout);
-    });
     try {
+      const client = this.#pool.connect() as Promise<unknown> as Promise<Client>; // throws too
+      const late = new Promise<never>((_, reject) => {
+        if (this.answerTimeout > maxTimer) return;
+        timer = setTimeout(() => {
+          client.then((unwanted) => unwanted.release()).catch(() => {});
+          reject(timedOut('no connection to the server was to be had', this.answerTimeout));
+        }, this.answerTimeout);
+      });
       return new Connection(await Promise.race([client, late]), this.answerTimeout);
+    } catch (error) {
+      throw noConnection(error, this.#pool);
     } finally {
       clearTimeout(timer);
     }
