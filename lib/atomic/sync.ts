@@ -5,9 +5,9 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import type { Durability } from '../base/durability.js';
-import { isNativeError, type NativeError, systemError } from '../base/errors.js';
 import type { NativePath } from '../base/paths.js';
 import { native } from '../native/addon.js';
+import { callNative } from '../native/call.js';
 import { type Done, durabilityLevel, syncedEntries } from '../native/protocol.js';
 
 /** Makes what was written to `file` durable. Rejects with the system's error; `path` is for its message. */
@@ -77,13 +77,5 @@ export async function replaceName(
 }
 
 function run(path: NativePath, start: (done: Done) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const fail = (error: NativeError) => reject(systemError(error, path.toString()));
-    try {
-      start((error) => (error ? fail(error) : resolve()));
-    } catch (error) {
-      if (!isNativeError(error)) throw error;
-      fail(error);
-    }
-  });
+  return callNative<void>(path, (done, fail) => start((error) => (error ? fail(error) : done())));
 }

@@ -5,10 +5,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { constants, unlinkSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { atExit } from '../base/at-exit.js';
 import { baseOf, directoryOf, type NativePath } from '../base/paths.js';
 import { native } from '../native/addon.js';
+import { callNative } from '../native/call.js';
 
 export interface TemporaryFile {
   readonly path: Buffer;
@@ -29,16 +30,19 @@ export async function makeTemporary(target: NativePath, mode: number): Promise<T
     const file = await open(path, flags, mode);
     temporaries.add(path);
     atExit('remove temporary files', removeTemporaries);
-    if ((await claim(path, file)) || tries === maxTries) return { path, file };
+    let isOurs: boolean;
+    try {
+      isOurs = await callNative<boolean>(path, (done) => native.claimTemporary(path, file.fd, done));
+    } catch (error) {
+      await file.close();
+      await unlink(path).catch(() => {});
+      forgetTemporary(path);
+      throw error;
+    }
+    if (isOurs || tries === maxTries) return { path, file };
     forgetTemporary(path);
     await file.close();
   }
-}
-
-function claim(path: NativePath, file: FileHandle): Promise<boolean> {
-  return new Promise((resolve) => {
-    native.claimTemporary(path, file.fd, resolve);
-  });
 }
 
 /** By target: when a large directory may be searched again, as {@link performance.now} has it. */
@@ -55,7 +59,7 @@ async function removeAbandoned(target: NativePath): Promise<void> {
   const key = target.toString('latin1');
   const begun = performance.now();
   if (begun < (nextSearch.get(key) ?? 0)) return;
-  const names = await new Promise<number>((resolve) => native.removeAbandoned(target, resolve));
+  const names = await callNative<number>(target, (done) => native.removeAbandoned(target, done));
   if (names < large) return;
   if (nextSearch.size >= maxRemembered) nextSearch.clear();
   const now = performance.now();

@@ -5,14 +5,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { followChronicle, openChronicle, readChronicle, tailChronicle } from 'holdfast';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { OpenFile } from '../../dist/lib/engines/file/lines/open-file.js';
 import { fileWith, newFile, writeLongAgo } from '../support/chronicle-file.js';
+import { ChronicleProcess } from '../support/chronicle-process.js';
 import { run } from '../support/command.js';
 import { descriptorsOf } from '../support/files.js';
+import { type ErrorName, SystemCalls, unwatchable } from '../support/system-calls.js';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -97,6 +100,31 @@ describe('A failure that passes does not end who follows', () => {
     expect(warnings[0]).toContain(code);
     await following.return(undefined);
     if (process.platform === 'linux') expect(descriptorsOf(file)).toBe(0);
+  });
+
+  // As above, whatever the call is and however the code is built.
+  it.skipIf(unwatchable).each<[call: string, code: ErrorName, times: number]>([
+    ['open chronicle', 'EMFILE', 3],
+    ['open chronicle', 'ENFILE', 1],
+    ['open chronicle', 'ENOMEM', 2],
+    ['opendir .', 'EMFILE', 1],
+    ['dup chronicle', 'EMFILE', 3],
+    ['dup chronicle.20261124T215247.123Z', 'EMFILE', 1],
+    ['pread chronicle', 'EIO', 1],
+  ])('%s fails with %s in a process that follows', async (call, code, times) => {
+    const file = fileWith(lines(0, 3));
+    const calls = await SystemCalls.under(dirname(file));
+    const reader = await ChronicleProcess.open(file, {}, { env: calls.env });
+    for (let n = 0; n < 3; n++) expect(await reader.ask('followNext')).toEqual({ n });
+    const failing = () => calls.made.filter((made) => made === call).length;
+    const before = failing();
+    for (let n = 0; n < times; n++) calls.answer(call, { fail: code });
+    const next = reader.ask('followNext');
+    renameSync(file, `${file}.20261124T215247.123Z`);
+    writeFileSync(file, lines(3, 5));
+    expect(await next).toEqual({ n: 3 });
+    expect(await reader.ask('followNext')).toEqual({ n: 4 });
+    expect(failing()).toBeGreaterThanOrEqual(before + times);
   });
 
   it('but one for good does', async () => {

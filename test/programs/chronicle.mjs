@@ -1,11 +1,12 @@
 // A chronicle in a process of its own. A message { call, method, args } is answered with { call, value } or
 // { call, error }, whenever the method is done; test/support/chronicle-process.ts is the other side.
-import { openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import * as holdfast from 'holdfast';
 import { openAt } from './open-at.mjs';
 
 let chronicle;
 let following;
+const filling = [];
 
 const methods = {
   async open(path, options) {
@@ -64,6 +65,19 @@ const methods = {
   async lock(path, options) {
     const held = await holdfast.lock(path, options);
     await held.release();
+  },
+
+  // Opens files until no descriptor is left, and closes so many of them.
+  fillDescriptors(left) {
+    try {
+      for (;;) filling.push(openSync('/dev/null', 'r'));
+    } catch (error) {
+      if (error.code !== 'EMFILE') throw error;
+    }
+    for (let n = 0; n < left; n++) closeSync(filling.pop());
+  },
+  freeDescriptors() {
+    for (const descriptor of filling.splice(0)) closeSync(descriptor);
   },
 
   ping: () => 'pong',

@@ -217,11 +217,12 @@ export class Follower {
     const next = opened ? await this.#try(() => FollowedFile.of(opened)) : this.#current;
     if (!next) return 0;
     try {
-      const noted = await this.#try(() => successionOf(opened ?? { file: next.handle }));
+      const noted = await this.#try(() => successionOf(opened ?? placeOf(next)));
       // While it is open, no other file has its inode.
       let follows = noted && file.id.endsWith(`:${noted.inode}`);
       if (!noted && opened && this.#current) {
-        const newest = await this.#try(() => successionOf({ file: (this.#current as FollowedFile).handle }));
+        const current = this.#current;
+        const newest = await this.#try(() => successionOf(placeOf(current)));
         await this.#try(() => Promise.all([next.source.load(next.handle), file.source.load(file.handle)]));
         follows = comesAfterIn(newest, next.source, file.source);
       }
@@ -249,9 +250,9 @@ export class Follower {
     from: number,
   ): AsyncGenerator<FollowedEntries> {
     const snapshot = { current: undefined, rotated };
-    const open = (path: Buffer) => this.#try(() => openRotated(path));
-    const newest = this.#current && { file: this.#current.handle };
-    const files = new FilesInOrder(snapshot, { hasBegun, isComplete: true, newest, open });
+    const newest = this.#current && placeOf(this.#current);
+    const attempt = <T>(call: () => Promise<T>) => this.#try(call);
+    const files = new FilesInOrder(snapshot, { hasBegun, isComplete: true, newest, attempt });
     this.#opened.add(files);
     let last: FileSource | undefined;
     for await (const each of files.each()) {
@@ -268,7 +269,7 @@ export class Follower {
     }
     this.#opened.delete(files);
     const current = this.#current;
-    const noted = current && (await this.#try(() => successionOf({ file: current.handle })));
+    const noted = current && (await this.#try(() => successionOf(placeOf(current))));
     if (comesAfter(noted, last) === false) this.#reportGone([], current?.path.toString());
   }
 
@@ -347,3 +348,5 @@ export class Follower {
     return this.#retries.until(() => withIoErrors(call(), this.#path));
   }
 }
+
+const placeOf = ({ handle, path }: FollowedFile) => ({ file: handle, path });

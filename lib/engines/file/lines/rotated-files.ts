@@ -5,10 +5,11 @@
  * In a directory that others can write to, a name does not prove that we made a file. Native code decides which
  * are believed, for readers and writers alike: native/files/rotated_files.h.
  */
-import { ioError, isMissing, systemError } from '../../../base/errors.js';
+import { ioError, isMissing } from '../../../base/errors.js';
 import { followLinks, type NativePath } from '../../../base/paths.js';
 import { reportForeign } from '../../../chronicle/housekeeping.js';
 import { native } from '../../../native/addon.js';
+import { callNative } from '../../../native/call.js';
 import type { RotatedFiles } from '../../../native/protocol.js';
 
 /** Of a rotated file that its owner has compressed. */
@@ -45,11 +46,8 @@ async function list(path: NativePath, current: { readonly fd: number } | undefin
 }
 
 function listAll(path: NativePath, current: { readonly fd: number } | undefined): Promise<RotatedFiles> {
-  return new Promise<RotatedFiles>((resolve, reject) => {
-    native.rotatedFiles(path, current?.fd, (found) => {
-      if ('errno' in found) reject(systemError(found, path.toString()));
-      else resolve(found);
-    });
+  return callNative<RotatedFiles>(path, (done, fail) => {
+    native.rotatedFiles(path, current?.fd, (found) => ('errno' in found ? fail(found) : done(found)));
   });
 }
 

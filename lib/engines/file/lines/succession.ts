@@ -3,6 +3,7 @@
  * readers see that files between two have been removed, or that nothing was lost with one that is gone.
  */
 import { native } from '../../../native/addon.js';
+import { callNative } from '../../../native/call.js';
 import type { ChronicleFile } from './chronicle-files.js';
 import { OpenFile } from './open-file.js';
 import type { FileSource, LinePlace } from './position.js';
@@ -19,9 +20,12 @@ export interface Succession {
 const form = /^1-(\d{1,16})-(\d{1,20})-([0-9a-f]{12}(?:-[0-9a-f]{12})*)$/;
 
 /** Undefined where there is no note: the first file, one that was compressed, or a file system that keeps none. */
-export async function successionOf({ file }: Pick<ChronicleFile, 'file'>): Promise<Succession | undefined> {
+export async function successionOf({
+  file,
+  path,
+}: Pick<ChronicleFile, 'file' | 'path'>): Promise<Succession | undefined> {
   if (!(file instanceof OpenFile)) return undefined;
-  const note = await new Promise<string>((resolve) => native.successionOf(file.fd, resolve));
+  const note = await callNative<string>(path, (done) => native.successionOf(file.fd, done));
   const [, size, inode = '', fingerprints = ''] = form.exec(note) ?? [];
   return size === undefined
     ? undefined

@@ -14,6 +14,8 @@ interface Gone {
   readonly next: string | undefined;
 }
 
+type Attempt = <T>(call: () => Promise<T>) => Promise<T>;
+
 interface Order {
   /** The first of the rotated files; their number for the current one alone. Default: 0. */
   readonly index?: number;
@@ -23,8 +25,9 @@ interface Order {
   /** Whether each file is to be the one after the file before it, as far as that is noted. */
   readonly isComplete?: boolean;
   /** A file after them, if that is not the current one of the snapshot. */
-  readonly newest?: Pick<ChronicleFile, 'file'> | undefined;
-  readonly open?: typeof openRotated;
+  readonly newest?: Pick<ChronicleFile, 'file' | 'path'> | undefined;
+  /** Makes a call, perhaps again where it fails. */
+  readonly attempt?: Attempt;
 }
 
 /** The files of a snapshot from one of them on, open one after the other. */
@@ -33,16 +36,16 @@ export class FilesInOrder {
   readonly #paths: readonly Buffer[];
   readonly #reverse: boolean;
   readonly #isComplete: boolean;
-  readonly #newest: Pick<ChronicleFile, 'file'> | undefined;
+  readonly #newest: Pick<ChronicleFile, 'file' | 'path'> | undefined;
   readonly #opened = new Map<Buffer, Awaited<ReturnType<typeof openRotated>>>();
-  readonly #openRotated: typeof openRotated;
+  readonly #attempt: Attempt;
   #hasBegun: boolean;
 
   constructor({ current, rotated }: Snapshot, order: Order = {}) {
     this.#hasBegun = order.hasBegun ?? false;
     this.#isComplete = order.isComplete ?? false;
     this.#newest = order.newest ?? current;
-    this.#openRotated = order.open ?? openRotated;
+    this.#attempt = order.attempt ?? ((call) => call());
     this.#current = current;
     this.#paths = rotated.slice(order.index ?? 0);
     this.#reverse = order.reverse ?? false;
@@ -55,14 +58,14 @@ export class FilesInOrder {
       gone: this.#reverse ? gone.reverse() : gone,
       next: (this.#reverse ? before?.file : next)?.path.toString(),
     });
-    const newest = this.#isComplete && this.#newest ? await successionOf(this.#newest) : undefined;
+    const newest = await this.#notedOn(this.#newest);
     for await (const next of this.#reverse ? this.#backwards() : this.#forwards()) {
       if (Buffer.isBuffer(next)) {
         gone.push(next.toString());
         continue;
       }
-      const noted = this.#isComplete ? await successionOf(next) : undefined;
-      if (this.#isComplete) await withIoErrors(next.source.load(next.file), next.path);
+      const noted = await this.#notedOn(next);
+      if (this.#isComplete) await this.#attempt(() => withIoErrors(next.source.load(next.file), next.path));
       const [older, newer, own] = this.#reverse
         ? [next, before?.file, before?.noted]
         : [before?.file, next, noted];
@@ -110,8 +113,13 @@ export class FilesInOrder {
     for (const path of [...this.#opened.keys()]) await this.#close(path);
   }
 
+  async #notedOn(file: Pick<ChronicleFile, 'file' | 'path'> | undefined): Promise<Succession | undefined> {
+    if (!this.#isComplete || !file) return undefined;
+    return this.#attempt(() => withIoErrors(successionOf(file), file.path));
+  }
+
   async #open(path: Buffer): Promise<Awaited<ReturnType<typeof openRotated>>> {
-    const opened = this.#opened.get(path) ?? (await this.#openRotated(path));
+    const opened = this.#opened.get(path) ?? (await this.#attempt(() => openRotated(path)));
     this.#opened.set(path, opened);
     return opened;
   }
