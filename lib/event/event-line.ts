@@ -77,7 +77,7 @@ export function assertDistinct(event: object, text: string, field: string): void
  * twice means what it means to `JSON.parse`: the last one counts.
  *
  * An id that has to be computed is that of the same event as an object. So a number of which an object would
- * lose digits is refused then: two events that differ in them would get one id.
+ * lose digits is refused then, unless nothing is deduplicated: two events that differ in them would get one id.
  */
 export function lineOfText(json: unknown, field: string, settings: LineSettings): EventLine {
   const { idKey, computeId } = settings;
@@ -87,7 +87,7 @@ export function lineOfText(json: unknown, field: string, settings: LineSettings)
   const text = json.trim().replace(/[\r\n]+/g, '');
   const id = carriedId(event, field, idKey);
   if (id !== undefined || !computeId) return checkedLine(text, id, field, settings);
-  if (!hasExactNumbers(text))
+  if (settings.dedupes && !hasExactNumbers(text))
     throw invalid(field, 'holds a number with more digits than its id could tell apart');
   const computed = idOfJson(withoutSpace(text), field);
   const isEmpty = Object.keys(event).length === 0;

@@ -2,7 +2,8 @@
  * Values of which JSON loses what tells them apart: an Error, a Map and a Promise become `{}`, NaN becomes null. An
  * id that is computed from such JSON would be that of another event, which is then taken for the same one (C5). So
  * the event is refused, with the path of the value. What is left of a Date, a Buffer or an object with `toJSON` is
- * what its maker wants of it, and a property that is undefined or a function is none, as JSON has it.
+ * what its maker wants of it, and a property that is undefined or a function is none, as JSON has it. -0 is 0, as for
+ * `===`, for RFC 8785 and for whatever reads the line: it comes from rounding, and nobody means it.
  *
  * Nearly every event costs one look at its text and at the kinds of its values. Only text that holds `{}` or null can
  * have lost something, or an event with an Error or a Map in it, which may have properties of its own, or a number of

@@ -88,6 +88,15 @@ describe('appendJson', () => {
     },
   );
 
+  it.each([['9007199254740993'], ['0.10000000000000000001'], ['-1.00000000000000000001']])(
+    'but takes %s where nothing is deduplicated',
+    async (number) => {
+      const chronicle = await newChronicle({ dedupe: false });
+      for (let times = 0; times < 2; times++) await chronicle.appendJson(`{"n":${number}}`);
+      expect(textOf(chronicle).split(`{"n":${number},"eventId":"`)).toHaveLength(3);
+    },
+  );
+
   it.each([
     ['1.0', '1'],
     ['-0.0', '0'],

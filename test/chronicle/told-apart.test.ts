@@ -151,6 +151,34 @@ describe('C5: What JSON cannot tell apart is refused by its path', () => {
   });
 });
 
+describe('-0 is 0', () => {
+  it.each<[string, (zero: number) => object]>([
+    ['a property', (n) => ({ n })],
+    ['in an array', (n) => ({ a: [1, { b: [n] }] })],
+    ['a boxed number', (n) => ({ n: Object(n) })],
+    ['what toJSON gives', (n) => ({ x: { toJSON: () => n } })],
+    ['of a typed array', (n) => ({ x: new Float64Array([n]) })],
+  ])('%s: it is taken, and the event is the same one', async (_, make) => {
+    const chronicle = await open();
+    const { eventId } = await chronicle.append(make(-0));
+    expect(await chronicle.append(make(0))).toMatchObject({ eventId, duplicate: true });
+    expect(await chronicle.append(make(Number.MIN_VALUE))).toMatchObject({ duplicate: false });
+    expect(linesOf(chronicle.path)[0]).toBe(
+      `${JSON.stringify(make(0)).slice(0, -1)},"eventId":"${eventId}"}`,
+    );
+  });
+
+  it.each(['-0', '-0.0', '-0e5', '0.000', '-0E-7'])(
+    '%s as text: it is kept, and the same one',
+    async (zero) => {
+      const chronicle = await open();
+      const { eventId } = await chronicle.appendJson(`{"n":${zero}}`);
+      expect(await chronicle.append({ n: 0 })).toMatchObject({ eventId, duplicate: true });
+      expect(linesOf(chronicle.path)).toEqual([`{"n":${zero},"eventId":"${eventId}"}`]);
+    },
+  );
+});
+
 describe('What is plainly no event is refused always', () => {
   it.each<[string, () => object]>([
     ['an Error', () => new Custom('a')],

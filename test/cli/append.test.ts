@@ -72,6 +72,37 @@ describe('holdfast append', () => {
     expect(err).toContain('holdfast: 2 events appended, 0 duplicates, 3 lines refused\n');
   });
 
+  it.each([
+    ['50000000014435121', '50000000014435122'],
+    ['0.1000000000000000055511151231257828', '0.1000000000000000055511151231257829'],
+    ['1e400', '1E+401'],
+    ['1.0', '-0'],
+  ])('keeps the digits of %s and %s, whether they carry an id or get none', async (...numbers) => {
+    const lines = numbers.map((number) => `{"n":${number},"eventId":"${number}"}\n`).join('');
+    const withId = newFile();
+    expect(await run(['append', withId], lines)).toMatchObject({ code: 0 });
+    expect(readFileSync(withId, 'utf8')).toBe(lines);
+    const without = newFile();
+    const bare = numbers.map((number) => `{"n":${number}}\n`).join('');
+    expect(await run(['append', '--no-id', without], bare)).toMatchObject({ code: 0 });
+    expect(readFileSync(without, 'utf8')).toBe(bare);
+  });
+
+  it('refuses numbers that an id could not tell apart, says which lines, and takes them with --dedupe off', async () => {
+    const lines = '{"n":50000000014435121}\n{"n":1}\n{"n":50000000014435122}\n';
+    const file = newFile();
+    const { code, err } = await run(['append', file], lines);
+    expect([code, err.match(/line \d+/g)]).toEqual([1, ['line 1', 'line 3']]);
+    expect(eventsOf(file)).toHaveLength(1);
+    const free = newFile();
+    expect(await run(['append', '--dedupe', 'off', free], lines)).toMatchObject({ code: 0 });
+    expect(readFileSync(free, 'utf8').match(/"n":\d+/g)).toEqual([
+      '"n":50000000014435121',
+      '"n":1',
+      '"n":50000000014435122',
+    ]);
+  });
+
   it('names lines that are not UTF-8 or longer than a reader takes, and keeps no more of them', async () => {
     const file = newFile();
     const command = start(['append', file]);
