@@ -7,15 +7,17 @@ import { gapIn, invalid } from '../base/errors.js';
 import { takeSnapshot } from '../engines/file/lines/chronicle-files.js';
 import { parsePosition } from '../engines/file/lines/position.js';
 import { locate } from '../engines/file/read/locate.js';
+import { reportGap } from '../event/gap.js';
 import { addressIn, noFiles } from './address.js';
 import { exitCodeHelp } from './exit-codes.js';
 import { remote } from './load-remote.js';
-import { currentOption, fileOrAddress, maxLineBytesOption, wholeNumber } from './options.js';
+import { currentOption, fileOrAddress, maxLineBytesOption, onGapOption, wholeNumber } from './options.js';
 import { printRange, rawSettings } from './raw-events.js';
 
 interface Options {
   from: number;
   after?: string;
+  onGap: 'throw' | 'continue';
   limit?: number;
   current?: boolean;
   maxLineBytes?: number;
@@ -42,6 +44,7 @@ export function catCommand(): Command {
         'only events after this position, which reading has given for an event',
       ).conflicts(['from', 'current']),
     )
+    .addOption(onGapOption())
     .option('--limit <number>', 'at most this many events', wholeNumber)
     .addOption(currentOption())
     .addOption(maxLineBytesOption())
@@ -50,7 +53,7 @@ export function catCommand(): Command {
 }
 
 async function run(name: string, options: Options): Promise<void> {
-  const { from, after, limit = Number.MAX_SAFE_INTEGER, current } = options;
+  const { from, after, onGap, limit = Number.MAX_SAFE_INTEGER, current } = options;
   const { maxLineBytes } = rawSettings(options.maxLineBytes);
   const address = addressIn(name, 'chronicle');
   const path = toNativePath(name, 'file');
@@ -58,12 +61,12 @@ async function run(name: string, options: Options): Promise<void> {
   if (address) {
     if (current) throw noFiles();
     const begin = after === undefined ? { from } : { after };
-    return remote().printRemote(address, { begin, limit, maxLineBytes: options.maxLineBytes });
+    return remote().printRemote(address, { begin, limit, onGap, maxLineBytes: options.maxLineBytes });
   }
   if (after !== undefined) {
     const { snapshot, index, from } = await locate(path, parsePosition(after, '--after'), maxLineBytes);
-    if (from === undefined) throw gapIn(path.toString(), { after, files: [], next: undefined });
-    await printRange(name, { snapshot, index, from, limit, maxLineBytes, after });
+    if (from === undefined) reportGap(gapIn(path.toString(), { after, files: [], next: undefined }), onGap);
+    await printRange(name, { snapshot, index, from: from ?? 0, limit, maxLineBytes, after, onGap });
     return;
   }
   const snapshot = await takeSnapshot(path, current ? 'current' : 'all');
