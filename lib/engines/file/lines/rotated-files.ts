@@ -27,7 +27,8 @@ export const gzipSuffix = '.gz';
 export async function rotatedFiles(path: NativePath, current?: { readonly fd: number }): Promise<Buffer[]> {
   try {
     const target = await followLinks(path);
-    // A list may lack a name that was changed while it was made: as when gzip(1) has finished. The next list has it.
+    // A list may lack a name that was changed while it was made: as when gzip(1) has finished. The next list has it. It
+    // takes less time than to ask the directory before and after whether anything has changed.
     const listed = [...(await list(target, current)), ...(await list(target, current))];
     return listed
       .sort(Buffer.compare)
