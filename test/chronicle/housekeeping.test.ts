@@ -391,11 +391,11 @@ describe('C12: the new file', () => {
     const file = newFile();
     writeFileSync(file, '');
     const acl = ['u::rw', 'u:65534:rw', 'g::-', 'm::rw', 'o::-'];
-    setAcl(file, acl);
+    await setAcl(file, acl);
     await using chronicle = await openChronicle(file, always);
     for (const eventId of ['a', 'b']) await chronicle.append({ eventId });
     expect(filesOf(file)).toHaveLength(2);
-    for (const one of filesOf(file)) expect(aclOf(one)).toEqual(acl);
+    for (const one of filesOf(file)) expect(await aclOf(one)).toEqual(acl);
   });
 
   it('is there at every moment, for whoever reads while others rotate', async () => {

@@ -3,7 +3,7 @@
  * writers after it, whatever their own limits are. A limit is one only where somebody asks for it.
  */
 import { execFileSync } from 'node:child_process';
-import { renameSync, statSync } from 'node:fs';
+import { copyFileSync, renameSync, statSync } from 'node:fs';
 import {
   appendEvent,
   type ChronicleOptions,

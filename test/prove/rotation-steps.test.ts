@@ -72,7 +72,7 @@ class Rotation {
     writeFileSync(file, '');
     chmodSync(file, 0o640);
     if (isRoot) chownSync(file, 1234, 2345);
-    if (way.rights === 'ACL' && withoutAcls === undefined) setAcl(file, acl);
+    if (way.rights === 'ACL' && withoutAcls === undefined) await setAcl(file, acl);
     const calls = await SystemCalls.under(directory);
     const process = await ChronicleProcess.open(file, way.options, { env: calls.env });
     for (const eventId of ['a', 'b', 'c']) await process.append(event(eventId));
@@ -126,8 +126,8 @@ class Rotation {
     for (const path of filesOf(file)) {
       if (rightsOf(path) !== rights) found.push(`at the end, ${path} has ${rightsOf(path)}`);
       if (statSync(path).nlink !== 1) found.push(`at the end, ${path} has another name`);
-      if (way.rights === 'ACL' && withoutAcls === undefined && aclOf(path).join() !== acl.join())
-        found.push(`at the end, ${path} has the ACL ${aclOf(path)}`);
+      const given = way.rights === 'ACL' && withoutAcls === undefined ? await aclOf(path) : acl;
+      if (given.join() !== acl.join()) found.push(`at the end, ${path} has the ACL ${given}`);
     }
     const left = readdirSync(dirname(file)).filter((name) => name.endsWith('.tmp'));
     if (left.length > 0) found.push(`${left} is left`);

@@ -1,8 +1,10 @@
 /** POSIX access control lists of Linux, as acl(5) tells. node:fs has no call for them, and not every machine setfacl. */
-import { execFileSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 
 const tags = { 'u:': 0x01, u: 0x02, 'g:': 0x04, g: 0x08, m: 0x10, o: 0x20 };
 const noId = 0xffffffff;
@@ -11,13 +13,13 @@ const noId = 0xffffffff;
 export type Acl = readonly string[];
 
 /** Why there are none here, or undefined where there are. */
-export const withoutAcls = probe();
+export const withoutAcls = await probe();
 
-function probe(): string | undefined {
+async function probe(): Promise<string | undefined> {
   if (process.platform !== 'linux') return 'POSIX ACLs are of Linux';
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-'));
   try {
-    setAcl(directory, ['u::rwx', 'u:65534:r', 'g::-', 'm::r', 'o::-']);
+    await setAcl(directory, ['u::rwx', 'u:65534:r', 'g::-', 'm::r', 'o::-']);
     return undefined;
   } catch {
     return 'this file system has no ACLs';
@@ -27,7 +29,7 @@ function probe(): string | undefined {
 }
 
 /** `default`: what a directory gives to the files that are made in it. */
-export function setAcl(path: string, acl: Acl, kind: 'access' | 'default' = 'access'): void {
+export async function setAcl(path: string, acl: Acl, kind: 'access' | 'default' = 'access'): Promise<void> {
   const bytes = Buffer.alloc(4 + 8 * acl.length);
   bytes.writeUInt32LE(2, 0);
   acl.forEach((entry, index) => {
@@ -38,20 +40,12 @@ export function setAcl(path: string, acl: Acl, kind: 'access' | 'default' = 'acc
     bytes.writeUInt16LE(permissionsFrom(permissions), at + 2);
     bytes.writeUInt32LE(id === '' ? noId : Number(id), at + 4);
   });
-  python('import os, sys; os.setxattr(sys.argv[1], sys.argv[2], bytes.fromhex(sys.argv[3]))', [
-    path,
-    `system.posix_acl_${kind}`,
-    bytes.toString('hex'),
-  ]);
+  await attribute(path, `system.posix_acl_${kind}`, bytes);
 }
 
 /** The ACL of a file; empty if it has none. */
-export function aclOf(path: string): Acl {
-  const script = `
-import os, sys
-try: print(os.getxattr(sys.argv[1], 'system.posix_acl_access').hex())
-except OSError: print('')`;
-  const bytes = Buffer.from(python(script, [path]).trim(), 'hex');
+export async function aclOf(path: string): Promise<Acl> {
+  const bytes = await attribute(path, 'system.posix_acl_access');
   const acl: string[] = [];
   for (let at = 4; at < bytes.length; at += 8) {
     const tag = Object.entries(tags).find(([, number]) => number === bytes.readUInt16LE(at))?.[0] ?? '?';
@@ -67,7 +61,44 @@ function permissionsFrom(letters: string): number {
   return ['r', 'w', 'x'].reduce((bits, letter, bit) => bits | (letters.includes(letter) ? 4 >> bit : 0), 0);
 }
 
+/** One line for each call, in its order: the value that was found or set, or what failed. */
+const server = `
+import json, os, sys
+for line in sys.stdin:
+    path, name, value = json.loads(line)
+    try:
+        if value: os.setxattr(path, name, bytes.fromhex(value))
+        try: found = os.getxattr(path, name).hex()
+        except OSError: found = ''
+        print(json.dumps({'found': found}), flush=True)
+    except OSError as error:
+        print(json.dumps({'failed': str(error)}), flush=True)
+`;
+
+// Of this process, on purpose: Python takes longer to start than all that is asked of it. It ends with this process.
 // python3 is wherever the addon of the tests is built: node-gyp needs it.
-function python(script: string, args: string[]): string {
-  return execFileSync('python3', ['-c', script, ...args], { encoding: 'utf8', stdio: 'pipe' });
+let python: { ask(line: string): Promise<string> } | undefined;
+
+function startPython(): { ask(line: string): Promise<string> } {
+  const child = spawn('python3', ['-c', server], { stdio: ['pipe', 'pipe', 'inherit'] });
+  // It keeps nobody waiting, and sees the end of its input when this process ends.
+  child.unref();
+  for (const pipe of [child.stdin, child.stdout] as unknown as Socket[]) pipe.unref();
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    async ask(line) {
+      child.stdin.write(`${line}\n`);
+      const { value } = await answers.next();
+      return value as string;
+    },
+  };
+}
+
+/** An extended attribute, after it was set to `value`, if there is one; empty if there is none. */
+async function attribute(path: string, name: string, value?: Buffer): Promise<Buffer> {
+  python ??= startPython();
+  const answer = await python.ask(JSON.stringify([path, name, value?.toString('hex') ?? '']));
+  const { found, failed } = JSON.parse(answer) as { found?: string; failed?: string };
+  if (found === undefined) throw new Error(failed);
+  return Buffer.from(found, 'hex');
 }
