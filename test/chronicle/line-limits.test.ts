@@ -3,7 +3,8 @@
  * writers after it, whatever their own limits are. A limit is one only where somebody asks for it.
  */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, renameSync, statSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   appendEvent,
   type ChronicleOptions,
@@ -14,9 +15,10 @@ import {
   tailChronicle,
   verifyChronicle,
 } from 'holdfast';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newFile } from '../support/chronicle-file.js';
 import { run } from '../support/command.js';
+import { memory } from '../support/files.js';
 
 const megabyte = 2 ** 20;
 const maxLineBytes = 64 * megabyte;
@@ -28,20 +30,30 @@ function long(length: number) {
   return { eventId: 'long', text: 'x'.repeat(length) };
 }
 
-async function fileWithLongEvent(length: number, options: ChronicleOptions = {}): Promise<string> {
-  const file = newFile();
+async function writeLongEvent(file: string, length: number, options: ChronicleOptions = {}): Promise<void> {
   await using chronicle = await openChronicle(file, { ...options, maxLineBytes });
   await chronicle.append({ eventId: 'before' });
   await chronicle.append(long(length));
   await chronicle.append({ eventId: 'after' });
-  return file;
 }
 
 const ids = (events: readonly { eventId?: unknown }[]) => events.map(({ eventId }) => eventId);
 
 describe.each(lengths)('C15: an event of %d bytes that a writer with a higher limit wrote', (length) => {
+  // Written once; each test has a copy.
+  const directory = mkdtempSync(join(memory, 'holdfast-'));
+  const written = join(directory, 'chronicle');
+  beforeAll(() => writeLongEvent(written, length));
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  function fileWithLongEvent(): string {
+    const file = newFile(memory);
+    copyFileSync(written, file);
+    return file;
+  }
+
   it('is one to all readers, and to verify and repair', async () => {
-    const file = await fileWithLongEvent(length);
+    const file = fileWithLongEvent();
     const onCorrupt = 'throw';
     expect(ids(await readChronicle(file, { onCorrupt }))).toEqual(['before', 'long', 'after']);
     expect(ids(await tailChronicle(file, 2, { onCorrupt }))).toEqual(['long', 'after']);
@@ -55,7 +67,7 @@ describe.each(lengths)('C15: an event of %d bytes that a writer with a higher li
   });
 
   it('is one in a rotated file, compressed or not', async () => {
-    const file = await fileWithLongEvent(length);
+    const file = fileWithLongEvent();
     const rotated = `${file}.20260101T000000.000Z`;
     renameSync(file, rotated);
     await appendEvent(file, { eventId: 'current' });
@@ -71,20 +83,21 @@ describe.each(lengths)('C15: an event of %d bytes that a writer with a higher li
     ["dedupe: 'all'", { dedupe: 'all' }],
     ['a low limit', { maxLineBytes: 100 }],
   ])('C5: its id is known to a writer with %s', async (_, options) => {
-    const file = await fileWithLongEvent(length);
+    const file = fileWithLongEvent();
     const { size } = statSync(file);
     expect(await appendEvent(file, { eventId: 'long' }, options)).toMatchObject({ duplicate: true });
     expect(statSync(file).size).toBe(size);
   });
 
   it('is a part of its chain', async () => {
-    const file = await fileWithLongEvent(length, { chain: true });
+    const file = newFile(memory);
+    await writeLongEvent(file, length, { chain: true });
     await appendEvent(file, { eventId: 'linked' }, { chain: true });
     expect((await verifyChronicle(file, { chain: true })).chain).toMatchObject({ intact: true, events: 4 });
   });
 
   it('is one to the command', async () => {
-    const file = await fileWithLongEvent(length);
+    const file = fileWithLongEvent();
     for (const [command, out] of [
       ['verify', expect.stringContaining('intact')],
       ['stat', expect.stringContaining('id after')],
@@ -98,7 +111,7 @@ describe.each(lengths)('C15: an event of %d bytes that a writer with a higher li
   });
 
   it('is damage only to whoever asks for a limit', async () => {
-    const file = await fileWithLongEvent(length);
+    const file = fileWithLongEvent();
     const given = { maxLineBytes: length, onCorrupt: 'skip' } as const;
     expect(ids(await readChronicle(file, given))).toEqual(['before', 'after']);
     expect((await verifyChronicle(file, { maxLineBytes: length })).corrupt.reasons).toEqual({ long: 1 });
