@@ -23,11 +23,12 @@ import {
   type Verification,
   verifyChronicle,
 } from 'holdfast';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { linkAfter, linkInBytes, noLink } from '../../lib/event/chain-link.js';
 import { fileWith, newFile } from '../support/chronicle-file.js';
 import { ChronicleProcess } from '../support/chronicle-process.js';
 import { run } from '../support/command.js';
+import { memory } from '../support/files.js';
 
 const chained = { chain: true };
 
@@ -64,10 +65,11 @@ function linesOf(bytes: Buffer): Buffer[] {
 }
 
 async function verifyBytes(
+  file: string,
   lines: readonly Uint8Array[] | Uint8Array,
   expected?: string,
 ): Promise<Verification> {
-  const file = fileWith(lines instanceof Uint8Array ? lines : Buffer.concat(lines));
+  writeFileSync(file, lines instanceof Uint8Array ? lines : Buffer.concat(lines));
   return verifyChronicle(file, { chain: true, ...(expected !== undefined && { expect: expected }) });
 }
 
@@ -128,6 +130,12 @@ describe('chain', () => {
   });
 
   describe('finds by machine', () => {
+    /** One file after the other, in memory: the subject is what is in them. */
+    let attacked: string;
+    beforeEach(() => {
+      attacked = newFile(memory);
+    });
+
     it('every byte that is flipped', async () => {
       const { file, link } = await chainOf(4);
       const whole = readFileSync(file);
@@ -135,7 +143,7 @@ describe('chain', () => {
         for (const bit of [0x01, 0x20, 0x80]) {
           const flipped = Buffer.from(whole);
           flipped[at] = (flipped[at] as number) ^ bit;
-          const found = await verifyBytes(flipped, link);
+          const found = await verifyBytes(attacked, flipped, link);
           expect(found.intact, `byte ${at}, bit ${bit}`).toBe(false);
         }
       }
@@ -148,7 +156,7 @@ describe('chain', () => {
           const changed = Buffer.from(line);
           changed[at] = (changed[at] as number) ^ 0x01;
           const all = lines.with(index, changed);
-          const found = await verifyBytes(all);
+          const found = await verifyBytes(attacked, all);
           if (found.corrupt.lines > 0) continue;
           expect([index, index + 1], `line ${index}, byte ${at}`).toContain(firstBreak(found, all));
         }
@@ -159,7 +167,7 @@ describe('chain', () => {
       const { lines, link } = await chainOf(6);
       for (let removed = 0; removed < lines.length; removed++) {
         const rest = lines.toSpliced(removed, 1);
-        const found = await verifyBytes(rest, link);
+        const found = await verifyBytes(attacked, rest, link);
         expect(found.intact).toBe(false);
         expect(firstBreak(found, rest)).toBe(removed === lines.length - 1 ? -1 : removed);
         expect(found.chain?.expected).toEqual(removed === lines.length - 1 ? 'missing' : expect.anything());
@@ -170,7 +178,7 @@ describe('chain', () => {
       const { lines, link } = await chainOf(6);
       for (const [index, line] of lines.entries()) {
         const more = lines.toSpliced(index, 0, line);
-        const found = await verifyBytes(more, link);
+        const found = await verifyBytes(attacked, more, link);
         expect(found.intact).toBe(false);
         expect(firstBreak(found, more)).toBe(index + 1);
       }
@@ -181,7 +189,7 @@ describe('chain', () => {
       for (let one = 0; one < lines.length; one++) {
         for (let other = one + 1; other < lines.length; other++) {
           const swapped = lines.with(one, lines[other] as Buffer).with(other, lines[one] as Buffer);
-          const found = await verifyBytes(swapped, link);
+          const found = await verifyBytes(attacked, swapped, link);
           expect(found.intact).toBe(false);
           expect(firstBreak(found, swapped)).toBe(one);
         }
@@ -191,23 +199,23 @@ describe('chain', () => {
     it('an end that is cut off at any line, by the head alone', async () => {
       const { lines, link } = await chainOf(6);
       for (let kept = 0; kept < lines.length; kept++) {
-        const found = await verifyBytes(lines.slice(0, kept), link);
+        const found = await verifyBytes(attacked, lines.slice(0, kept), link);
         expect(found).toMatchObject({ intact: false, chain: { expected: 'missing', breaks: { count: 0 } } });
-        expect(await verifyBytes(lines.slice(0, kept))).toMatchObject({ intact: true });
+        expect(await verifyBytes(attacked, lines.slice(0, kept))).toMatchObject({ intact: true });
       }
     });
 
     it('two chains that were joined, where the second begins', async () => {
       const [one, other] = await Promise.all([chainOf(3), chainOf(4)]);
       const joined = [...one.lines, ...other.lines];
-      expect(firstBreak(await verifyBytes(joined), joined)).toBe(3);
+      expect(firstBreak(await verifyBytes(attacked, joined), joined)).toBe(3);
     });
 
     it('a line that somebody put in without a link', async () => {
       const { lines } = await chainOf(4);
       for (let at = 0; at <= lines.length; at++) {
         const more = lines.toSpliced(at, 0, Buffer.from('{"eventId":"foreign"}\n'));
-        const found = await verifyBytes(more);
+        const found = await verifyBytes(attacked, more);
         expect(found.chain?.breaks).toMatchObject({
           count: 1,
           first: [{ reason: 'unlinked', eventId: 'foreign' }],
