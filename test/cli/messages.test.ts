@@ -138,20 +138,16 @@ describe.skipIf(missing(['script']))('On a terminal', () => {
       const file = join(temporaryDirectory(), `a${control}b`);
       writeFileSync(file, `{"eventId":"${'0'.repeat(63)}1"}\n{"eventId":"${control.slice(4)}"}\nbad\n`);
       mkdirSync(`${file}.20260101T000000.000Z`);
-      for (const args of [
-        [command, file],
-        [command, `--${control}`],
-        [command, `${file}.missing`],
-      ]) {
-        const words = ['node', ...args].map((word) => `'${word}'`).join(' ');
-        const line = words.replace("'node'", shellCommand);
-        const output = execFileSync('script', ['-qc', `${line} < /dev/null`, '/dev/null'], {
-          encoding: 'utf8',
-          env: { ...process.env, NO_COLOR: '1' },
-        });
-        // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-        expect(output.replaceAll('\r\n', '\n')).not.toMatch(/[\0-\x08\x0b-\x1f\x7f-\x9f]/);
-      }
+      // On one terminal, one after the other.
+      const lines = [file, `--${control}`, `${file}.missing`].map(
+        (word) => `${shellCommand} '${command}' '${word}' < /dev/null`,
+      );
+      const output = execFileSync('script', ['-qc', lines.join('; '), '/dev/null'], {
+        encoding: 'utf8',
+        env: { ...process.env, NO_COLOR: '1' },
+      });
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+      expect(output.replaceAll('\r\n', '\n')).not.toMatch(/[\0-\x08\x0b-\x1f\x7f-\x9f]/);
     },
   );
 });

@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
+import { CommanderError } from 'commander';
+import { onTestFinished, vi } from 'vitest';
+import { holdfastProgram } from '../../dist/lib/cli/program.js';
 
 const main = fileURLToPath(new URL('../../dist/lib/cli/main.js', import.meta.url));
 
@@ -27,6 +29,31 @@ export async function run(args: readonly string[], input: string | Uint8Array = 
   const command = start(args);
   command.stdin?.end(input);
   return finished(command);
+}
+
+/**
+ * What the parser of the command's words writes of those that it refuses, without a process of its own; the command exits
+ * with 2 for all that it refuses. Rejects where it takes them.
+ */
+export async function refusalOf(args: readonly string[]): Promise<string> {
+  let written = '';
+  const standardError = vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    written += text;
+    return true;
+  });
+  try {
+    const error = await holdfastProgram(args[0])
+      .parseAsync(args, { from: 'user' })
+      .then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+    if (!(error instanceof CommanderError) || error.exitCode === 0)
+      throw error ?? new Error('nothing is refused');
+    return written;
+  } finally {
+    standardError.mockRestore();
+  }
 }
 
 /** Runs a line of a shell to its end. */
