@@ -4,11 +4,11 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { holdfastProgram } from '../dist/lib/cli/program.js';
 import { blocks, pages } from './support/pages.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
-const command = join(root, 'dist/lib/cli/main.js');
 
 /** What stands in the first column of the tables of a page, below a heading if one is given. */
 function firstColumn(page: string, heading = ''): string[] {
@@ -119,7 +119,10 @@ describe('a block of code', () => {
   });
 
   it.each(unique(shell.matchAll(/holdfast (\w+) /g)))('gives holdfast %s options that it has', (name) => {
-    const help = execFileSync(process.execPath, [command, name, '--help'], { encoding: 'utf8' });
+    const help =
+      holdfastProgram()
+        .commands.find((each) => each.name() === name)
+        ?.helpInformation() ?? '';
     const calls = [...shell.matchAll(new RegExp(`holdfast ${name} ([^|#\\n]*)`, 'g'))];
     const options = unique(
       calls.flatMap(([, rest = '']) => [...(rest.split(' -- ')[0] ?? '').matchAll(/(--[a-z-]+)/g)]),
