@@ -1,5 +1,5 @@
 /** Examples of the documentation, compiled as a user's program would be. */
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,10 +7,11 @@ import { temporaryDirectory } from './files.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What the compiler says of a module; nothing if it is right. */
-export function compile(source: string): string {
+/** What the compiler says of each of these modules, compiled together; nothing of one that is right. */
+export function compile(sources: readonly string[]): string[] {
   const directory = temporaryDirectory();
-  writeFileSync(join(directory, 'examples.mts'), source);
+  for (const [index, source] of sources.entries())
+    writeFileSync(join(directory, `example-${index}.mts`), source);
   const settings = {
     extends: join(root, 'tsconfig.json'),
     compilerOptions: {
@@ -28,13 +29,18 @@ export function compile(source: string): string {
         zod: [join(root, 'node_modules/zod/index.d.cts')],
       },
     },
-    include: ['examples.mts'],
+    include: ['*.mts'],
   };
   writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify(settings));
   const compiler = join(root, 'node_modules/typescript/bin/tsc');
-  try {
-    return execFileSync(process.execPath, [compiler, '-p', directory], { encoding: 'utf8' });
-  } catch (error) {
-    return (error as { stdout: string }).stdout;
-  }
+  const { stdout } = spawnSync(process.execPath, [compiler, '-p', directory, '--pretty', 'false'], {
+    encoding: 'utf8',
+  });
+  // Each message begins with its file; the lines that belong to it are indented.
+  const messages = stdout.split(/^(?=\S)/m);
+  const found = sources.map((_, index) =>
+    messages.filter((message) => message.includes(`example-${index}.mts(`)).join(''),
+  );
+  const others = messages.filter((message) => !/example-\d+\.mts\(/.test(message)).join('');
+  return found.map((message) => message + others);
 }
