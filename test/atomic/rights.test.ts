@@ -189,7 +189,7 @@ describe.runIf(isRoot)('S1: root beside a user who keeps giving the name to othe
   it.each<[string, number, (file: string) => Promise<unknown>]>([
     ['writeFileAtomic', 400, (file) => writeFileAtomic(file, 'new', { durability: 'none' })],
     // It begins again whenever the file was changed: a round is some hundred attempts.
-    ['repair', 15, (file) => repairChronicle(file, { durability: 'none', lockTimeout: 100, force: true })],
+    ['repair', 60, (file) => repairChronicle(file, { durability: 'none', lockTimeout: 100, force: true })],
   ])('%s passes no set-user-ID bit on, and touches no file elsewhere', async (_, rounds, call) => {
     const { file, program, attacker } = await attacked();
     let done = 0;
