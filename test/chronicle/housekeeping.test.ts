@@ -480,7 +480,10 @@ describe.skipIf(unwatchable)('maxAge goes by the clock of the file system', () =
         await setTimeout(100);
       }
       const ids = idsOf(file);
-      expect(ids.map((one) => one.length)).toEqual([1, expect.any(Number), expect.any(Number)]);
+      const byAge = ids.length - 2;
+      expect(byAge).toBeGreaterThan(0);
+      // On a busy machine, the last step takes longer.
+      expect(byAge).toBeLessThanOrEqual((Date.now() - begun) / 5000);
       expect(ids.flat()).toHaveLength(2 + count);
     },
   );
