@@ -5,7 +5,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { FileHandle } from 'node:fs/promises';
 import { constants } from 'node:os';
-import { types } from 'node:util';
 import {
   checkBoolean,
   checkNames,
@@ -13,8 +12,6 @@ import {
   describe,
   type FilePath,
   ownCopy,
-  propertyOf,
-  readFrom,
   toNativePath,
 } from '../base/arguments.js';
 import { deadlock, invalid, isNativeError, type NativeError, systemError } from '../base/errors.js';
@@ -37,6 +34,7 @@ import {
   permissionBits,
   type Ticket,
 } from '../native/protocol.js';
+import { checkOffset, checkPermissions, maxOffset, toDescriptor } from './lock-arguments.js';
 import { LossWatch } from './loss.js';
 
 /**
@@ -75,8 +73,6 @@ export interface TargetOptions {
    */
   permissions?: number | undefined;
 }
-
-const maxOffset = 2n ** 63n - 1n;
 
 /**
  * The descriptors that are locked, or waited for, through this module. One set per thread, on purpose: locks
@@ -205,12 +201,18 @@ export class Target {
   }
 
   tryOnThisThread(mode: LockMode, { order, blocks }: Try): Attempt {
-    if (typeof this.#target === 'number') return 'mightBlock';
     const flags =
       this.#flagsFor(mode) | (order === 'atOnce' ? lockFlag.barge : 0) | (blocks ? lockFlag.blocks : 0);
-    return this.#taken(
-      this.#mapped(() => native.tryLockOnThisThread(this.#target, flags, this.#start, this.#length)),
-    );
+    this.#claim();
+    let attempt: Attempt = 'busy';
+    try {
+      attempt = this.#taken(native.tryLockOnThisThread(this.#target, flags, this.#start, this.#length));
+    } catch (error) {
+      throw this.#mapped(error);
+    } finally {
+      if (typeof attempt !== 'number') this.#disclaim();
+    }
+    return attempt;
   }
 
   /**
@@ -223,9 +225,9 @@ export class Target {
     let lock: LockId | 'busy' = 'busy';
     try {
       const flags = this.#flagsFor(mode);
-      lock = this.#taken(
-        this.#mapped(() => native.waitLockSync(this.#target, flags, this.#start, this.#length, timeout)),
-      );
+      lock = this.#taken(native.waitLockSync(this.#target, flags, this.#start, this.#length, timeout));
+    } catch (error) {
+      throw this.#mapped(error);
     } finally {
       if (lock === 'busy') this.#disclaim();
     }
@@ -259,7 +261,11 @@ export class Target {
   /** A file is removed first, and only if the path still names it. */
   release(lock: LockId, file: FileAtUnlock = fileAtUnlock.keep): void {
     this.#disclaim();
-    this.#mapped(() => native.unlock(lock, file));
+    try {
+      native.unlock(lock, file);
+    } catch (error) {
+      throw this.#mapped(error);
+    }
   }
 
   /** As release(), but on another thread if it may block on a network. */
@@ -285,7 +291,11 @@ export class Target {
 
   /** Changes the mode without waiting; false if that is not possible. */
   convert(lock: LockId, mode: LockMode): boolean {
-    return this.#mapped(() => native.convert(lock, lockMode[mode]));
+    try {
+      return native.convert(lock, lockMode[mode]);
+    } catch (error) {
+      throw this.#mapped(error);
+    }
   }
 
   #flagsFor(mode: LockMode): number {
@@ -322,12 +332,9 @@ export class Target {
     return answer;
   }
 
-  #mapped<T>(call: () => T): T {
-    try {
-      return call();
-    } catch (error) {
-      throw isNativeError(error) ? this.#errorOf(error) : error;
-    }
+  /** What is thrown in the place of what the addon threw. */
+  #mapped(error: unknown): unknown {
+    return isNativeError(error) ? this.#errorOf(error) : error;
   }
 
   #errorOf(error: NativeError): Error {
@@ -338,34 +345,4 @@ export class Target {
     }
     return systemError(error, this.name);
   }
-}
-
-function toDescriptor(file: Lockable): number | undefined {
-  if (typeof file === 'number') return checkDescriptor(file, 'a path or an open descriptor');
-  if (typeof file !== 'object' || file === null || types.isUint8Array(file)) return undefined;
-  const descriptor = readFrom('file', () => propertyOf(file, 'fd'));
-  if (descriptor === undefined) return undefined;
-  if (descriptor === -1) throw invalid('file', 'the FileHandle is closed');
-  return checkDescriptor(descriptor, 'a path or a FileHandle, with the number of a descriptor as its fd');
-}
-
-function checkDescriptor(value: unknown, expected: string): number {
-  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31)
-    return value as number;
-  throw invalid('file', `expected ${expected}, got ${describe(value)}`);
-}
-
-function checkPermissions(value: unknown): number {
-  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0o777) return value as number;
-  throw invalid('permissions', `expected a whole number from 0 to 0o777, got ${describe(value)}`);
-}
-
-function checkOffset(value: unknown, field: string): number | bigint {
-  if (value === undefined) return 0;
-  const whole = typeof value === 'bigint' || Number.isSafeInteger(value);
-  if (!whole || (value as number | bigint) < 0 || (value as number | bigint) > maxOffset) {
-    const shown = typeof value === 'bigint' ? `${value}n` : describe(value);
-    throw invalid(field, `expected a whole number of bytes from 0 to 2^63 - 1, got ${shown}`);
-  }
-  return value as number | bigint;
 }

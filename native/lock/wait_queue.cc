@@ -50,7 +50,7 @@ namespace {
 constexpr int kMaxKernelWaiters = 64;
 constexpr auto kMinPollPause = std::chrono::milliseconds(1);
 constexpr auto kMaxPollPause = std::chrono::milliseconds(16);
-constexpr size_t kMaxLocalDirectories = 4096;
+constexpr size_t kMaxLocalPlaces = 4096;
 constexpr int kMaxMovesOnThisThread = 16;
 
 // Requests with the same key wait in one queue.
@@ -82,8 +82,11 @@ class WaitQueue {
   }
 
   bool MayTryOnThisThread(const Request& request, bool barge) {
+    uint64_t device = 0;
+    if (request.has_descriptor() && !os::File::KnownDevice(request.descriptor, &device)) return false;
     os::MutexLock guard(QueueMutex());
-    if (request.has_descriptor() || !IsLocal(request.path)) return false;
+    const bool local = request.has_descriptor() ? local_devices_.count(device) != 0 : IsLocal(request.path);
+    if (!local) return false;
     if (queues_.empty()) return true;
     const std::string key = KeyOf(request);
     return queues_.count(key) == 0 || (barge && !IsAbandoned(key));
@@ -203,10 +206,7 @@ class WaitQueue {
       }
       if (out->error) return Attempt::kFailed;
       local = local || file.IsLocal();
-      // A symbolic link may lead from a directory on a network to a local file; what is learned is the
-      // directory.
-      if (local && !on_this_thread && !request.has_descriptor() && os::IsInLocalDirectory(request.path))
-        Learn(request.path);
+      if (local && !on_this_thread) Learn(request, id);
     }
     DescriptorLock descriptor;
     if (request.has_descriptor() && !descriptor.Reserve({id, spec})) {
@@ -489,11 +489,18 @@ class WaitQueue {
     return local_directories_.count(os::DirectoryOf(path)) != 0;
   }
 
-  // Remembers that the directory is on a local file system.
-  void Learn(const std::string& path) {
+  // Remembers of a local file where it is. A symbolic link may lead to it from a directory on a network. Once
+  // something else is mounted, a directory and the number of a device may mean that; nobody tells of it.
+  void Learn(const Request& request, const os::FileId& id) {
+    const bool in_local_directory = !request.has_descriptor() && os::IsInLocalDirectory(request.path);
     os::MutexLock guard(QueueMutex());
-    if (local_directories_.size() >= kMaxLocalDirectories) local_directories_.clear();
-    local_directories_.insert(os::DirectoryOf(path));
+    if (in_local_directory) Remember(&local_directories_, os::DirectoryOf(request.path));
+    Remember(&local_devices_, id.device);
+  }
+  template <typename Places>
+  static void Remember(Places* places, typename Places::value_type place) {
+    if (places->size() >= kMaxLocalPlaces) places->clear();
+    places->insert(std::move(place));
   }
 
   // The thread of an abandoned queue has come out, or somebody waits in it again.
@@ -501,6 +508,7 @@ class WaitQueue {
   std::unordered_map<std::string, std::unique_ptr<LockQueue>> queues_ GUARDED_BY(QueueMutex());
   std::vector<LockQueue*> polled_ GUARDED_BY(QueueMutex());
   std::unordered_set<std::string> local_directories_ GUARDED_BY(QueueMutex());
+  std::unordered_set<uint64_t> local_devices_ GUARDED_BY(QueueMutex());
   int kernel_waiters_ GUARDED_BY(QueueMutex()) = 0;
   bool polling_ GUARDED_BY(QueueMutex()) = false;
 };

@@ -59,9 +59,9 @@ using Done = std::function<void()>;
 // One call that waits.
 struct Waiter;
 
-// Tries once on the calling thread, if that cannot block: in directories known to be on a local file system,
-// and (unless `barge`) with nobody of this process waiting for the lock. Returns nullopt if the attempt might
-// block; then use Try or Wait.
+// Tries once on the calling thread, if that cannot block: in directories, or of descriptors on devices, that
+// are known to be local, and (unless `barge`) with nobody of this process waiting for the lock. Returns
+// nullopt if the attempt might block; then use Try or Wait.
 std::optional<Outcome> TryOnThisThread(const Request& request, bool barge);
 
 // Tries once on a helper thread.

@@ -98,6 +98,10 @@ class File {
   // what its own C library has opened.
   int ReleaseDescriptor();
 
+  // The device of an open file, as FileId has it, without asking the server of a network file system. False:
+  // the system cannot say; only Linux can.
+  static bool KnownDevice(Handle handle, uint64_t* out);
+
   // A second handle of the same open file: what is locked through one is locked through the other.
   static Error Duplicate(Handle handle, File* out);
 

@@ -69,6 +69,18 @@ int File::ReleaseDescriptor() {
   return std::exchange(handle_, kNone);
 }
 
+bool File::KnownDevice(Handle handle, uint64_t* out) {
+#ifdef STATX_BTIME
+  struct statx status;
+  if (system_calls.statx(handle, AT_STATX_DONT_SYNC, 0, &status) != 0) return false;
+  *out = makedev(status.stx_dev_major, status.stx_dev_minor);
+  return true;
+#else
+  static_cast<void>(handle), static_cast<void>(out);
+  return false;
+#endif
+}
+
 Error File::Duplicate(Handle handle, File* out) {
   const int descriptor = system_calls.dup(handle);
   if (descriptor == -1) return Failed("dup");
@@ -111,7 +123,7 @@ Error File::Times(FileTimes* out) const {
   };
 #ifdef STATX_BTIME
   struct statx extended;
-  if (system_calls.statx(handle_, STATX_BASIC_STATS | STATX_BTIME, &extended) == 0) {
+  if (system_calls.statx(handle_, 0, STATX_BASIC_STATS | STATX_BTIME, &extended) == 0) {
     out->id = {makedev(extended.stx_dev_major, extended.stx_dev_minor), extended.stx_ino};
     out->born.reset();
     if ((extended.stx_mask & STATX_BTIME) != 0) out->born = time_of(extended.stx_btime);

@@ -149,6 +149,10 @@ Error File::OpenForLock(const std::string& path, LockAccess access, File* out) {
   return {};
 }
 
+bool File::KnownDevice(Handle, uint64_t*) {
+  return false;
+}
+
 Error File::Duplicate(Handle handle, File* out) {
   // As a process handle, this is our own process.
   if (handle == INVALID_HANDLE_VALUE) return {EBADF, "dup"};

@@ -95,11 +95,11 @@ ssize_t getrandom(void* out, size_t length) {
 }
 
 // Likewise, since glibc 2.28.
-int statx(int descriptor, unsigned mask, struct statx* out) {
+int statx(int descriptor, int flags, unsigned mask, struct statx* out) {
 #ifdef SYS_statx
-  return static_cast<int>(::syscall(SYS_statx, descriptor, "", AT_EMPTY_PATH, mask, out));
+  return static_cast<int>(::syscall(SYS_statx, descriptor, "", AT_EMPTY_PATH | flags, mask, out));
 #else
-  static_cast<void>(descriptor), static_cast<void>(mask), static_cast<void>(out);
+  static_cast<void>(descriptor), static_cast<void>(flags), static_cast<void>(mask), static_cast<void>(out);
   errno = ENOSYS;
   return -1;
 #endif

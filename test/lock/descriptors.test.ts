@@ -36,6 +36,16 @@ function opened(flags = 'w+'): { file: string; descriptor: number } {
   return { file, descriptor };
 }
 
+/** Whether the promise is resolved before the event loop goes on, which no other thread can do. */
+async function isAtOnce(promise: Promise<unknown>): Promise<boolean> {
+  let resolved = false;
+  void promise.then(() => {
+    resolved = true;
+  });
+  for (let turn = 0; turn < 20; turn++) await undefined;
+  return resolved;
+}
+
 const shared = { mode: 'shared' } as const;
 const fcntl = { kind: 'fcntl' } as const;
 
@@ -134,5 +144,51 @@ describe('L1 by descriptor, between the threads of a process', () => {
     expect(await tryLock(second)).toBeNull();
     held.releaseSync();
     (await lock(second)).releaseSync();
+  });
+});
+
+// Only Linux tells the device of an open file without asking a server.
+describe.skipIf(process.platform !== 'linux')('a descriptor of a device that is known to be local', () => {
+  it('is locked without another thread', async () => {
+    const { file, descriptor } = opened();
+    (await lock(descriptor)).releaseSync();
+    for (const options of [{}, shared, fcntl, { timeout: 0 }, { timeout: 60_000 }]) {
+      const locking = lock(descriptor, options);
+      expect(await isAtOnce(locking), JSON.stringify(options)).toBe(true);
+      (await locking).releaseSync();
+    }
+    const trying = tryLock(descriptor);
+    expect(await isAtOnce(trying)).toBe(true);
+    (await trying)?.releaseSync();
+    const byPath = await lock(file);
+    const busy = tryLock(descriptor);
+    expect(await isAtOnce(busy)).toBe(true);
+    expect(await busy).toBeNull();
+    byPath.releaseSync();
+  });
+
+  it('is one that a path led to, or another descriptor', async () => {
+    const { file } = opened();
+    (await lock(file)).releaseSync();
+    const { descriptor } = opened();
+    const locking = lock(descriptor);
+    expect(await isAtOnce(locking)).toBe(true);
+    (await locking).releaseSync();
+  });
+
+  it('is refused while it is locked or waited for, and can be locked after a try that failed', async () => {
+    const { file, descriptor } = opened();
+    const held = await lock(descriptor);
+    const refused = { code: 'EVALIDATION', field: 'file' };
+    await expect(lock(descriptor)).rejects.toMatchObject(refused);
+    expect(() => tryLockSync(descriptor)).toThrow(expect.objectContaining(refused));
+    held.releaseSync();
+    const byPath = await lock(file);
+    await expect(lock(descriptor, { timeout: 0 })).rejects.toMatchObject({ code: 'ELOCK_TIMEOUT' });
+    const waiting = lock(descriptor);
+    expect(() => tryLockSync(descriptor)).toThrow(expect.objectContaining(refused));
+    byPath.releaseSync();
+    (await waiting).releaseSync();
+    (await lock(descriptor)).releaseSync();
   });
 });

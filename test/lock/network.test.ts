@@ -48,6 +48,18 @@ describe.skipIf(unwatchable !== undefined)('L6 where the file system is not know
     ]);
   });
 
+  it.each(['lock', 'tryLock'])('%s() of a descriptor does not stop the event loop', async (use) => {
+    const { program, calls, file } = await farAway('locker');
+    for (let time = 0; time < 2; time++) {
+      const locking = calls.hold('flock file');
+      program.send({ command: 'throughDescriptor', use, file });
+      const call = await locking;
+      expect(await program.ask({ command: 'warnings' })).toEqual({ warnings: [] });
+      call.answer('go');
+      expect(await program.next()).toEqual({ held: true });
+    }
+  });
+
   it('and while a lock is watched', async () => {
     const { program, calls, file } = await farAway('locker');
     expect(await program.ask({ command: 'watched', file })).toEqual({ held: true });

@@ -237,9 +237,9 @@ int statfs(const char* path, struct statfs* out) {
   return Watch(real.statfs.name, 0, path, [&](Answer) { return real.statfs(path, out); });
 }
 
-int statx(int descriptor, unsigned mask, struct statx* out) {
+int statx(int descriptor, int flags, unsigned mask, struct statx* out) {
   return Watch(real.statx.name, mask, PathOf(descriptor),
-               [&](Answer) { return real.statx(descriptor, mask, out); });
+               [&](Answer) { return real.statx(descriptor, flags, mask, out); });
 }
 
 ssize_t getxattr(const char* path, const char* name, void* value, size_t size) {

@@ -1,6 +1,6 @@
 // Takes and releases locks on command. Every command is answered with { held }, { started } or { error }.
 import { spawn } from 'node:child_process';
-import { open } from 'node:fs';
+import { closeSync, open, openSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { lock, lockSync, tryLock } from 'holdfast';
 
@@ -28,6 +28,14 @@ const commands = {
     const taken = await tryLock(file, options);
     if (taken) locks.set(file, taken);
     return { held: taken !== null };
+  },
+  // Locks a descriptor for a moment, as `use` does.
+  async throughDescriptor({ use, file }) {
+    const descriptor = openSync(file, 'a+');
+    const held = await { lock, tryLock }[use](descriptor);
+    held?.releaseSync();
+    closeSync(descriptor);
+    return { held: held !== null };
   },
   async release({ file, options }) {
     await locks.get(file).release(options);
