@@ -245,10 +245,13 @@ async function runCommand(
     ...(remoteLock && { env: { ...process.env, HOLDFAST_FENCE: String(remoteLock.fence) } }),
   });
   child = running;
-  remoteLock?.lost.addEventListener('abort', () => {
+  const endIfLost = () => {
+    if (!remoteLock?.lost.aborted) return;
     say(`${messageOf(remoteLock.lost.reason)}; '${command}' is ended by SIGTERM`);
     running.kill();
-  });
+  };
+  remoteLock?.lost.addEventListener('abort', endIfLost);
+  endIfLost(); // by now, it tells nobody of that again
   try {
     const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
     return code ?? 128 + (signal === null ? 0 : constants.signals[signal]);

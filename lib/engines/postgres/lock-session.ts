@@ -4,6 +4,7 @@
  * `idle_in_transaction_session_timeout`. Its key is the lock's row in the table `locks` (the table's oid and the row's
  * id), so that two names never have one key, and the keys are not those of others.
  */
+import { setTimeout } from 'node:timers/promises';
 import { poolerBetween } from '../../base/errors.js';
 import type { LockMode } from '../../base/lock-holder.js';
 import { codeOf } from './failure.js';
@@ -61,6 +62,9 @@ const keepalives = [
 /** In milliseconds, of silence before this side asks; libuv then asks ten times, once a second. */
 const silence = 5000;
 
+/** In milliseconds, between two requests to end a wait. */
+const cancelPause = 100;
+
 /** SQLSTATEs: `lock_timeout` has passed; the statement was cancelled. */
 const lockNotAvailable = '55P03';
 const queryCanceled = '57014';
@@ -81,6 +85,8 @@ export class LockSession {
   /** The number of the server's process while it waits. */
   #backend: string | null = null;
   #cancelled = false;
+  /** Is telling the server so. */
+  #cancelling: Promise<void> | undefined;
 
   static async open(session: Session, name: string): Promise<LockSession> {
     const connection = await session.dedicated();
@@ -124,6 +130,8 @@ export class LockSession {
    */
   async wait(mode: LockMode, timeout: number): Promise<number | 'busy'> {
     const limit = timeout < maxServerTimeout ? Math.max(1, Math.ceil(timeout)) : 0;
+    this.#cancelled = false;
+    this.#cancelling = undefined;
     await this.connection.query('BEGIN ISOLATION LEVEL READ COMMITTED');
     // Where the server knows it (14 and later), it looks every second whether this side is still there.
     const settings = `
@@ -132,19 +140,11 @@ export class LockSession {
       FROM pg_catalog.pg_settings s
       WHERE s.name IN ('lock_timeout', 'statement_timeout', 'client_connection_check_interval')`;
     const [[, backend = null] = []] = await this.connection.query(settings, [String(limit)]);
-    this.#backend = backend;
     try {
-      const sql = takeSql(this.#session.schema, calls[mode].wait);
-      const [row] = await this.connection.query(
-        sql,
-        [this.#name, mode === 'exclusive'],
-        Number.POSITIVE_INFINITY,
-      );
-      this.#backend = null;
-      await this.connection.query('COMMIT');
-      return this.#had(row);
+      const row = this.#cancelled ? undefined : await this.#waitAs(backend, mode);
+      await this.connection.query(row ? 'COMMIT' : 'ROLLBACK');
+      return row ? this.#had(row) : 'busy';
     } catch (error) {
-      this.#backend = null;
       const code = codeOf(error);
       if (code !== lockNotAvailable && !(code === queryCanceled && this.#cancelled)) throw error;
       await this.connection.query('ROLLBACK');
@@ -152,15 +152,32 @@ export class LockSession {
     }
   }
 
-  /**
-   * Ends a wait that is under way, at the server too. Resolves when the server has passed that on, which is before it
-   * looks at what this connection sends next.
-   */
-  async cancel(): Promise<void> {
-    if (this.#backend === null) return;
-    this.#cancelled = true;
+  async #waitAs(backend: string | null, mode: LockMode): Promise<readonly (string | null)[] | undefined> {
+    this.#backend = backend;
     try {
-      await this.#session.query('SELECT pg_cancel_backend($1)', [this.#backend]);
+      const values = [this.#name, mode === 'exclusive'];
+      const sql = takeSql(this.#session.schema, calls[mode].wait);
+      const [row] = await this.connection.query(sql, values, Number.POSITIVE_INFINITY);
+      return row;
+    } finally {
+      this.#backend = null;
+      // What this connection sends next is not to be cancelled.
+      await this.#cancelling;
+    }
+  }
+
+  /** Ends a wait that is under way, at the server too. */
+  cancel(): void {
+    this.#cancelled = true;
+    if (this.#backend !== null) this.#cancelling ??= this.#tellServer(this.#backend);
+  }
+
+  /** The server forgets it where it has not begun to wait yet, so it is told until the wait is over. */
+  async #tellServer(backend: string): Promise<void> {
+    try {
+      for (; this.#backend !== null; await setTimeout(cancelPause)) {
+        await this.#session.query('SELECT pg_cancel_backend($1)', [backend]);
+      }
     } catch {
       // There is no other connection to be had. The server finds out that this one is gone.
       this.connection.release(true);

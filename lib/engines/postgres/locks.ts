@@ -184,7 +184,7 @@ export class Locks {
     const rest = ending.deadline - performance.now();
     if (fence !== 'busy' || ending.over || rest <= 0) return fence;
     if (channels.wait.hasSubscribers) channels.wait.publish({ path: name, mode });
-    ending.cancel = () => void session.cancel();
+    ending.cancel = () => session.cancel();
     try {
       return await session.wait(mode, rest);
     } finally {
@@ -245,6 +245,7 @@ function bounded<T>(
   discard: (late: T) => unknown,
 ): Promise<T | 'busy'> {
   return new Promise((resolve, reject) => {
+    throwIfAborted(signal); // it tells nobody of that again
     const ending: Ending = { deadline: performance.now() + timeout, over: false };
     let timer: NodeJS.Timeout | undefined;
     let forget: (() => void) | undefined;

@@ -2,7 +2,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { connect, type Postgres } from 'holdfast/postgres';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { stateOf, until, within } from '../../support/blocking.js';
 import { noPostgres, PostgresServer } from '../../support/postgres.js';
 import { Program } from '../../support/processes.js';
@@ -30,6 +30,21 @@ describe.skipIf(noPostgres)('locks on PostgreSQL', () => {
 
   async function someoneWaits(count = 1): Promise<void> {
     while ((await waiters()) !== count) await setTimeout(5);
+  }
+
+  /** Aborts when a connection is about to send a statement that has this text. */
+  function abortBefore(text: string, stop: AbortController): void {
+    const { query } = pg.Client.prototype;
+    const spy = vi.spyOn(pg.Client.prototype, 'query').mockImplementation(function (
+      this: pg.Client,
+      ...args
+    ) {
+      const [statement] = args as unknown as [string | { readonly text: string }];
+      const sent = typeof statement === 'string' ? statement : statement.text;
+      if (sent.includes(text)) stop.abort('enough');
+      return Reflect.apply(query, this, args);
+    });
+    onTestFinished(() => spy.mockRestore());
   }
 
   it('L1: excludes between two calls of one handle, and between handles', async () => {
@@ -149,6 +164,23 @@ describe.skipIf(noPostgres)('locks on PostgreSQL', () => {
     await expect(postgres.lock('aborted', { signal: stop.signal })).rejects.toBe('enough');
   });
 
+  // Before: the wait that was about to begin began, and stood in the queue of the server without a deadline.
+  it.each(['BEGIN ISOLATION', "'lock_timeout'", ' pg_advisory_lock('])(
+    'L3: an abort just before the statement with "%s" is sent ends the wait at the server too',
+    async (statement) => {
+      const postgres = await connected();
+      await using held = await postgres.lock('early');
+      const stop = new AbortController();
+      abortBefore(statement, stop);
+      await expect(postgres.lock('early', { signal: stop.signal })).rejects.toBe('enough');
+      await someoneWaits(0);
+      const next = postgres.lock('early');
+      await someoneWaits(1);
+      await held.release();
+      await (await within(next, 'the lock')).release();
+    },
+  );
+
   it('L3: a grant that comes after the abort is released', async () => {
     const postgres = await connected();
     const held = await postgres.lock('late');
@@ -213,6 +245,18 @@ describe.skipIf(noPostgres)('locks on PostgreSQL', () => {
     await expect(held.upgrade()).rejects.toMatchObject({ code: 'ECLOSED' });
     await expect(held.downgrade()).rejects.toMatchObject({ code: 'ECLOSED' });
     expect(await other.lockHolders('changed')).toEqual([]);
+  });
+
+  // Before: the abort was not seen, and the upgrade waited for the others without a deadline.
+  it('an upgrade ends at an abort while it gives up its share', async () => {
+    const [one, other] = [await connected(), await connected()];
+    await using held = await one.lock('given up', { mode: 'shared' });
+    await using second = await other.lock('given up', { mode: 'shared' });
+    const stop = new AbortController();
+    abortBefore('pg_advisory_unlock_shared', stop);
+    await expect(held.upgrade({ signal: stop.signal })).rejects.toBe('enough');
+    expect([held.held, held.mode, second.held]).toEqual([true, 'shared', true]);
+    expect(await waiters()).toBe(0);
   });
 
   it('L9, E3: tells that its connection was cut', async () => {
