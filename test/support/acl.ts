@@ -12,22 +12,6 @@ const noId = 0xffffffff;
 /** As `u::rw`, `u:65534:r`, `g::r`, `m::rw` and `o::-`; users and groups are numbers. */
 export type Acl = readonly string[];
 
-/** Why there are none here, or undefined where there are. */
-export const withoutAcls = await probe();
-
-async function probe(): Promise<string | undefined> {
-  if (process.platform !== 'linux') return 'POSIX ACLs are of Linux';
-  const directory = mkdtempSync(join(tmpdir(), 'holdfast-'));
-  try {
-    await setAcl(directory, ['u::rwx', 'u:65534:r', 'g::-', 'm::r', 'o::-']);
-    return undefined;
-  } catch {
-    return 'this file system has no ACLs';
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
-}
-
 /** `default`: what a directory gives to the files that are made in it. */
 export async function setAcl(path: string, acl: Acl, kind: 'access' | 'default' = 'access'): Promise<void> {
   const bytes = Buffer.alloc(4 + 8 * acl.length);
@@ -101,4 +85,21 @@ async function attribute(path: string, name: string, value?: Buffer): Promise<Bu
   const { found, failed } = JSON.parse(answer) as { found?: string; failed?: string };
   if (found === undefined) throw new Error(failed);
   return Buffer.from(found, 'hex');
+}
+
+/** Why there are none here, or undefined where there are. */
+export const withoutAcls = await probe();
+
+async function probe(): Promise<string | undefined> {
+  if (process.platform !== 'linux') return 'POSIX ACLs are of Linux';
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-'));
+  try {
+    await setAcl(directory, ['u::rwx', 'u:65534:r', 'g::-', 'm::r', 'o::-']);
+    return undefined;
+  } catch (error) {
+    if (!String(error).includes('Operation not supported')) throw error;
+    return 'this file system has no ACLs';
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 }
