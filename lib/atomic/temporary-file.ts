@@ -49,7 +49,7 @@ export async function makeTemporary(target: NativePath, mode: number): Promise<T
 const nextSearch = new Map<string, number>();
 
 /** No more than a fiftieth of the time is spent on searching a directory with so many names. */
-const large = 1000;
+const large = 100;
 const pauseFactor = 50;
 
 const maxRemembered = 1000;
