@@ -33,9 +33,14 @@ export function compile(sources: readonly string[]): string[] {
   };
   writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify(settings));
   const compiler = join(root, 'node_modules/typescript/bin/tsc');
-  const { stdout } = spawnSync(process.execPath, [compiler, '-p', directory, '--pretty', 'false'], {
-    encoding: 'utf8',
-  });
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [compiler, '-p', directory, '--pretty', 'false'],
+    {
+      encoding: 'utf8',
+    },
+  );
+  if (status !== 0 && stdout === '') throw new Error(`the compiler failed: ${stderr}`);
   // Each message begins with its file; the lines that belong to it are indented.
   const messages = stdout.split(/^(?=\S)/m);
   const found = sources.map((_, index) =>

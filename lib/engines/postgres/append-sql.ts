@@ -12,13 +12,13 @@
  */
 import { withLink } from './chain-sql.js';
 
-/** Fewer lines than this are looked at one by one at once: that is no slower, and takes no second transaction's number. */
+/** Fewer lines than this are inserted one by one from the start: that is no slower, and takes no subtransaction. */
 const fewLines = 4;
 
 /**
  * Parameters: the chronicle; the lines, joined by newlines; where each begins, counted from the first; how many bytes
  * they have, with their newlines; SHA-256 of each id, one after the other, zeros for a line without id; how many of the
- * last events are looked at for an id (0: none; null: all); whether to look at the lines one by one at once; for each
+ * last events are looked at for an id (0: none; null: all); whether to insert the lines one by one from the start; for each
  * call its number of lines, the end that it asks for, if any, and null for all of that if no call asks; in milliseconds,
  * how long to wait for the lock; whether the commit must be durable; of a writer that keeps a chain, the property that
  * holds ids (else null), and whether a new chain begins.
