@@ -74,7 +74,12 @@ function report(title, times) {
     format(ratios(times, name, 'holdfast').median),
   ]);
   printTable(title, ['', 'median', 'times holdfast'], rows);
-  return Object.fromEntries([...times].map(([name, rounds]) => [name, summary(rounds)]));
+  return Object.fromEntries(
+    [...times].map(([name, rounds]) => [
+      name,
+      { ...summary(rounds), timesHoldfast: ratios(times, name, 'holdfast') },
+    ]),
+  );
 }
 
 function addGoal(work, goal, ratio, reached) {
@@ -170,8 +175,8 @@ async function measureHandOver() {
     const origin = begin;
     return outputs.map(({ stdout }) =>
       stdout
-        .trim()
         .split('\n')
+        .filter((line) => line !== '')
         .map((line) => line.split(' ').map((time) => Number(BigInt(time) - origin))),
     );
   };
@@ -218,7 +223,14 @@ async function measureHandOver() {
     ]),
   );
   return Object.fromEntries(
-    names.map((name) => [name, { ...summary(times.get(name)), locksPerSecond: median(perSecond.get(name)) }]),
+    names.map((name) => [
+      name,
+      {
+        ...summary(times.get(name)),
+        timesHoldfast: ratios(times, name, 'holdfast'),
+        locksPerSecond: median(perSecond.get(name)),
+      },
+    ]),
   );
 }
 

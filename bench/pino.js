@@ -89,6 +89,8 @@ for (const scenario of scenarios) {
   const ratio = (name, other) =>
     summary(figures(name, 'rate').map((rate, round) => rate / figures(other, 'rate')[round]));
   const [holdfast] = entrants;
+  const ours = entrants.filter(({ name }) => name.startsWith('holdfast'));
+  const peers = entrants.filter((entrant) => !ours.includes(entrant));
   const other = scenario.goal?.of ?? 'pino-roll';
   printTable(
     `${scenario.title}: ${options.lines} lines`,
@@ -111,6 +113,12 @@ for (const scenario of scenarios) {
     ...scenario,
     other,
     ratio: ratio(holdfast.name, other),
+    ratios: Object.fromEntries(
+      ours.map(({ name }) => [
+        name,
+        Object.fromEntries(peers.map((peer) => [peer.name, ratio(name, peer.name)])),
+      ]),
+    ),
     reached,
     results: Object.fromEntries(results),
   });

@@ -165,6 +165,18 @@ writeResult('read', {
   fileSystem,
   missing: missingPeers(),
   everything: Object.fromEntries(results),
+  ratios: Object.fromEntries(
+    named
+      .filter((name) => name.startsWith('holdfast'))
+      .map((name) => [
+        name,
+        Object.fromEntries(
+          named
+            .filter((other) => !other.startsWith('holdfast'))
+            .map((other) => [other, ratios(results, name, other)]),
+        ),
+      ]),
+  ),
   goals,
   searches: Object.fromEntries(searched),
   tail: { smallNs: summary(smallTimes), largeNs: summary(largeTimes), ratio: tailRatio },

@@ -35,7 +35,7 @@ async function openDatabase(path) {
 }
 
 /** @type {Contender[]} */
-const all = [
+export const contenders = [
   {
     name: 'holdfast',
     groups: true,
@@ -140,7 +140,7 @@ const all = [
 /** @returns {Promise<Contender[]>} those that are installed, holdfast first */
 export async function loadContenders() {
   const installed = [];
-  for (const contender of all) {
+  for (const contender of contenders) {
     if (!contender.needs || (await loadPeer(contender.needs))) installed.push(contender);
   }
   return installed;

@@ -43,7 +43,7 @@ async function openBoss(path) {
 }
 
 /** @type {import('./contenders.js').Contender[]} */
-const all = [
+export const contenders = [
   {
     name: 'holdfast',
     groups: true,
@@ -112,5 +112,5 @@ const all = [
 export async function loadContenders() {
   if (!pg) throw new Error('pg is not installed: npm ci');
   const hasBoss = (await loadPeer('pg-boss')) !== undefined;
-  return all.filter(({ needs }) => !needs || hasBoss);
+  return contenders.filter(({ needs }) => !needs || hasBoss);
 }

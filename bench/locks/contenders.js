@@ -62,33 +62,35 @@ function ofDescriptors({ name, lock, unlock, lockSync }) {
   };
 }
 
+/** @type {Contender[]} */
+export const ours = [
+  {
+    name: 'holdfast',
+    asyncCycle: async (path) => (await holdfast.lock(path)).release(),
+    syncCycle: (path) => holdfast.lockSync(path).releaseSync(),
+    hold: (path, body) => holdfast.withLock(path, body),
+  },
+  {
+    name: 'holdfast/proper-lockfile',
+    hold: async (path, body) => {
+      const release = await dropIn.lock(path, { retries: { retries: 1000, factor: 1 } });
+      body();
+      await release();
+    },
+  },
+  {
+    name: 'holdfast lockSync',
+    hold: (path, body) => {
+      const held = holdfast.lockSync(path);
+      body();
+      held.releaseSync();
+    },
+  },
+];
+
 /** @returns {Promise<Contender[]>} those that are installed, holdfast first */
 export async function loadContenders() {
-  const contenders = [
-    {
-      name: 'holdfast',
-      asyncCycle: async (path) => (await holdfast.lock(path)).release(),
-      syncCycle: (path) => holdfast.lockSync(path).releaseSync(),
-      hold: (path, body) => holdfast.withLock(path, body),
-    },
-    {
-      name: 'holdfast/proper-lockfile',
-      hold: async (path, body) => {
-        const release = await dropIn.lock(path, { retries: { retries: 1000, factor: 1 } });
-        body();
-        await release();
-      },
-    },
-    {
-      name: 'holdfast lockSync',
-      hold: (path, body) => {
-        const held = holdfast.lockSync(path);
-        body();
-        held.releaseSync();
-      },
-    },
-  ];
-
+  const contenders = [...ours];
   const properLockfile = await loadPeer('proper-lockfile');
   if (properLockfile) {
     const options = { realpath: false };

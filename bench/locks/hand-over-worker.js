@@ -4,9 +4,10 @@
  *
  * process.hrtime.bigint() is CLOCK_MONOTONIC, which all processes of a machine share.
  */
-import { loadContenders } from './contenders.js';
+import { loadContenders, ours } from './contenders.js';
 
-const contenders = await loadContenders();
+// Two hundred processes that load every peer take long.
+const contenders = process.argv[2] === 'ours' ? ours : await loadContenders();
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 process.on('message', async ({ name, path, begin, end, holdMs }) => {

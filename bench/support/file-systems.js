@@ -14,7 +14,7 @@ const kinds = [
 
 /**
  * @param {string} directory for the images
- * @param {number} megabytes of each
+ * @param {Record<string, number>} megabytes of each, by its name
  * @returns {{ name: string, file: string, directory: string }[]} with a directory on each
  */
 export function fileSystems(directory, megabytes) {
@@ -26,7 +26,7 @@ export function fileSystems(directory, megabytes) {
     // Written, so that the file system below gives no space away while it is measured.
     const descriptor = openSync(image, 'w');
     const block = Buffer.alloc(2 ** 20);
-    for (let written = 0; written < megabytes; written++) writeSync(descriptor, block);
+    for (let written = 0; written < megabytes[name]; written++) writeSync(descriptor, block);
     closeSync(descriptor);
     execFileSync('mkfs.ext4', [
       '-q',

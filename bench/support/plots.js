@@ -19,7 +19,9 @@ const others = '#9aa4ad';
  * @returns {Promise<string>} the path
  */
 export async function writeBars(directory, name, { title, unit, scale = 'linear', rows }) {
-  const columns = [...new Set(rows.map(({ column }) => column))];
+  const columnsOf = (panel) => [
+    ...new Set(rows.filter((row) => row.panel === panel).map(({ column }) => column)),
+  ];
   const panels = [...new Set(rows.map(({ panel }) => panel))];
   // Bars have no zero on a logarithmic scale: their length is that of the order of magnitude.
   const least = scale === 'log' ? Math.min(...rows.map(({ value }) => value)) / 2 : 0;
@@ -51,7 +53,7 @@ export async function writeBars(directory, name, { title, unit, scale = 'linear'
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     title: { text: title, anchor: 'start' },
     background: 'white',
-    vconcat: panels.map((panel) => ({ hconcat: columns.map((column) => panelOf(panel, column)) })),
+    vconcat: panels.map((panel) => ({ hconcat: columnsOf(panel).map((column) => panelOf(panel, column)) })),
     config: { axis: { labelLimit: 300 }, view: { stroke: null } },
   };
   const view = new vega.View(vega.parse(compile(specification).spec), { renderer: 'none' });

@@ -17,7 +17,19 @@ export async function writePlots(directory, results) {
       panel,
       column,
     }));
+  const glance = appends.filter(({ title }) => title === '1 process x 64 callers').slice(0, 1);
   const plots = [
+    [
+      'at-a-glance',
+      {
+        title: 'Durable appends a second (logarithmic)',
+        unit: 'appends a second',
+        scale: 'log',
+        rows: glance.flatMap(({ title, fileSystem, appendsPerSecond }) =>
+          rowsOf(appendsPerSecond, title, fileSystem),
+        ),
+      },
+    ],
     [
       'appends',
       {
