@@ -1,7 +1,9 @@
 /** `holdfast/pino` as a stream: which lines it writes, when it says what, and what it does where it cannot write. */
 import { on, once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { lock, openChronicle, readChronicle } from 'holdfast';
 import logTo from 'holdfast/pino';
 import pino from 'pino';
@@ -144,6 +146,35 @@ describe('the stream', () => {
     await drained;
     await end(log);
     expect(readFileSync(path).length).toBe(4000 * line.length);
+  });
+
+  it('in a worker thread says for a moment that it is full, so that much comes at once; also while it cannot write', async () => {
+    const path = join(temporaryDirectory(), 'app.log');
+    const held = await lock(path);
+    const worker = new Worker(
+      `const { once } = require('node:events');
+       const { parentPort, workerData } = require('node:worker_threads');
+       const log = require(workerData.module)({ path: workerData.path, durability: 'none', lockTimeout: 20 });
+       log.on('close', () => parentPort.postMessage('closed'));
+       parentPort.once('message', () => log.end());
+       (async () => {
+         for (let n = 0; n < 20; n++) {
+           if (log.write('{"n":' + n + '}\\n')) parentPort.postMessage('had room');
+           await once(log, 'drain');
+         }
+         parentPort.postMessage('wrote');
+       })();`,
+      {
+        eval: true,
+        workerData: { path, module: createRequire(import.meta.url).resolve('holdfast/pino') },
+      },
+    );
+    expect(await once(worker, 'message')).toEqual(['wrote']);
+    await held.release();
+    worker.postMessage('end');
+    expect(await once(worker, 'message')).toEqual(['closed']);
+    const lines = readFileSync(path, 'utf8').trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line).n)).toEqual(Array.from({ length: 20 }, (_, n) => n));
   });
 
   it.each([
