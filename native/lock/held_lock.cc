@@ -34,7 +34,7 @@ void HeldLock::ReleaseForReuse() {
   // Of fcntl locks the access differs (see File::OpenForLock), and on a network another client may need to
   // see the close.
   if (spec_.kind == Kind::kFlock && local_ && !path_.empty() && kFlock.unlock(file_, spec_)) {
-    PutIdleFile(std::move(path_), std::move(file_), id_);
+    PutIdleFile(std::move(path_), false, std::move(file_), id_);
   }
   Release();
 }

@@ -20,6 +20,7 @@ constexpr auto kMaxIdleTime = std::chrono::milliseconds(250);
 
 struct IdleFile {
   std::string path;
+  bool is_lock_file;
   os::File file;
   os::FileId id;
   os::Clock::time_point since;
@@ -33,10 +34,11 @@ class IdleFiles {
     return instance;
   }
 
-  bool Take(const std::string& path, os::File* file, os::FileId* id) {
+  bool Take(const std::string& path, bool is_lock_file, os::File* file, os::FileId* id) {
     os::MutexLock guard(mutex_);
-    const auto found =
-        std::find_if(files_.rbegin(), files_.rend(), [&](const IdleFile& idle) { return idle.path == path; });
+    const auto found = std::find_if(files_.rbegin(), files_.rend(), [&](const IdleFile& idle) {
+      return idle.path == path && idle.is_lock_file == is_lock_file;
+    });
     if (found == files_.rend()) return false;
     *file = std::move(found->file);
     *id = found->id;
@@ -76,12 +78,12 @@ class IdleFiles {
 
 }  // namespace
 
-bool TakeIdleFile(const std::string& path, os::File* file, os::FileId* id) {
-  return IdleFiles::Get().Take(path, file, id);
+bool TakeIdleFile(const std::string& path, bool is_lock_file, os::File* file, os::FileId* id) {
+  return IdleFiles::Get().Take(path, is_lock_file, file, id);
 }
 
-void PutIdleFile(std::string path, os::File file, os::FileId id) {
-  IdleFiles::Get().Put({std::move(path), std::move(file), id, os::Clock::now()});
+void PutIdleFile(std::string path, bool is_lock_file, os::File file, os::FileId id) {
+  IdleFiles::Get().Put({std::move(path), is_lock_file, std::move(file), id, os::Clock::now()});
 }
 
 }  // namespace holdfast::lock

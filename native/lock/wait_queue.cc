@@ -69,9 +69,9 @@ bool IsUndecided(Attempt attempt) {
   return attempt == Attempt::kInterrupted || attempt == Attempt::kMoved;
 }
 
-// Who acquires: the calling thread, which must not wait for anything; a helper thread for a single try; or
-// one for those who wait.
-enum class Acquirer { kThisThread, kSingleTry, kQueue };
+// Who acquires: the calling thread, which must not wait for anything, for a single try or before it waits in
+// the queue; a helper thread for a single try; or one for those who wait.
+enum class Acquirer { kThisThread, kThisThreadFirst, kSingleTry, kQueue };
 
 class WaitQueue {
  public:
@@ -181,7 +181,7 @@ class WaitQueue {
   // that is taken. After kMoved or kInterrupted: check the queue again, then try again.
   Attempt Acquire(const Request& request, Acquirer acquirer, LockQueue* queue, Interrupt* interrupt,
                   Outcome* out) EXCLUDES(QueueMutex()) {
-    const bool on_this_thread = acquirer == Acquirer::kThisThread;
+    const bool on_this_thread = acquirer == Acquirer::kThisThread || acquirer == Acquirer::kThisThreadFirst;
     os::File file;
     os::FileId id;
     Spec spec = request.spec;
@@ -192,8 +192,8 @@ class WaitQueue {
     access.write = spec.kind == Kind::kFcntl && spec.mode == Mode::kExclusive;
     access.permissions = request.permissions;
     bool local = on_this_thread;
-    const bool reused =
-        spec.kind == Kind::kFlock && !request.has_descriptor() && TakeIdleFile(request.path, &file, &id);
+    const bool may_idle = spec.kind == Kind::kFlock && !request.has_descriptor();
+    const bool reused = may_idle && TakeIdleFile(request.path, request.lock_file, &file, &id);
     if (reused) {
       local = true;
     } else {
@@ -246,7 +246,12 @@ class WaitQueue {
       attempt = interrupt->Wait(&file, opened, spec, &out->error);
       if (request.lock_file) UnmarkWaiting(file);
     }
-    if (attempt == Attempt::kBusy) out->busy = true;
+    if (attempt == Attempt::kBusy) {
+      out->busy = true;
+      if (may_idle && acquirer == Acquirer::kThisThreadFirst) {
+        PutIdleFile(request.path, request.lock_file, std::move(file), id);
+      }
+    }
     if (attempt == Attempt::kGranted && !request.has_descriptor()) {
       const Place place = local ? Place::kLocal : Place::kNetwork;
       attempt = KeepIfNamed(request.path, place, id, spec, &file, &out->error);
@@ -518,10 +523,10 @@ class WaitQueue {
 std::optional<Outcome> TryOnThisThread(const Request& request, bool barge) {
   if (!WaitQueue::Get().MayTryOnThisThread(request, barge)) return std::nullopt;
   const bool may_be_late_grant = LateGrants::ArePossible();
+  const Acquirer acquirer = barge ? Acquirer::kThisThread : Acquirer::kThisThreadFirst;
   for (int moves = 0; moves < kMaxMovesOnThisThread; moves++) {
     Outcome outcome;
-    const Attempt attempt =
-        WaitQueue::Get().Acquire(request, Acquirer::kThisThread, nullptr, nullptr, &outcome);
+    const Attempt attempt = WaitQueue::Get().Acquire(request, acquirer, nullptr, nullptr, &outcome);
     // ELOOP: a symbolic link, which may lead to a file system that we know nothing of.
     // EAGAIN: a lease, which has to be waited for.
     if (outcome.error.number == ELOOP || outcome.error.number == EAGAIN) return std::nullopt;

@@ -60,8 +60,8 @@ using Done = std::function<void()>;
 struct Waiter;
 
 // Tries once on the calling thread, if that cannot block: in directories, or of descriptors on devices, that
-// are known to be local, and (unless `barge`) with nobody of this process waiting for the lock. Returns
-// nullopt if the attempt might block; then use Try or Wait.
+// are known to be local, and (unless `barge`, for a caller who does not wait if it is busy) with nobody of
+// this process waiting for the lock. Returns nullopt if the attempt might block; then use Try or Wait.
 std::optional<Outcome> TryOnThisThread(const Request& request, bool barge);
 
 // Tries once on a helper thread.

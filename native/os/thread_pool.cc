@@ -14,15 +14,17 @@ constexpr auto kLinger = std::chrono::seconds(1);
 class ThreadPool {
  public:
   Error Run(std::function<void()> job) {
-    MutexLock guard(mutex_);
-    jobs_.push_back(std::move(job));
-    if (jobs_.size() <= idle_) {
-      ready_.NotifyOne();
-      return {};
+    {
+      MutexLock guard(mutex_);
+      jobs_.push_back(std::move(job));
+      if (jobs_.size() > idle_) {
+        Error error = StartThread([this] { Work(); });
+        if (error) jobs_.pop_back();
+        return error;
+      }
     }
-    Error error = StartThread([this] { Work(); });
-    if (error) jobs_.pop_back();
-    return error;
+    ready_.NotifyOne();  // without the mutex, for which the thread would wait at once
+    return {};
   }
 
  private:

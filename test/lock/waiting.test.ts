@@ -1,15 +1,16 @@
 /** L3 to L5: how a wait ends, what it costs, and what it keeps alive. */
 import { getEventListeners } from 'node:events';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FileLock, lock, lockSync, tryLock, tryLockSync } from 'holdfast';
 import { describe, expect, it, vi } from 'vitest';
-import { someoneWaitsFor, stateOf } from '../support/blocking.js';
+import { someoneWaitsFor, stateOf, until } from '../support/blocking.js';
 import { temporaryDirectory } from '../support/files.js';
 import { holderOf, locker } from '../support/holder.js';
 import { heldBy, literally } from '../support/messages.js';
-import type { Program } from '../support/processes.js';
+import { Program } from '../support/processes.js';
+import { SystemCalls, unwatchable } from '../support/system-calls.js';
 
 async function heldElsewhere(): Promise<{ file: string; holder: Program }> {
   const file = join(temporaryDirectory(), 'file');
@@ -210,5 +211,44 @@ describe('L5: what keeps the process alive', () => {
     expect(await waiter.exited).toBe(0);
     expect(tryLockSync(`${file}-free`)).not.toBeNull();
     expect(await tryLock(file)).not.toBeNull();
+  });
+});
+
+describe.skipIf(unwatchable !== undefined)('L6 and L4 where a lock is found busy before the wait', () => {
+  /** A process that knows the directory of `file` to be local, its calls, and the lock, which is held here. */
+  async function watched(): Promise<{ file: string; held: FileLock; program: Program; calls: SystemCalls }> {
+    const directory = temporaryDirectory();
+    const file = join(directory, 'file');
+    const calls = await SystemCalls.under(directory);
+    const program = new Program({ name: 'locker', env: calls.env });
+    await program.next();
+    await program.ask({ command: 'lock', file: join(directory, 'other') });
+    return { file, held: await lock(file), program, calls };
+  }
+
+  it.each(['lock', 'lockSync'])('%s() opens the file once', async (command) => {
+    const { file, held, program, calls } = await watched();
+    const from = calls.made.length;
+    program.send({ command, file });
+    const asked = () => calls.made.slice(from).filter((call) => call === 'flock file').length;
+    await until(() => asked() === 3, 'it waits in the kernel, after a try of each thread');
+    held.releaseSync();
+    expect(await program.next()).toEqual({ held: true });
+    expect(calls.made.slice(from).filter((call) => call.startsWith('open'))).toEqual(['open file']);
+  });
+
+  it('a file that is replaced between is not waited for', async () => {
+    const { file, program, calls } = await watched();
+    const first = calls.hold('flock file');
+    program.send({ command: 'lock', file });
+    const tried = await first;
+    const second = calls.hold('flock file');
+    tried.answer('go');
+    const waits = await second;
+    renameSync(file, `${file}.1`);
+    writeFileSync(file, '');
+    waits.answer('go');
+    expect(await program.next()).toEqual({ held: true });
+    expect(await tryLock(file)).toBeNull();
   });
 });
