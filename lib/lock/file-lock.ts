@@ -116,7 +116,8 @@ export class FileLock {
     this.#upgrading = false;
     this.#lossWatch?.stop();
     const lock = this.#forget();
-    if (lock) await this.#target.releaseOnHelper(lock, file);
+    const later = lock && this.#target.releaseAsync(lock, file);
+    if (later) await later;
   }
 
   /** As {@link release}, but the lock is released when this returns. */

@@ -268,18 +268,27 @@ export class Target {
     }
   }
 
-  /** As release(), but on another thread if it may block on a network. */
-  releaseOnHelper(lock: LockId, file: FileAtUnlock): Promise<void> {
+  /** As release(), but on another thread, and later, if it may block on a network. */
+  releaseAsync(lock: LockId, file: FileAtUnlock): Promise<void> | undefined {
+    try {
+      const released = native.unlockAtOnce(lock, file);
+      if (!released) return this.#releaseOnHelper(lock, file);
+    } catch (error) {
+      this.#disclaim();
+      throw this.#mapped(error);
+    }
+    this.#disclaim();
+    return undefined;
+  }
+
+  #releaseOnHelper(lock: LockId, file: FileAtUnlock): Promise<void> {
     return new Promise((resolve, reject) => {
       const finish: Done = (error) => {
         this.#disclaim();
         if (error) reject(systemError(error, this.name));
         else resolve();
       };
-      if (!native.unlockOnHelper(lock, file, finish)) {
-        this.release(lock, file);
-        resolve();
-      }
+      native.unlockOnHelper(lock, file, finish);
     });
   }
 

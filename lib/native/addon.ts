@@ -70,8 +70,9 @@ interface Native {
   ): void;
   findHoldersSync(files: readonly string[], milliseconds: number): FoundHolders;
   unlock(lock: LockId, file: FileAtUnlock): void;
-  /** False if the lock cannot block, and is still held: call `unlock`. */
-  unlockOnHelper(lock: LockId, file: FileAtUnlock, done: Done): boolean;
+  /** False if that may block, and the lock is still held. */
+  unlockAtOnce(lock: LockId, file: FileAtUnlock): boolean;
+  unlockOnHelper(lock: LockId, file: FileAtUnlock, done: Done): void;
   /** The fencing token of whoever was just given the lock on `path`; 0: to be asked for again. */
   nextFence(path: NativePath, mode: number, done: (token: number | NativeError) => void): void;
   nextFenceSync(path: NativePath, mode: number): number | NativeError;

@@ -253,18 +253,24 @@ void Unlock(const Napi::CallbackInfo& info) {
   if (error) Throw(info.Env(), error);
 }
 
-// unlockOnHelper(lock, file, done): as unlock(), on a helper thread, if it may block; else false.
-Napi::Value UnlockOnHelper(const Napi::CallbackInfo& info) {
+// unlockAtOnce(lock, file): as unlock(), if that cannot block; else false.
+Napi::Value UnlockAtOnce(const Napi::CallbackInfo& info) {
+  const lock::HeldLock* held = Environment::Of(info.Env()).FindLock(LockIdFrom(info[0]));
+  const bool blocks = held != nullptr && !held->is_local();
+  if (!blocks) Unlock(info);
+  return Napi::Boolean::New(info.Env(), !blocks);
+}
+
+// unlockOnHelper(lock, file, done): as unlock(), on a helper thread.
+void UnlockOnHelper(const Napi::CallbackInfo& info) {
   Environment& environment = Environment::Of(info.Env());
   const LockId id = LockIdFrom(info[0]);
   lock::HeldLock* found = environment.FindLock(id);
-  if (found == nullptr || found->is_local()) return Napi::Boolean::New(info.Env(), false);
   const FileAtUnlock file = FileAtUnlockFrom(info[1]);
   const Napi::Function done = FunctionFrom(info[2], "done");
-  auto held = std::make_shared<lock::HeldLock>(std::move(*found));
+  auto held = std::make_shared<lock::HeldLock>(found == nullptr ? lock::HeldLock() : std::move(*found));
   environment.ForgetLock(id);
   environment.RunOnHelper(info.Env(), done, [held, file] { return Release(held.get(), file); });
-  return Napi::Boolean::New(info.Env(), true);
 }
 
 }  // namespace
@@ -281,6 +287,7 @@ void DefineLocks(Napi::Env env, Napi::Object exports) {
   Define<IsKnownLocal>(env, exports, "isKnownLocal");
   Define<GiveAway>(env, exports, "giveAway");
   Define<Unlock>(env, exports, "unlock");
+  Define<UnlockAtOnce>(env, exports, "unlockAtOnce");
   Define<UnlockOnHelper>(env, exports, "unlockOnHelper");
 }
 

@@ -74,6 +74,7 @@ const takes = {
   nextFence: () => [lockFile(), 1, done],
   nextFenceSync: () => [lockFile(), 0],
   unlock: () => [held(), 1],
+  unlockAtOnce: () => [held(), 0],
   unlockOnHelper: () => [held(), 0, done],
   sync: () => [newDescriptor(), 1, done],
   awaitReaderGone: () => [newDescriptor(), done],
