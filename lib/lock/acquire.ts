@@ -51,7 +51,7 @@ export async function acquire(target: Target, mode: LockMode, wait: Wait): Promi
     await undefined;
     if (receive(first)) return acquired(target, mode, first.lock, 0);
   }
-  return acquireLater(target, mode, wait, first);
+  return acquireLater(target, mode, wait, first, (lock) => lock);
 }
 
 /**
@@ -68,22 +68,31 @@ export function offerAtOnce(
   return typeof first === 'number' ? makeOffer(target, first) : first;
 }
 
-/** The second half of {@link acquire}, after this first attempt. */
-export async function acquireLater(
+/**
+ * The second half of {@link acquire}, after this first attempt. Resolves to what `as` makes of the lock: there is one
+ * promise between the grant and whoever awaits this, since the event loop has just been woken, and every step more
+ * runs slowly.
+ */
+export function acquireLater<Granted>(
   target: Target,
   mode: LockMode,
   { timeout, signal }: Wait,
   first: Offer | 'busy' | 'mightBlock',
-): Promise<LockId> {
+  as: (lock: LockId) => Granted,
+): Promise<Granted> {
   throwIfAborted(signal);
   const began = performance.now();
-  if (first !== 'busy' || timeout > 0) {
-    if (channels.wait.hasSubscribers) channels.wait.publish({ path: target.path, mode });
-    const lock = await waitFor(target, mode, timeout, signal);
-    if (lock !== 'busy') return acquired(target, mode, lock, performance.now() - began);
-  }
-  const waited = timedOut(target, mode, began);
-  throw lockTimeout({ path: target.name, mode, waited, holders: await holdersAt(target) });
+  const fail = async () => {
+    const waited = timedOut(target, mode, began);
+    throw lockTimeout({ path: target.name, mode, waited, holders: await holdersAt(target) });
+  };
+  if (first === 'busy' && timeout === 0) return fail();
+  if (channels.wait.hasSubscribers) channels.wait.publish({ path: target.path, mode });
+  const granted = (lock: LockId) => {
+    const waited = channels.acquire.hasSubscribers ? performance.now() - began : 0;
+    return as(acquired(target, mode, lock, waited));
+  };
+  return waitFor(target, mode, timeout, signal, granted, fail);
 }
 
 /** As {@link acquire}, but blocks the calling thread. */
@@ -108,8 +117,17 @@ export async function tryAcquire(target: Target, mode: LockMode): Promise<LockId
     await undefined;
     if (!receive(offer)) lock = 'mightBlock';
   }
-  if (lock === 'mightBlock') lock = await waitFor(target, mode, 0, undefined);
-  return lock === 'busy' ? 'busy' : acquired(target, mode, lock, 0);
+  if (lock === 'mightBlock') {
+    lock = await waitFor<Attempt>(
+      target,
+      mode,
+      0,
+      undefined,
+      (granted) => granted,
+      () => 'busy',
+    );
+  }
+  return typeof lock === 'number' ? acquired(target, mode, lock, 0) : 'busy';
 }
 
 /** As {@link tryAcquire}, without a promise. */
@@ -126,18 +144,20 @@ function tryBlocking(target: Target, mode: LockMode, order: 'inTurn' | 'atOnce')
   return target.tryOnThisThread(mode, { order, blocks: true });
 }
 
-/** The lock, or `'busy'` if it was so until the deadline. A timeout of 0 is one try. */
-function waitFor(
+/** What `granted` makes of the lock; what `busy` says, if it was so until the deadline. A timeout of 0 is one try. */
+function waitFor<Granted>(
   target: Target,
   mode: LockMode,
   timeout: number,
   signal: AbortSignal | undefined,
-): Promise<LockId | 'busy'> {
+  granted: (lock: LockId) => Granted,
+  busy: () => Granted | Promise<Granted>,
+): Promise<Granted> {
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
     let forget: (() => void) | undefined;
     const settle = () => {
-      clearTimeout(timer);
+      if (timer) clearTimeout(timer);
       forget?.();
     };
     const ticket = target.start(mode, timeout, (error, lock) => {
@@ -149,7 +169,7 @@ function waitFor(
         if (lock !== 'busy') target.release(lock);
         reject(signal.reason);
       } else {
-        resolve(lock);
+        resolve(lock === 'busy' ? busy() : granted(lock));
       }
     });
     const abort = () => {
@@ -161,7 +181,7 @@ function waitFor(
       // Not cancelled: the lock was granted before the deadline, and the answer is on its way.
       if (!target.cancel(ticket)) return;
       settle();
-      resolve('busy');
+      resolve(busy());
     };
     const arm = (rest: number) => {
       const next = rest > maxTimerMs ? () => arm(rest - maxTimerMs) : expire;

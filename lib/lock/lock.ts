@@ -15,11 +15,12 @@ import {
   tryAcquire,
   tryAcquireSync,
   unlimited,
+  type Wait,
   type WaitOptions,
 } from './acquire.js';
 import { takeFence, takeFenceSync } from './fence.js';
 import { type FileLock, newFileLock } from './file-lock.js';
-import { receive } from './offers.js';
+import { type Offer, receive } from './offers.js';
 import { type Lockable, Target, type TargetOptions } from './target.js';
 
 /**
@@ -69,20 +70,38 @@ export type LockSyncOptions = Omit<LockOptions, 'signal'>;
  *     await held.release();
  *   }
  */
-export async function lock(file: Lockable, options?: LockOptions): Promise<FileLock> {
-  const { target, mode, given } = check(file, options, lockOptionNames);
-  const wait = checkWait(given);
-  if (given.fence) {
-    const held = await acquire(target, mode, wait);
-    return newFileLock(target, held, mode, await takeFence(target, held, mode, wait));
+export function lock(file: Lockable, options?: LockOptions): Promise<FileLock> {
+  try {
+    const { target, mode, given } = check(file, options, lockOptionNames);
+    const wait = checkWait(given);
+    if (given.fence) return lockWithFence(target, mode, wait);
+    // As acquire(), without promises of its own: on a free lock they show, and even more at a hand-over.
+    const first = offerAtOnce(target, mode, wait);
+    return typeof first === 'object' ? received(first, mode, wait) : lockLater(target, mode, wait, first);
+  } catch (error) {
+    return Promise.reject(error);
   }
-  // As acquire(), without a promise of its own: on a free lock that shows.
-  const first = offerAtOnce(target, mode, wait);
-  if (typeof first === 'object') {
-    await undefined;
-    if (receive(first)) return newFileLock(target, acquired(target, mode, first.lock, 0), mode);
-  }
-  return newFileLock(target, await acquireLater(target, mode, wait, first), mode);
+}
+
+async function lockWithFence(target: Target, mode: LockMode, wait: Wait): Promise<FileLock> {
+  const held = await acquire(target, mode, wait);
+  return newFileLock(target, held, mode, await takeFence(target, held, mode, wait));
+}
+
+async function received(offer: Offer, mode: LockMode, wait: Wait): Promise<FileLock> {
+  await undefined;
+  const { target, lock } = offer;
+  if (receive(offer)) return newFileLock(target, acquired(target, mode, lock, 0), mode);
+  return lockLater(target, mode, wait, offer);
+}
+
+function lockLater(
+  target: Target,
+  mode: LockMode,
+  wait: Wait,
+  first: Offer | 'busy' | 'mightBlock',
+): Promise<FileLock> {
+  return acquireLater(target, mode, wait, first, (lock) => newFileLock(target, lock, mode));
 }
 
 /**

@@ -108,6 +108,33 @@ describe('L3: a wait ends at its deadline or its abort', () => {
     (await waiting).releaseSync();
   });
 
+  it.runIf(process.platform === 'linux')('an abort drops a grant that is on its way', async () => {
+    const { file, holder } = await heldElsewhere();
+    const controller = new AbortController();
+    const waiting = lock(file, { signal: controller.signal });
+    await someoneWaitsFor(file);
+    holder.send({ command: 'release', file });
+    while (new RegExp(`-> .*:${statSync(file).ino} `).test(readFileSync('/proc/locks', 'utf8')));
+    controller.abort();
+    await expect(waiting).rejects.toBe(controller.signal.reason);
+    (await lock(file)).releaseSync();
+    await holder.next();
+    expect(await holder.ask({ command: 'tryLock', file })).toEqual({ held: true });
+  });
+
+  it('an abort of which a listener of others kept the event to itself rejects at the grant', async () => {
+    const { file, holder } = await heldElsewhere();
+    const controller = new AbortController();
+    controller.signal.addEventListener('abort', (event) => event.stopImmediatePropagation());
+    const waiting = lock(file, { signal: controller.signal });
+    await someoneWaitsFor(file);
+    controller.abort();
+    const rejected = expect(waiting).rejects.toBe(controller.signal.reason);
+    await holder.ask({ command: 'release', file });
+    await rejected;
+    expect(await holder.ask({ command: 'tryLock', file })).toEqual({ held: true });
+  });
+
   it('leaves nothing behind that a single try finds in its way', async () => {
     const file = join(temporaryDirectory(), 'file');
     for (let round = 0; round < 20; round++) {
