@@ -135,14 +135,17 @@ const others = {
     await chronicle.close();
     return result;
   },
-  writeFileAtomic: (seconds) => {
-    const path = fresh('atomic');
-    return repeat(seconds, async () => {
-      await writeFileAtomic(path, 'settings', written);
-      return 1;
-    });
-  },
+  writeFileAtomic: (seconds) => replacing(seconds, written),
+  'writeFileAtomic, durable': (seconds) => replacing(seconds, {}),
 };
+
+async function replacing(seconds, options) {
+  const path = fresh('atomic');
+  return repeat(seconds, async () => {
+    await writeFileAtomic(path, 'settings', options);
+    return 1;
+  });
+}
 
 const rows = { ...locking, ...appends, ...openings, ...others };
 process.on('message', async ({ row, seconds }) => process.send(await rows[row](seconds)));

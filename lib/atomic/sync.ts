@@ -1,7 +1,7 @@
 /**
  * What node:fs cannot do, or not as well, on a helper thread of the native code: syncs as far as the caller
- * asks (node:fs knows no F_FULLFSYNC) that take no thread of libuv's pool for as long as a disk takes; and
- * renaming over an open file; and the rights of a file, all of them.
+ * asks (node:fs knows no F_FULLFSYNC) that take no thread of libuv's pool for as long as a disk takes; and the rights
+ * of a file, all of them.
  */
 import type { FileHandle } from 'node:fs/promises';
 import type { Durability } from '../base/durability.js';
@@ -36,44 +36,11 @@ export function copyRights(from: Descriptor, to: Descriptor, path: NativePath): 
 }
 
 /**
- * Gives `to`, which takes the place of `from` in a chronicle, what rotation has noted on that: which file came before
- * it (see native/files/succession.h). Where it cannot be noted, readers know less.
- */
-export function copySuccession(from: Descriptor, to: Descriptor, path: NativePath): Promise<void> {
-  return run(path, (done) => native.copySuccession(from.fd, to.fd, done));
-}
-
-/**
  * Of an open chronicle whose lock is held: removes a second name that a rotation has left which was killed. Else
  * that would become a rotated file of its own once the chronicle is replaced.
  */
 export function removeAlias(path: NativePath, file: Descriptor): Promise<void> {
   return run(path, (done) => native.removeAlias(path, file.fd, done));
-}
-
-/**
- * Renames a file, replacing `to`, and makes directory entries durable, whose directories are opened before.
- * (On Windows, node:fs can rename only if nobody has `to` open.) Resolves to the error of the sync, if that
- * fails: the file has its new name then. Rejects if it has not.
- */
-export async function replaceName(
-  from: NativePath,
-  to: NativePath,
-  entries: keyof typeof syncedEntries | undefined,
-): Promise<Error | undefined> {
-  let replaced = false;
-  try {
-    await run(to, (done) => {
-      native.replace(from, to, entries && syncedEntries[entries], (error) => {
-        replaced = error?.replaced === true;
-        done(error);
-      });
-    });
-    return undefined;
-  } catch (error) {
-    if (replaced) return error as Error;
-    throw error;
-  }
 }
 
 function run(path: NativePath, start: (done: Done) => void): Promise<void> {

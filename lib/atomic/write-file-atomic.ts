@@ -18,7 +18,7 @@ import {
 import { type Durability, durabilities } from '../base/durability.js';
 import { invalid, withIoErrors } from '../base/errors.js';
 import { directoryOf } from '../base/paths.js';
-import { type NewFile, replaceFile } from './replace-file.js';
+import { type FileToFill, replaceFile } from './replace-file.js';
 
 /** A string, which is written as UTF-8, or bytes. */
 export type AtomicPiece = string | Uint8Array;
@@ -146,7 +146,10 @@ function notAPiece(value: unknown, index: number): Error {
   return invalid(`data[${index}]`, `expected a string or bytes, got ${describe(value)}`);
 }
 
-async function writePieces(pieces: Iterable<unknown> | AsyncIterable<unknown>, file: NewFile): Promise<void> {
+async function writePieces(
+  pieces: Iterable<unknown> | AsyncIterable<unknown>,
+  file: FileToFill,
+): Promise<void> {
   // Copied, because whoever yields a piece may fill the same buffer with the next one.
   const buffer = Buffer.allocUnsafe(bufferBytes);
   let filled = 0;

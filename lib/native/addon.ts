@@ -17,6 +17,9 @@ import type {
   NativeTarget,
   Offset,
   RawReply,
+  ReplacementBegun,
+  ReplacementEnd,
+  ReplacementId,
   RotatedFiles,
   Ticket,
   Writer,
@@ -81,8 +84,6 @@ interface Native {
   awaitReaderGone(descriptor: number, done: Done): void;
   /** Owner, group, permissions and ACL of one open file for another. */
   copyRights(from: number, to: number, done: Done): void;
-  /** Which file came before one, as rotation has noted it; a note that cannot be made is no error. */
-  copySuccession(from: number, to: number, done: Done): void;
   syncDirectory(path: NativePath, entries: number, done: Done): void;
   /** Those of the chronicle at `path`, whose file is open as `descriptor`, or is what the path names now. */
   rotatedFiles(
@@ -94,17 +95,32 @@ interface Native {
   successionOf(descriptor: number, done: (note: string) => void): void;
   /** Of the file `descriptor` at `path`, whose lock is held: a second name that a rotation has left. */
   removeAlias(path: NativePath, descriptor: number, done: Done): void;
-  /** Locks a temporary file; false if it was removed, and another one has to be made. */
-  claimTemporary(path: NativePath, descriptor: number, done: (claimed: boolean) => void): void;
-  /** Removes the temporary files beside `path` whose makers have died; says how many names it looked at. */
-  removeAbandoned(path: NativePath, done: (names: number) => void): void;
-  /** Renames a file, and makes directory entries durable; `entries` as that of `syncDirectory`, or none. */
-  replace(
-    from: NativePath,
-    to: NativePath,
+  /**
+   * Makes the new file that is to replace what `path` names. `old` is one of `replacedFile`, `descriptor` that of the
+   * old file, unless it is what the path names; `search`: 1 to look for what killed processes have left.
+   */
+  beginReplacement(
+    path: NativePath,
+    old: number,
+    descriptor: number | undefined,
+    permissions: number,
+    search: number,
+    done: (begun: ReplacementBegun | NativeError) => void,
+  ): ReplacementId;
+  /** At the end of the new file. The bytes are copied. */
+  writeReplacement(replacement: ReplacementId, bytes: Buffer, done: Done): void;
+  syncReplacement(replacement: ReplacementId, durability: number, done: Done): void;
+  /** Gives the new file its place; `entries` as that of `syncDirectory`, or none. `insist`: 1 whatever is there. */
+  finishReplacement(
+    replacement: ReplacementId,
     entries: number | undefined,
-    done: (error: (NativeError & { readonly replaced: boolean }) | null) => void,
+    insist: number,
+    done: (answer: ReplacementEnd | (NativeError & Partial<ReplacementEnd>)) => void,
   ): void;
+  /** Removes the new file. */
+  discardReplacement(replacement: ReplacementId, done: Done): void;
+  /** At the exit of the thread: the new files of all its replacements. */
+  removeTemporaries(): void;
   /**
    * Whole lines as the text of one JSON array, with `separator` as an element between them and 0 for those
    * that are blank, longer than `maxLineBytes` or not in ASCII; and the offsets of their newlines. Undefined

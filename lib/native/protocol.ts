@@ -93,6 +93,26 @@ export const durabilityLevel = { none: 0, data: 1, full: 2 } as const satisfies 
  */
 export const syncedEntries = { own: 0, withAncestors: 1 } as const;
 
+/** The number of a file that is being replaced: a positive integer. */
+export type ReplacementId = number & { readonly ReplacementId: unique symbol };
+
+/** Where the rights of a new file come from, and what may be replaced: see `Old` in native/files/replacement.h. */
+export const replacedFile = { named: 0, given: 1, rightsAlone: 2 } as const;
+
+export interface ReplacementBegun {
+  /** There is no old file. */
+  readonly isNew: boolean;
+  /** How many names of the directory were looked at. */
+  readonly names: number;
+}
+
+/** What became of a replacement; see `Outcome` in native/files/replacement.h. */
+export const replacementOutcome = { failed: 0, changed: 1, replaced: 2 } as const;
+
+export interface ReplacementEnd {
+  readonly outcome: (typeof replacementOutcome)[keyof typeof replacementOutcome];
+}
+
 /** The rotated files of a chronicle. */
 export interface RotatedFiles {
   /** The oldest first. */

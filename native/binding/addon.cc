@@ -20,6 +20,7 @@ Napi::Object Load(Napi::Env env, Napi::Object exports) {
   DefineFences(env, exports);
   DefineHolders(env, exports);
   DefineFiles(env, exports);
+  DefineReplacements(env, exports);
   DefineLines(env, exports);
   DefineWriter(env, exports);
   exports.Set("sources", Napi::String::New(env, kSources));

@@ -87,6 +87,22 @@ lock::HeldLock* Environment::FindLock(protocol::LockId id) {
   return found == locks_.end() ? nullptr : &found->second;
 }
 
+protocol::ReplacementId Environment::Keep(std::shared_ptr<files::Replacement> replacement) {
+  do {
+    ++last_replacement_;
+  } while (last_replacement_ == 0 || !replacements_.try_emplace(last_replacement_, replacement).second);
+  return last_replacement_;
+}
+
+std::shared_ptr<files::Replacement> Environment::FindReplacement(protocol::ReplacementId id) const {
+  const auto found = replacements_.find(id);
+  return found == replacements_.end() ? nullptr : found->second;
+}
+
+void Environment::AbandonReplacements() {
+  for (const auto& [id, replacement] : replacements_) replacement->Abandon();
+}
+
 std::vector<lock::Locked> Environment::HeldLocks() const {
   std::vector<lock::Locked> held;
   held.reserve(locks_.size());
@@ -133,6 +149,8 @@ void Environment::End() {
   waits_.clear();
   jobs_.clear();
   locks_.clear();
+  AbandonReplacements();
+  replacements_.clear();
   for (Writer* writer : writers_) writer->Abandon();
   writers_.clear();
 }

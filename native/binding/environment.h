@@ -1,7 +1,7 @@
 // What one JavaScript thread has: each environment of Node (the main thread, each worker thread) has an
-// Environment of its own. It owns the locks that were taken in it, the waits that are pending in it and the
-// chronicles that are open in it, and ends them all when the environment ends: normally, by process.exit()
-// or by worker.terminate().
+// Environment of its own. It owns the locks that were taken in it, the waits that are pending in it, the
+// chronicles that are open in it and the files that are being replaced in it, and ends them all when the
+// environment ends: normally, by process.exit() or by worker.terminate().
 #ifndef HOLDFAST_BINDING_ENVIRONMENT_H_
 #define HOLDFAST_BINDING_ENVIRONMENT_H_
 
@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "binding/protocol.h"
+#include "files/replacement.h"
 #include "lock/held_lock.h"
 #include "lock/owner.h"
 #include "lock/wait_queue.h"
@@ -74,6 +75,13 @@ class Environment {
   void ForgetLock(protocol::LockId id) { locks_.erase(id); }
   std::vector<lock::Locked> HeldLocks() const;
 
+  // The files that are being replaced.
+  protocol::ReplacementId Keep(std::shared_ptr<files::Replacement> replacement);
+  // Null if none has this number.
+  std::shared_ptr<files::Replacement> FindReplacement(protocol::ReplacementId id) const;
+  void ForgetReplacement(protocol::ReplacementId id) { replacements_.erase(id); }
+  void AbandonReplacements();
+
   // A call that waits for a lock, and who is told how it ended.
   struct PendingWait {
     Napi::FunctionReference done;
@@ -103,10 +111,12 @@ class Environment {
   std::unordered_map<protocol::LockId, lock::HeldLock> locks_;
   std::unordered_map<protocol::Ticket, PendingWait> waits_;
   std::unordered_map<protocol::Ticket, Napi::FunctionReference> jobs_;
+  std::unordered_map<protocol::ReplacementId, std::shared_ptr<files::Replacement>> replacements_;
   std::unordered_set<Writer*> writers_;
   read::LineArray line_array_;
   protocol::LockId last_lock_ = 0;
   protocol::Ticket last_ticket_ = 0;
+  protocol::ReplacementId last_replacement_ = 0;
 };
 
 }  // namespace holdfast

@@ -7,6 +7,7 @@
 #include "append/judge.h"
 #include "append/reply.h"
 #include "binding/exports.h"
+#include "files/replacement.h"
 #include "lock/fence.h"
 #include "lock/mechanism.h"
 #include "os/file.h"
@@ -48,6 +49,13 @@ void DefineProtocol(Napi::Env env, Napi::Object exports) {
       {{"none", os::Durability::kNone}, {"data", os::Durability::kData}, {"full", os::Durability::kFull}});
   tables["syncedEntries"] =
       Table(env, {{"own", SyncedEntries::kOwn}, {"withAncestors", SyncedEntries::kWithAncestors}});
+  using files::Replacement;
+  tables["replacedFile"] = Table(env, {{"named", Replacement::Old::kNamed},
+                                       {"given", Replacement::Old::kGiven},
+                                       {"rightsAlone", Replacement::Old::kRightsAlone}});
+  tables["replacementOutcome"] = Table(env, {{"failed", Replacement::Outcome::kFailed},
+                                             {"changed", Replacement::Outcome::kChanged},
+                                             {"replaced", Replacement::Outcome::kReplaced}});
   tables["writerStatus"] = Table(env, {{"ask", append::Status::kAsk},
                                        {"committed", append::Status::kCommitted},
                                        {"lockTimeout", append::Status::kLockTimeout},

@@ -15,6 +15,9 @@ namespace holdfast::protocol {
 using LockId = uint32_t;
 using Ticket = uint32_t;
 
+// That of a file that is being replaced; never 0.
+using ReplacementId = uint32_t;
+
 // What stands in the place of a LockId when there is no lock.
 enum class NoLock { kBusy = 0, kMightBlock = -1 };
 

@@ -53,6 +53,18 @@ int DescriptorFrom(const Napi::Value& value, const char* name) {
   return static_cast<int>(IntegerFrom(value, name, 0, INT32_MAX));
 }
 
+os::File FileFrom(const Napi::Value& descriptor) {
+  os::File file;
+  const os::File::Handle handle = os::File::OfDescriptor(DescriptorFrom(descriptor, "descriptor"));
+  if (os::Error error = os::File::Duplicate(handle, &file)) Throw(descriptor.Env(), error);
+  return file;
+}
+
+bool HasAncestors(const Napi::Value& entries) {
+  using protocol::SyncedEntries;
+  return EnumFrom(entries, "entries", SyncedEntries::kWithAncestors) == SyncedEntries::kWithAncestors;
+}
+
 uint64_t OffsetFrom(const Napi::Value& value, const char* name) {
   if (!value.IsBigInt()) return static_cast<uint64_t>(IntegerFrom(value, name, 0, kMaxSafeInteger));
   bool lossless = false;

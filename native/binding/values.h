@@ -33,6 +33,13 @@ Enum EnumFrom(const Napi::Value& value, const char* name, Enum last) {
 // The number of an open descriptor.
 int DescriptorFrom(const Napi::Value& value, const char* name);
 
+// The file of an open descriptor, by a handle of our own: the caller's may be closed, and its number given to
+// another file, while we wait. Throws the error of the system if there is no handle left.
+os::File FileFrom(const Napi::Value& descriptor);
+
+// Of protocol::SyncedEntries: whether those of the directories above are among them.
+bool HasAncestors(const Napi::Value& entries);
+
 // A number or a BigInt, in bytes.
 uint64_t OffsetFrom(const Napi::Value& value, const char* name);
 

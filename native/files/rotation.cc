@@ -54,7 +54,7 @@ os::Error NameRotated(const std::string& path, const os::File& file, const Rotat
 void MakeNext(const std::string& path, const os::File& old, os::File* next) {
   os::Error error;
   bool whole = false;
-  if (os::File::Make(path, next)) return;
+  if (os::File::Make(path, std::nullopt, next)) return;
   os::CopyRights(old, *next, &whole);
   NoteSuccession(old, *next);
   if (lock::kFlock.try_lock(*next, lock::Spec{}, &error) != lock::Attempt::kGranted) next->Close();

@@ -64,15 +64,17 @@ bool IsNamed(const std::string& path, const os::File& file) {
   return !file.Id(&id) && !os::LookBeside(path, file, &named) && named.id == id;
 }
 
-}  // namespace
-
-bool ClaimTemporary(const std::string& path, const os::File& file) {
+// Takes the lock that tells that the maker of this temporary file lives. False: it was removed, or is about
+// to be, and another one has to be made.
+bool Claim(const std::string& path, const os::File& file) {
   os::Error error;
   const lock::Attempt attempt = lock::kFlock.try_lock(file, lock::Spec{}, &error);
   // Where there are no locks, nobody removes it either.
   if (attempt == lock::Attempt::kFailed) return true;
   return attempt == lock::Attempt::kGranted && IsNamed(path, file);
 }
+
+}  // namespace
 
 size_t RemoveAbandoned(const std::string& path, const os::File& chronicle) {
   const Place place = PlaceOf(path);
@@ -92,33 +94,47 @@ size_t RemoveAbandoned(const std::string& path, const os::File& chronicle) {
   return count;
 }
 
-Temporary::~Temporary() {
-  if (!path_.empty() && IsNamed(path_, file_)) os::Remove(path_);
-}
-
-os::Error Temporary::Make(const std::string& path) {
-  const Place place = PlaceOf(path);
+os::Error Temporary::Make(const std::string& path, std::optional<unsigned> permissions) {
   os::Error error{EEXIST, "open"};
-  for (int tries = 0; error.number == EEXIST && tries < kMaxTries; tries++) {
-    std::string digits;
-    if (os::Error failed = RandomDigits(&digits)) return failed;
-    std::string made = place.directory + place.prefix + digits + std::string(kEnd);
-    error = os::File::Make(made, &file_).Of(made);
-    if (error) continue;
-    path_ = std::move(made);
-    if (ClaimTemporary(path_, file_)) return {};
-    file_.Close();
-    path_.clear();
-    error = {EEXIST, "open"};
-  }
+  for (int tries = 0; error.number == EEXIST && tries < kMaxTries; tries++)
+    error = MakeOnce(path, permissions);
   return error;
 }
 
+os::Error Temporary::MakeOnce(const std::string& path, std::optional<unsigned> permissions) {
+  const Place place = PlaceOf(path);
+  std::string digits;
+  if (os::Error error = RandomDigits(&digits)) return error;
+  const std::string made = place.directory + place.prefix + digits + std::string(kEnd);
+  if (os::Error error = os::File::Make(made, permissions, &file_)) return error.Of(made);
+  {
+    os::MutexLock guard(mutex_);
+    path_ = made;
+  }
+  if (Claim(made, file_)) return {};
+  {
+    os::MutexLock guard(mutex_);
+    path_.clear();
+  }
+  file_.Close();
+  return {EEXIST, "open", made};
+}
+
 os::Error Temporary::Become(const std::string& path, os::File* out) {
-  if (os::Error error = os::Rename(path_, path)) return error.Of(path);
-  path_.clear();
+  {
+    os::MutexLock guard(mutex_);
+    if (path_.empty()) return {ENOENT, "rename", path};
+    if (os::Error error = os::Rename(path_, path)) return error.Of(path);
+    path_.clear();
+  }
   *out = std::move(file_);
   return {};
+}
+
+void Temporary::Remove() {
+  os::MutexLock guard(mutex_);
+  if (!path_.empty() && IsNamed(path_, file_)) os::Remove(path_);
+  path_.clear();
 }
 
 }  // namespace holdfast::files

@@ -67,7 +67,7 @@ Error File::OpenBeside(const std::string& path, const File& owner, Beside use, F
     return {EPERM, "open"};
   }
   if (error.number != ENOENT || use == Beside::kThere) return error;
-  if (Error failed = Make(path, out)) return failed;  // EEXIST: somebody was faster
+  if (Error failed = Make(path, std::nullopt, out)) return failed;  // EEXIST: somebody was faster
   bool whole = false;
   return CopyRights(owner, *out, &whole);
 }

@@ -119,8 +119,14 @@ class File {
   // write to `owner` is refused, too, or made anew.
   static Error OpenBeside(const std::string& path, const File& owner, Beside use, File* out);
 
-  // Makes a file that nobody else may open, for reading and appending (EEXIST: something has the name).
-  static Error Make(const std::string& path, File* out);
+  // Makes a file for reading and appending (EEXIST: something has the name). Without permissions, nobody else
+  // may open it; the umask narrows those that are given. Windows knows only whether it may be written to, and
+  // takes the rest from the directory.
+  static Error Make(const std::string& path, std::optional<unsigned> permissions, File* out);
+
+  // Opens a regular file that is to be replaced, for its rights, and not through a link. A directory is
+  // EISDIR, and everything else EINVAL.
+  static Error OpenToReplace(const std::string& path, File* out);
 
   // Opens one of the files beside `chronicle` for reading, or for Sync. As if it were not there, with ENOENT,
   // if it is not believed; see LookBeside.
@@ -128,9 +134,8 @@ class File {
 
   bool is_open() const { return handle_ != kNone; }
   Handle handle() const { return handle_; }
-  void Close() {
-    if (is_open()) CloseHandle(std::exchange(handle_, kNone));
-  }
+  // What a network file system has not written yet may fail here.
+  Error Close() { return is_open() ? CloseHandle(std::exchange(handle_, kNone)) : Error{}; }
 
   Error Id(FileId* out) const;
   // How many names the file has.
@@ -164,7 +169,7 @@ class File {
   bool IsLocal() const;
 
  private:
-  static void CloseHandle(Handle handle);
+  static Error CloseHandle(Handle handle);
 
   Handle handle_ = kNone;
 };

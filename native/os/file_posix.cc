@@ -56,9 +56,9 @@ bool IsLocalFileSystem(const struct statfs& status) {
 #endif
 }
 
-void File::CloseHandle(Handle handle) {
+Error File::CloseHandle(Handle handle) {
   // Not called again after EINTR: the descriptor is gone on Linux, and may be somebody else's by then.
-  system_calls.close(handle);
+  return system_calls.close(handle) == 0 || errno == EINTR ? Error{} : Failed("close");
 }
 
 File::Handle File::OfDescriptor(int number) {

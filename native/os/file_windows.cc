@@ -127,8 +127,8 @@ Error OpenToIdentify(const std::string& path, File* out) {
   return Open(path, FILE_READ_ATTRIBUTES, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, out);
 }
 
-void File::CloseHandle(Handle handle) {
-  ::CloseHandle(handle);
+Error File::CloseHandle(Handle handle) {
+  return ::CloseHandle(handle) != 0 ? Error{} : Failed("close");
 }
 
 Error File::OpenForLock(const std::string& path, LockAccess access, File* out) {
@@ -188,22 +188,31 @@ Error File::OpenForSync(const std::string& path, File* out) {
   return Open(path, GENERIC_WRITE, OPEN_EXISTING, 0, out);
 }
 
-Error File::Make(const std::string& path, File* out) {
-  // Everything for its owner, and nothing for others, whatever the directory would give them.
+Error File::Make(const std::string& path, std::optional<unsigned> permissions, File* out) {
   PSECURITY_DESCRIPTOR private_to_owner = nullptr;
-  if (::ConvertStringSecurityDescriptorToSecurityDescriptorW(L"D:P(A;;FA;;;OW)", SDDL_REVISION_1,
-                                                             &private_to_owner, nullptr) == 0) {
+  // Everything for its owner, and nothing for others, whatever the directory would give them.
+  if (!permissions && ::ConvertStringSecurityDescriptorToSecurityDescriptorW(
+                          L"D:P(A;;FA;;;OW)", SDDL_REVISION_1, &private_to_owner, nullptr) == 0) {
     return Failed("open");
   }
   SECURITY_ATTRIBUTES security = {sizeof security, private_to_owner, FALSE};
+  const DWORD attributes =
+      (permissions.value_or(0600) & 0200) != 0 ? FILE_ATTRIBUTE_NORMAL : FILE_ATTRIBUTE_READONLY;
   const HANDLE handle = ::CreateFileW(ToWide(path).c_str(), GENERIC_READ | GENERIC_WRITE, kShareAll,
-                                      &security, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, nullptr);
+                                      &security, CREATE_NEW, attributes, nullptr);
   const Error error = handle == INVALID_HANDLE_VALUE ? Failed("open") : Error{};
   ::LocalFree(private_to_owner);
   if (error) return error;
   *out = File(handle);
   SetBornNow(handle);
   return {};
+}
+
+Error File::OpenToReplace(const std::string& path, File* out) {
+  if (Error error = Open(path, GENERIC_READ, OPEN_EXISTING, 0, out)) return error;
+  if (::GetFileType(out->handle()) == FILE_TYPE_DISK) return {};
+  out->Close();
+  return {EINVAL, "open"};
 }
 
 Error File::Links(uint64_t* out) const {

@@ -134,8 +134,28 @@ Error File::OpenForSync(const std::string& path, File* out) {
   return OpenForReading(path, out);
 }
 
-Error File::Make(const std::string& path, File* out) {
-  return Open(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, out, 0600);
+Error File::Make(const std::string& path, std::optional<unsigned> permissions, File* out) {
+  return Open(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, out, permissions.value_or(0600));
+}
+
+Error File::OpenToReplace(const std::string& path, File* out) {
+  const auto check = [](const struct stat& status) -> Error {
+    return S_ISREG(status.st_mode) ? Error{} : Error{S_ISDIR(status.st_mode) ? EISDIR : EINVAL, "open"};
+  };
+  struct stat status;
+  // Before it is opened, because opening a device may do something.
+  if (system_calls.stat(path.c_str(), &status) != 0) return Failed("stat");
+  if (Error error = check(status)) return error;
+  constexpr int kFlags = O_NOFOLLOW | O_NONBLOCK;
+  Error error = Open(path, O_RDONLY | kFlags, out);
+#ifdef __linux__
+  // A descriptor that tells which file it is, and no more.
+  if (error.number == EACCES) error = Open(path, O_PATH | kFlags, out);
+#endif
+  if (!error && system_calls.fstat(out->handle(), &status) != 0) error = Failed("fstat");
+  if (!error) error = check(status);
+  if (error) out->Close();
+  return error;
 }
 
 }  // namespace holdfast::os

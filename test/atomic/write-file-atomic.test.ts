@@ -1,4 +1,5 @@
 /** `writeFileAtomic`: the file is replaced whole, durably, or not at all. */
+import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
@@ -9,13 +10,15 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { type AtomicData, repairChronicle, writeFileAtomic } from 'holdfast';
 import { describe, expect, it } from 'vitest';
 import { ChronicleProcess } from '../support/chronicle-process.js';
@@ -299,6 +302,26 @@ describe('a failure leaves the old file whole and no temporary file', () => {
   });
 });
 
+it('a worker that is terminated in the middle leaves the old file and no temporary one', async () => {
+  const { directory, file } = oldFile();
+  const program = `
+    const { parentPort, workerData } = require('node:worker_threads');
+    async function* pieces() {
+      yield 'x'.repeat(1_000_000);
+      parentPort.postMessage('in the middle');
+      await new Promise(() => {});
+    }
+    require(workerData.library).writeFileAtomic(workerData.file, pieces());
+    setInterval(() => {}, 1000);`;
+  const library = fileURLToPath(import.meta.resolve('holdfast'));
+  const worker = new Worker(program, { eval: true, workerData: { library, file } });
+  await once(worker, 'message');
+  expect(readdirSync(directory)).toHaveLength(2);
+  await worker.terminate();
+  expect(readFileSync(file, 'utf8')).toBe('old');
+  expect(readdirSync(directory)).toEqual(['file']);
+});
+
 describe.skipIf(unwatchable)('the system calls', () => {
   async function watched(existing = true) {
     const directory = temporaryDirectory();
@@ -315,7 +338,7 @@ describe.skipIf(unwatchable)('the system calls', () => {
   /** The calls that count, with the random part of the temporary name taken out. */
   function relevant(made: readonly string[]): string[] {
     return made
-      .filter((call) => /^(write|fsync|fdatasync|rename|fchmod) /.test(call))
+      .filter((call) => /^(writev|fsync|fdatasync|rename|fchmod) /.test(call))
       .map((call) => call.replace(/\.file\.[0-9a-f]{24}\.tmp/, 'temporary'));
   }
 
@@ -324,7 +347,7 @@ describe.skipIf(unwatchable)('the system calls', () => {
     await program.ask('writeFileAtomic', file, 'new');
     expect(relevant(calls.made)).toEqual([
       'fchmod temporary',
-      'write temporary',
+      'writev temporary',
       'fdatasync temporary',
       'rename temporary',
       'fsync .',
@@ -352,7 +375,7 @@ describe.skipIf(unwatchable)('the system calls', () => {
     expect(relevant(calls.made).filter((call) => call.includes('sync'))).toEqual(expected);
   });
 
-  const before = ['open', 'fchmod', 'write', 'fdatasync', 'rename'] as const;
+  const before = ['open', 'fchmod', 'writev', 'fdatasync', 'rename'] as const;
 
   it.each(before)('leave the old file whole and no temporary one where %s fails', async (call) => {
     const { directory, file, calls, program } = await watched();
@@ -389,7 +412,7 @@ describe.skipIf(unwatchable)('the system calls', () => {
     },
   );
 
-  it.each([...(isRoot ? ['fchown'] : []), 'write', 'fdatasync'])(
+  it.each([...(isRoot ? ['fchown'] : []), 'writev', 'fdatasync'])(
     'name the file also where %s of an open one fails',
     async (call) => {
       const { file, calls, program } = await watched();
@@ -415,6 +438,42 @@ describe.skipIf(unwatchable)('the system calls', () => {
     expect(readFileSync(file, 'utf8')).toBe('new');
     expect(readdirSync(directory)).toEqual(['file']);
   });
+
+  it('are reported as "outcome unknown" where the close of the new file fails', async () => {
+    const { directory, file, calls, program } = await watched();
+    let renamed = false;
+    calls.answerAll(({ name }) => {
+      renamed ||= name === 'rename';
+      return renamed && name === 'close' ? { fail: 'EIO' } : 'go';
+    });
+    await expect(program.ask('writeFileAtomic', file, 'new', { durability: 'none' })).rejects.toMatchObject({
+      code: 'EIO',
+      outcomeUnknown: true,
+      cause: { code: 'EIO', syscall: 'close', path: file },
+    });
+    expect(readFileSync(file, 'utf8')).toBe('new');
+    expect(readdirSync(directory)).toEqual(['file']);
+  });
+
+  it.each(['none', 'data'])(
+    'of a file that was replaced meanwhile give the rights of the one that is there: %s',
+    async (durability) => {
+      const { directory, file, calls, program } = await watched();
+      const held = calls.hold('writev');
+      const written = program.ask('writeFileAtomic', file, 'new', { durability });
+      const write = await held;
+      const other = join(directory, 'other');
+      writeFileSync(other, 'of another one');
+      chmodSync(other, 0o604);
+      renameSync(other, file);
+      write.answer('go');
+      await written;
+      expect(readFileSync(file, 'utf8')).toBe('new');
+      expect(statSync(file).mode & 0o777).toBe(0o604);
+      const syncs = calls.made.filter((call) => call.startsWith('fdatasync')).length;
+      expect(syncs).toBe(durability === 'none' ? 0 : 2);
+    },
+  );
 
   it.each([...before, 'fsync'])('leave the old file or the new one to a SIGKILL at %s', async (call) => {
     const { file, calls, program } = await watched();

@@ -372,7 +372,7 @@ describe.skipIf(unwatchable)('the system calls of a repair', () => {
   const places: [string, number][] = [
     ['open', 1],
     ['write', 0],
-    ['write', 1],
+    ['writev', 0],
     ['fdatasync', 0],
     ['fdatasync', 1],
     ['fsync', 0],

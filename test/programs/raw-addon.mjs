@@ -48,6 +48,7 @@ let files = 0;
 const newFile = () => `file ${files++}`;
 const newDescriptor = () => openSync(newFile(), 'w+');
 const held = (flags = 3) => native.tryLockOnThisThread(`${directory}/${newFile()}`, flags, 0, 0);
+const begun = () => native.beginReplacement(newFile(), 0, undefined, 0o600, 0, done);
 const lockFile = () => {
   const file = `${directory}/lock`;
   writeFileSync(file, '');
@@ -79,14 +80,16 @@ const takes = {
   sync: () => [newDescriptor(), 1, done],
   awaitReaderGone: () => [newDescriptor(), done],
   copyRights: () => [newDescriptor(), newDescriptor(), done],
-  copySuccession: () => [newDescriptor(), newDescriptor(), done],
   rotatedFiles: () => [newFile(), newDescriptor(), done],
   successionOf: () => [newDescriptor(), done],
   removeAlias: () => [newFile(), newDescriptor(), done],
-  claimTemporary: () => [newFile(), newDescriptor(), done],
-  removeAbandoned: () => [newFile(), done],
+  beginReplacement: () => [newFile(), 1, newDescriptor(), 0o600, 1, done],
+  writeReplacement: () => [begun(), lines, done],
+  syncReplacement: () => [begun(), 1, done],
+  finishReplacement: () => [begun(), 0, 0, done],
+  discardReplacement: () => [begun(), done],
+  removeTemporaries: () => [],
   syncDirectory: () => [newFile(), 1, done],
-  replace: () => [newFile(), newFile(), 1, done],
   lineArray: () => [lines, '"x"', 100, ends],
   Writer: () => [newFile(), options(), done],
 };

@@ -4,9 +4,8 @@
  * are the same. It has the rights of the mirror, is replaced whole, and is there before the first line that it is about.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, open, unlink } from 'node:fs/promises';
-import { copyRights, replaceName, syncFile } from '../../atomic/sync.js';
-import { forgetTemporary, makeTemporary } from '../../atomic/temporary-file.js';
+import { type FileHandle, open } from 'node:fs/promises';
+import { NewFile } from '../../atomic/new-file.js';
 import type { Durability } from '../../base/durability.js';
 import { invalid, isMissing } from '../../base/errors.js';
 import { type NativePath, withSuffix } from '../../base/paths.js';
@@ -74,18 +73,13 @@ export async function writeNote(
   durability: Durability,
 ): Promise<void> {
   const notePath = notePathOf(path);
-  const { path: temporary, file } = await makeTemporary(notePath, 0o600);
+  const file = await NewFile.beside(notePath, { mode: 0o600, old: { kind: 'rightsAlone', file: mirror } });
   try {
-    await copyRights(mirror, file, notePath);
-    await file.writeFile(`${JSON.stringify(note)}\n`);
-    await syncFile(file, durability, notePath);
-    const unsynced = await replaceName(temporary, notePath, durability === 'none' ? undefined : 'own');
-    if (unsynced) throw unsynced;
-  } catch (error) {
-    await unlink(temporary).catch(() => {}); // it has its name already, or the first error is the one to report
-    throw error;
+    await file.write(Buffer.from(`${JSON.stringify(note)}\n`));
+    await file.sync(durability);
+    const replaced = await file.replace(durability === 'none' ? undefined : 'own', true);
+    if (replaced.unsynced) throw replaced.unsynced;
   } finally {
-    forgetTemporary(temporary);
-    await file.close();
+    await file.discard();
   }
 }
