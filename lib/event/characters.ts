@@ -22,6 +22,8 @@ export function lineEndsEscaped(text: string): string {
  */
 export function hasHalfPairs(json: string): boolean {
   if (!json.isWellFormed()) return true;
+  // Most text has no escapes at all.
+  if (!json.includes('\\')) return false;
   if (!json.includes('\\ud') && !json.includes('\\uD')) return false;
   for (const [, pair, half] of json.matchAll(escapes))
     if (pair === undefined && half !== undefined) return true;

@@ -45,16 +45,18 @@ export interface LineSettings {
  */
 export function lineOfEvent(event: unknown, field: string, settings: LineSettings): EventLine {
   const { idKey, computeId } = settings;
-  const text = toJson(event, field);
+  const json = toJson(event, field);
+  // All is looked for before the id is put in: that makes text which would first have to be copied.
+  const hasHalves = hasHalfPairs(json);
+  const text = writable(json, field, hasHalves);
   // Only then can it carry one; the name may also be deeper in the event, or in a string.
   if (text.includes(nameInText(idKey))) {
-    const written = JSON.parse(text) as JsonObject;
-    const id = carriedId(written, field, idKey);
+    const id = carriedId(JSON.parse(json) as JsonObject, field, idKey);
     if (id !== undefined) return checkedLine(text, id, field, settings);
   }
   if (!computeId) return checkedLine(text, undefined, field, settings);
-  if (settings.dedupes) assertDistinct(event as object, text, field);
-  const id = idOfJson(text, field);
+  if (settings.dedupes) assertDistinct(event as object, json, field);
+  const id = idOfJson(json, field, hasHalves);
   return checkedLine(withId(text, text === '{}', idKey, id), id, field, settings);
 }
 
@@ -79,17 +81,19 @@ export function assertDistinct(event: object, text: string, field: string): void
  * An id that has to be computed is that of the same event as an object. So a number of which an object would
  * lose digits is refused then, unless nothing is deduplicated: two events that differ in them would get one id.
  */
-export function lineOfText(json: unknown, field: string, settings: LineSettings): EventLine {
+export function lineOfText(given: unknown, field: string, settings: LineSettings): EventLine {
   const { idKey, computeId } = settings;
-  if (typeof json !== 'string') throw invalid(field, `expected a string of JSON, got ${describe(json)}`);
-  const event = parse(json, field);
+  if (typeof given !== 'string') throw invalid(field, `expected a string of JSON, got ${describe(given)}`);
+  const event = parse(given, field);
   // In a string a line break would be no JSON, so all of them are between tokens.
-  const text = json.trim().replace(/[\r\n]+/g, '');
+  const json = given.trim().replace(/[\r\n]+/g, '');
+  const hasHalves = hasHalfPairs(json);
+  const text = writable(json, field, hasHalves);
   const id = carriedId(event, field, idKey);
   if (id !== undefined || !computeId) return checkedLine(text, id, field, settings);
-  if (settings.dedupes && !hasExactNumbers(text))
+  if (settings.dedupes && !hasExactNumbers(json))
     throw invalid(field, 'holds a number with more digits than its id could tell apart');
-  const computed = idOfJson(withoutSpace(text), field);
+  const computed = idOfJson(withoutSpace(json), field, hasHalves);
   const isEmpty = Object.keys(event).length === 0;
   return checkedLine(withId(text, isEmpty, idKey, computed), computed, field, settings);
 }
@@ -128,7 +132,7 @@ export function toJson(event: unknown, field: string, replacer?: Replacer): stri
   } catch (error) {
     throw error instanceof HoldfastError ? error : unwritable(error, field);
   }
-  if (!text?.startsWith('{')) throw invalid(field, 'its JSON is no object');
+  if (text?.[0] !== '{') throw invalid(field, 'its JSON is no object');
   return text;
 }
 
@@ -168,17 +172,11 @@ function carriedId(event: JsonObject, field: string, idKey: string): string | un
 
 /** The JSON of an object, with its id as the last property. */
 function withId(text: string, isEmpty: boolean, idKey: string, id: string): string {
-  return `${text.slice(0, -1)}${isEmpty ? '' : ','}${nameInText(idKey)}"${id}"}`;
+  return `${text.slice(0, -1)}${isEmpty ? '"' : ',"'}${nameInText(idKey)}"${id}"}`;
 }
 
-function checkedLine(
-  given: string,
-  id: string | undefined,
-  field: string,
-  settings: LineSettings,
-): EventLine {
+function checkedLine(json: string, id: string | undefined, field: string, settings: LineSettings): EventLine {
   const { maxEventBytes, schema, chain } = settings;
-  const json = writable(given, field);
   if (chain ? hasLinkKey(json) : linkIn(json) !== undefined) {
     throw invalid(`${field}.${linkKey}`, 'is the name of the link that a chained chronicle gives an event');
   }
@@ -191,9 +189,13 @@ function checkedLine(
   return validation ? { text, id, validation } : { text, id };
 }
 
-/** An event's JSON as it is written. */
-export function writable(json: string, field: string): string {
-  return lineEndsEscaped(hasHalfPairs(json) ? inUnicode(json, field) : json);
+/**
+ * An event's JSON as it is written.
+ *
+ * @param hasHalves whether it holds half a surrogate pair, for those who know
+ */
+export function writable(json: string, field: string, hasHalves: boolean = hasHalfPairs(json)): string {
+  return lineEndsEscaped(hasHalves ? inUnicode(json, field) : json);
 }
 
 /** Half surrogate pairs are written as U+FFFD, which every reader takes; their escapes many refuse. */
@@ -215,15 +217,15 @@ function hasLinkKey(json: string): boolean {
 
 /** The last that was asked for; it is nearly always the same. */
 let lastIdKey = 'eventId';
-let lastIdName = '"eventId":';
+let lastIdName = 'eventId":';
 
 /**
- * A property's name as `JSON.stringify` writes it, with its colon. Text of others may write it with escapes
- * or spaces.
+ * A property's name as it is written, with its colon, but without its first quote: a search for that would stop at
+ * every string. Text of others may write it with other escapes, or with spaces.
  */
 function nameInText(idKey: string): string {
   if (idKey !== lastIdKey) {
-    lastIdName = `${JSON.stringify(idKey)}:`;
+    lastIdName = `${lineEndsEscaped(JSON.stringify(idKey)).slice(1)}:`;
     lastIdKey = idKey;
   }
   return lastIdName;

@@ -5,9 +5,8 @@
  * what its maker wants of it, and a property that is undefined or a function is none, as JSON has it. -0 is 0, as for
  * `===`, for RFC 8785 and for whatever reads the line: it comes from rounding, and nobody means it.
  *
- * Nearly every event costs one look at its text and at the kinds of its values. Only text that holds `{}` or null can
- * have lost something, or an event with an Error or a Map in it, which may have properties of its own, or a number of
- * `JSON.rawJSON`; then a second `JSON.stringify` looks at every value.
+ * Nearly every event costs one look at the kinds of its values. Only where that leaves a doubt, a second
+ * `JSON.stringify` looks at every value as JSON has it.
  */
 import { types } from 'node:util';
 import { invalid } from '../base/errors.js';
@@ -18,7 +17,7 @@ type Lost = readonly [kind: string, advice: string];
 
 /** @param text the event's JSON */
 export function assertToldApart(event: object, text: string, field: string): void {
-  if (!text.includes('{}') && !text.includes('null') && !mayHideSomething(event)) return;
+  if (!mayLoseSomething(event, text)) return;
   let isLost = false;
   JSON.stringify(event, function (this: object, key, value: unknown) {
     isLost ||= lostOf(value, this, key) !== undefined;
@@ -57,50 +56,62 @@ function refused(path: string, [kind, advice]: Lost): Error {
 }
 
 /**
- * Whether there may be something that its text does not betray: an Error with properties, a number with more digits
- * than a double, or what only a `toJSON` knows. A look at the kinds of the values: it calls nothing of the event's but
- * getters, and says yes if in doubt.
+ * Whether JSON may have lost something of an object. A look at the kinds of the values: it calls nothing of the event's
+ * but getters, and says yes if in doubt, as for what only a `toJSON` knows.
  */
-function mayHideSomething(value: object): boolean {
+function mayLoseSomething(value: object, text: string): boolean {
   if (Array.isArray(value)) {
-    for (const item of value) if (mayHide(item)) return true;
+    for (const item of value) if (isNoValue(item) || mayLose(item, text)) return true;
     return false;
   }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype) {
-    if (types.isDate(value)) return false;
+  const isOfClass = Object.getPrototypeOf(value) !== Object.prototype;
+  if (isOfClass) {
+    // Some of these have null or {} for their JSON.
+    if (types.isDate(value)) return text.includes('null') || text.includes('{}');
     if (isRawJson(value) || builtIn(value)) return true;
-    if (types.isArrayBufferView(value)) return false;
+    if (types.isArrayBufferView(value)) return text.includes('null') || text.includes('{}');
   }
   if (hasToJson(value)) return true;
+  let isEmpty = true;
   // Makes no array of the keys, which is faster.
   for (const key in value) {
-    if (Object.hasOwn(value, key) && mayHide((value as { [key: string]: unknown })[key])) return true;
+    if (isOfClass && !Object.hasOwn(value, key)) continue;
+    if (mayLose((value as { [key: string]: unknown })[key], text)) return true;
+    isEmpty = false;
   }
-  return false;
+  return isEmpty && isOfClass;
 }
 
-function mayHide(value: unknown): boolean {
-  // A bigint has a JSON only by a toJSON.
-  return typeof value === 'object' ? value !== null && mayHideSomething(value) : typeof value === 'bigint';
+function mayLose(value: unknown, text: string): boolean {
+  switch (typeof value) {
+    case 'object':
+      return value !== null && mayLoseSomething(value, text);
+    case 'number':
+      return !Number.isFinite(value);
+    case 'function':
+      return hasToJson(value);
+    default:
+      // It has a JSON only by a toJSON.
+      return typeof value === 'bigint';
+  }
+}
+
+/** What is no property of an object, and null in an array. */
+function isNoValue(value: unknown): boolean {
+  return value === undefined || typeof value === 'function' || typeof value === 'symbol';
 }
 
 /** What is lost of a value that JSON writes as the property `key` of `holder`. */
 function lostOf(value: unknown, holder: object, key: string): Lost | undefined {
-  switch (typeof value) {
-    case 'number':
-      return Number.isFinite(value) ? undefined : [String(value), 'give null or a string'];
-    case 'undefined':
-    case 'function':
-    case 'symbol':
-      // Of an object, it is no property.
-      if (!Array.isArray(holder)) return undefined;
-      return [`${typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`} in an array`, 'give null'];
-    case 'object':
-      return value === null ? lostByToJson(holder, key) : lostOfObject(value);
-    default:
-      return undefined;
+  if (isNoValue(value)) {
+    if (!Array.isArray(holder)) return undefined;
+    return [`${value === undefined ? 'undefined' : `a ${typeof value}`} in an array`, 'give null'];
   }
+  if (typeof value === 'number') {
+    return Number.isFinite(value) ? undefined : [String(value), 'give null or a string'];
+  }
+  if (typeof value !== 'object') return undefined;
+  return value === null ? lostByToJson(holder, key) : lostOfObject(value);
 }
 
 /** An invalid date has null for its JSON. */
