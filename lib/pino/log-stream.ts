@@ -27,8 +27,9 @@ const highWaterMark = 1024 * 1024;
 const maxWaiting = 16 * 1024 * 1024;
 
 /**
- * In pino's worker: so long, in milliseconds, a write says that the stream is full, and what the logger writes meanwhile
- * comes in one piece. For each piece, one thread wakes the other, which costs more than all that is done with its lines.
+ * In pino's worker, a write says that the stream is full until its lines are in the file, and what the logger writes
+ * meanwhile comes in one piece: for each piece, one thread wakes the other, which costs more than all that is done with
+ * its lines. But not longer than so, in milliseconds: the file may be locked, or the disk full.
  */
 const gatheringTime = 5;
 
@@ -136,6 +137,7 @@ export class LogStream extends Writable {
   }
 
   stopGathering(): void {
+    clearTimeout(this.#gathering);
     this.#gathering = undefined;
     this.#settle();
   }
@@ -267,7 +269,8 @@ export class LogStream extends Writable {
       this.#dropped = 0;
     }
     this.#send();
-    this.#settle();
+    if (this.#block === undefined) this.stopGathering();
+    else this.#settle();
   }
 
   #failed(error: Error): void {
