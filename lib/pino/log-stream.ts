@@ -60,6 +60,8 @@ export class LogStream extends Writable {
   #block: (LogLines & { readonly length: number }) | undefined;
   /** Whether the block is on its way. */
   #isSent = false;
+  /** Whether it was sent after the end. */
+  #isLastAttempt = false;
   #isScheduled = false;
   /** Whether somebody was told so, and waits for `drain`. */
   #isFull = false;
@@ -244,6 +246,7 @@ export class LogStream extends Writable {
     this.#block ??= this.#next();
     if (this.#block === undefined) return;
     this.#isSent = true;
+    this.#isLastAttempt = this.#final !== undefined;
     const { texts, lines } = this.#block;
     this.#engine.appendText(
       texts,
@@ -276,9 +279,13 @@ export class LogStream extends Writable {
   #failed(error: Error): void {
     this.#isSent = false;
     this.#failure = error;
-    const isLast = this.#final !== undefined || this.#engine.isBroken;
+    const isLast = this.#isLastAttempt || this.#engine.isBroken;
     if (isLast || (!this.#isOpen && !isLockTimeout(error))) {
       this.destroy(error);
+      return;
+    }
+    if (this.#final !== undefined) {
+      this.#tryAgain();
       return;
     }
     if (this.#retryAfter === firstRetry)

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { lock, openChronicle, readChronicle } from 'holdfast';
+import { lock, lockSync, openChronicle, readChronicle } from 'holdfast';
 import logTo from 'holdfast/pino';
 import pino from 'pino';
 import { describe, expect, it } from 'vitest';
@@ -247,6 +247,20 @@ describe('what cannot be written', () => {
     log.flushSync();
     expect(readFileSync(path, 'utf8')).toBe(line);
     await end(log);
+  });
+
+  it('tries once more at the end, also if an earlier attempt fails only then', async () => {
+    const path = join(temporaryDirectory(), 'app.log');
+    const log = logTo({ path, durability: 'none', lockTimeout: 1 });
+    log.write('{"n":1}\n');
+    await flushed(log);
+    const held = lockSync(path);
+    log.write('{"n":2}\n');
+    await new Promise((resolve) => process.nextTick(resolve)); // it is on its way
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200); // it fails, which this thread hears of later
+    held.releaseSync();
+    await end(log);
+    expect(readFileSync(path, 'utf8')).toBe('{"n":1}\n{"n":2}\n');
   });
 
   it('fills no memory, and says what it drops', async () => {
