@@ -43,6 +43,8 @@ function compare() {
   const reports = positionals.map((path) => JSON.parse(readFileSync(path, 'utf8')));
   if (new Set(reports.map(({ sources }) => sources)).size > 1)
     throw new Error('the runs have measured different code');
+  if (values.docs && reports.some(({ quick }) => quick))
+    throw new Error('a quick run is too short for the documentation');
   const rows = rowsOfAll(reports);
   printTable(
     'How many times as fast holdfast is',

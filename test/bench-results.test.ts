@@ -23,7 +23,7 @@ const placeOf = (output: string, other: string) =>
 type Ratio = [low: number, median: number, high: number];
 
 /** As main.js writes it, of durable appends alone. */
-function report(ratios: Record<string, Ratio>, sources = 'of the code'): string {
+function report(ratios: Record<string, Ratio>, sources = 'of the code', quick = false): string {
   const place = join(temporaryDirectory(), 'bench.json');
   const names = Object.keys(ratios);
   const summary = ([low, median, high]: Ratio) => ({ median, quartiles: [low, high] });
@@ -37,7 +37,7 @@ function report(ratios: Record<string, Ratio>, sources = 'of the code'): string 
   const machine = { processor: 'a processor', cores: 2, memoryGiB: 4, kernel: '6.1', node: 'v20' };
   const rest = {
     date: '2026-01-31T12:00:00Z',
-    quick: false,
+    quick,
     minutes: 17,
     peers: { lmdb: '3.5.4' },
     plots: ['appends'],
@@ -121,6 +121,13 @@ describe('the documentation', () => {
     expect(publish('--check', '--root', place).output).toContain(
       'docs/performance.md does not say what was measured',
     );
+  });
+
+  it('has nothing of a quick run', () => {
+    const place = documentation('<!-- results -->\n<!-- end of results -->\n');
+    const { status, output } = publish(report({ lmdb: ahead }, 'code', true), '--docs', '--root', place);
+    expect(output).toContain('a quick run is too short');
+    expect(status).toBe(1);
   });
 
   it('needs marks', () => {
