@@ -31,18 +31,20 @@ export class Group {
   readonly calls: readonly Call[];
   readonly bytes: number;
   readonly events: number;
-  readonly #lines: readonly EventLine[];
+  readonly #lines: EventLine[] = [];
   readonly #begins: number[] = [];
 
   constructor(calls: readonly Call[]) {
     this.calls = calls;
-    this.#lines = calls.flatMap(({ lines }) => lines);
-    this.events = this.#lines.length;
     let bytes = 0;
-    for (const { text } of this.#lines) {
-      this.#begins.push(bytes);
-      bytes += Buffer.byteLength(text) + 1;
+    for (const call of calls) {
+      for (const line of call.lines) {
+        this.#lines.push(line);
+        this.#begins.push(bytes);
+        bytes += call.isOne ? call.bytes : Buffer.byteLength(line.text) + 1;
+      }
     }
+    this.events = this.#lines.length;
     this.bytes = bytes;
   }
 
@@ -52,14 +54,20 @@ export class Group {
    * @param hasCopies whether some of the lines are likely to be there already
    */
   parameters(window: number, hasCopies: boolean): unknown[] {
-    const lines = this.#lines;
+    // Not joined: what `join` makes stays until the next collection of all garbage.
+    let lines = '';
+    let hashes = '';
+    for (const { text, id } of this.#lines) {
+      lines += lines === '' ? text : `\n${text}`;
+      hashes += id === undefined ? noId : hash('sha256', id);
+    }
     const hasConditions = this.calls.some(({ ifEnd }) => ifEnd !== undefined);
     return [
-      lines.map(({ text }) => text).join('\n'),
+      lines,
       `{${this.#begins.join()}}`,
       this.bytes,
       // As text for so long: a Buffer of each costs six times as much.
-      Buffer.from(lines.map(({ id }) => (id === undefined ? noId : hash('sha256', id))).join(''), 'hex'),
+      Buffer.from(hashes, 'hex'),
       Number.isFinite(window) ? window : null,
       hasConditions || (window > 0 && hasCopies),
       hasConditions ? `{${this.calls.map((call) => call.lines.length).join()}}` : null,
