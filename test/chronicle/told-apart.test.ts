@@ -61,6 +61,18 @@ const pairs: [kind: string, make: (n: number) => object, path: string][] = [
   ['undefined in an array', (n) => ({ x: [n === 0 ? undefined : null] }), '.x[0]'],
   ['a hole in an array', (n) => ({ x: n === 0 ? new Array(1) : [null] }), '.x[0]'],
   ['functions in an array', (n) => ({ x: [1, () => n] }), '.x[1]'],
+  ['a symbol in an array', (n) => ({ x: [Symbol(`${n}`)] }), '.x[0]'],
+  [
+    'NaN in what the toJSON of a function gives',
+    () => ({ f: Object.assign(() => 1, { toJSON: () => NaN }) }),
+    '.f',
+  ],
+  [
+    'NaN in what a Date of its own kind gives',
+    () => ({ at: Object.assign(new Date(0), { toJSON: () => NaN }) }),
+    '.at',
+  ],
+  ['what has only inherited properties', () => ({ x: Object.create({ a: 1 }) }), '.x'],
 ];
 
 async function open(options?: ChronicleOptions) {
