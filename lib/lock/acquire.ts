@@ -69,9 +69,9 @@ export function offerAtOnce(
 }
 
 /**
- * The second half of {@link acquire}, after this first attempt. Resolves to what `as` makes of the lock: there is one
- * promise between the grant and whoever awaits this, since the event loop has just been woken, and every step more
- * runs slowly.
+ * The second half of {@link acquire}, after this first attempt. Resolves to what `as` makes of the lock. Between the
+ * grant and whoever awaits this are one promise and a few short functions: the event loop has just been woken, and
+ * every step more runs slowly.
  */
 export function acquireLater<Granted>(
   target: Target,
@@ -89,8 +89,8 @@ export function acquireLater<Granted>(
   if (first === 'busy' && timeout === 0) return fail();
   if (channels.wait.hasSubscribers) channels.wait.publish({ path: target.path, mode });
   const granted = (lock: LockId) => {
-    const waited = channels.acquire.hasSubscribers ? performance.now() - began : 0;
-    return as(acquired(target, mode, lock, waited));
+    if (channels.acquire.hasSubscribers) acquired(target, mode, lock, performance.now() - began);
+    return as(lock);
   };
   return waitFor(target, mode, timeout, signal, granted, fail);
 }
@@ -157,21 +157,26 @@ function waitFor<Granted>(
     let timer: NodeJS.Timeout | undefined;
     let forget: (() => void) | undefined;
     const settle = () => {
-      if (timer) clearTimeout(timer);
+      clearTimeout(timer);
       forget?.();
     };
-    const ticket = target.start(mode, timeout, (error, lock) => {
-      settle();
-      if (error) {
-        reject(error);
-      } else if (signal?.aborted) {
+    const receiveLock = (lock: LockId) => {
+      if (timer || signal) settle();
+      if (signal?.aborted) {
         // Granted in the very moment of the abort. Whoever aborted does not look at the result any more.
-        if (lock !== 'busy') target.release(lock);
+        target.release(lock);
         reject(signal.reason);
       } else {
-        resolve(lock === 'busy' ? busy() : granted(lock));
+        resolve(granted(lock));
       }
-    });
+    };
+    const otherwise = (error: Error | null) => {
+      settle();
+      if (error) reject(error);
+      else if (signal?.aborted) reject(signal.reason);
+      else resolve(busy());
+    };
+    const ticket = target.start(mode, timeout, receiveLock, otherwise);
     const abort = () => {
       if (!target.cancel(ticket)) return;
       settle();

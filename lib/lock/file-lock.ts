@@ -32,6 +32,12 @@ export interface ReleaseOptions {
 export let newFileLock: (target: Target, lock: LockId, mode: LockMode, fence?: number) => FileLock;
 
 /**
+ * Makes one before its lock is waited for, and returns what gives it the lock: nothing is left to be made at the
+ * hand-over.
+ */
+export let prepareFileLock: (target: Target, mode: LockMode) => (lock: LockId) => FileLock;
+
+/**
  * A kernel-held lock on a file. It lasts until it is released, or until its process or worker thread ends,
  * however that happens. It does not keep the process alive, and no child process inherits it. A FileLock that
  * is forgotten stays held: it is not released by the garbage collector.
@@ -50,21 +56,29 @@ export class FileLock {
   #fence: number | undefined;
   /** Whether upgrade() has given the lock up for a moment and waits for it. */
   #upgrading = false;
-  readonly #since: number | undefined;
+  #since: number | undefined;
   #lost: AbortSignal | undefined;
   #lossWatch: LossWatch | undefined;
 
   static {
-    newFileLock = (target, lock, mode, fence) => new FileLock(target, lock, mode, fence);
+    newFileLock = (target, lock, mode, fence) => new FileLock(target, mode, fence).#granted(lock);
+    prepareFileLock = (target, mode) => {
+      const prepared = new FileLock(target, mode, undefined);
+      return (lock) => prepared.#granted(lock);
+    };
   }
 
-  private constructor(target: Target, lock: LockId, mode: LockMode, fence: number | undefined) {
+  private constructor(target: Target, mode: LockMode, fence: number | undefined) {
     this.#fence = fence;
     this.#target = target;
-    this.#lock = lock;
     this.#mode = mode;
     this.path = target.path;
-    this.#since = channels.release.hasSubscribers ? performance.now() : undefined;
+  }
+
+  #granted(lock: LockId): this {
+    this.#lock = lock;
+    if (channels.release.hasSubscribers) this.#since = performance.now();
+    return this;
   }
 
   /** How it is held, or was held last. */

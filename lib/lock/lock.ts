@@ -19,7 +19,7 @@ import {
   type WaitOptions,
 } from './acquire.js';
 import { takeFence, takeFenceSync } from './fence.js';
-import { type FileLock, newFileLock } from './file-lock.js';
+import { type FileLock, newFileLock, prepareFileLock } from './file-lock.js';
 import { type Offer, receive } from './offers.js';
 import { type Lockable, Target, type TargetOptions } from './target.js';
 
@@ -101,7 +101,7 @@ function lockLater(
   wait: Wait,
   first: Offer | 'busy' | 'mightBlock',
 ): Promise<FileLock> {
-  return acquireLater(target, mode, wait, first, (lock) => newFileLock(target, lock, mode));
+  return acquireLater(target, mode, wait, first, prepareFileLock(target, mode));
 }
 
 /**

@@ -85,8 +85,6 @@ const descriptors = new Set<number>();
  */
 let warned = false;
 
-type AcquireDone = (error: Error | null, lock: LockId | 'busy') => void;
-
 /** What a try came to: the lock, `'busy'`, or `'mightBlock'`: it must be made on another thread. */
 export type Attempt = LockId | 'busy' | 'mightBlock';
 
@@ -235,15 +233,25 @@ export class Target {
   }
 
   /**
-   * Starts one try (a timeout of 0), or a wait without end, on a helper thread. What is granted to a wait
-   * after its timeout is `'busy'`. The ticket is for cancel().
+   * Starts one try (a timeout of 0), or a wait without end, on a helper thread. Calls `granted` with the lock, or
+   * `otherwise` with the error, or with null if it is busy: as is what is granted to a wait after its timeout. The
+   * ticket is for cancel().
    */
-  start(mode: LockMode, timeout: number, done: AcquireDone): Ticket {
+  start(
+    mode: LockMode,
+    timeout: number,
+    granted: (lock: LockId) => void,
+    otherwise: (error: Error | null) => void,
+  ): Ticket {
     this.#claim();
     const answered: LockDone = (error, answer) => {
-      const lock = this.#taken(answer);
-      if (lock === 'busy') this.#disclaim();
-      done(error && this.#errorOf(error), lock);
+      if (answer === noLock.busy) {
+        this.#disclaim();
+        otherwise(error && this.#errorOf(error));
+        return;
+      }
+      if (this.isFcntl) this.#taken(answer);
+      granted(answer);
     };
     const flags = this.#flagsFor(mode);
     return timeout > 0
@@ -251,7 +259,7 @@ export class Target {
       : native.tryLock(this.#target, flags, this.#start, this.#length, answered);
   }
 
-  /** True if `done` will not be called any more. */
+  /** True if nobody will be called any more. */
   cancel(ticket: Ticket): boolean {
     const cancelled = native.cancel(ticket);
     if (cancelled) this.#disclaim();
