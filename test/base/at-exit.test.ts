@@ -12,6 +12,7 @@ it('keeps its order, whichever of the three was used first', async () => {
   const program = new Program('exit-order', join(directory, 'file'));
   expect(await program.next()).toEqual({ appended: false, temporary: true, locked: true });
   expect(await program.next()).toEqual({ appended: true, temporary: true, locked: true });
+  expect(await program.next()).toEqual({ appended: true, temporary: false, locked: true });
   expect(await program.exited).toBe(0);
   expect(readdirSync(directory)).toEqual(['file']);
 });

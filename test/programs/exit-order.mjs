@@ -1,8 +1,8 @@
 // Exits with a lock file, a temporary file and a pending append of ours, which were made in the opposite
-// order of what is done about them. Tells what is there before, and when the temporary file is removed.
+// order of what is done about them. Tells what is there before, and when temporary files and lock files are about to
+// be removed.
 import { once } from 'node:events';
-import fs, { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { openChronicle, writeFileAtomic } from 'holdfast';
 import lockfile from 'holdfast/proper-lockfile';
@@ -18,12 +18,10 @@ await once(writing, 'begun');
 const chronicle = await openChronicle(file);
 void chronicle.append({ eventId: 'pending' });
 
-const { unlinkSync } = fs;
-fs.unlinkSync = (path) => {
-  tell();
-  unlinkSync(path);
-};
-syncBuiltinESMExports();
+// lib/base/at-exit.ts: native code removes both, where nothing of JavaScript can look on.
+const { tasks } = process[Symbol.for('holdfast.exit')];
+for (const stage of ['remove temporary files', 'remove lock files'])
+  tasks.set(stage, new Set([tell, ...tasks.get(stage)]));
 tell();
 process.exit();
 
