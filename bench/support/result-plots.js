@@ -1,7 +1,6 @@
 /**
  * The plots of a whole run: what is drawn of which result.
  */
-
 import { writeBars } from './plots.js';
 
 /** @returns {Promise<string[]>} the paths of those that there are results for */
@@ -17,30 +16,18 @@ export async function writePlots(directory, results) {
       panel,
       column,
     }));
+  const rates = (scenarios) => ({
+    title: 'Durable appends a second (logarithmic)',
+    unit: 'appends a second',
+    scale: 'log',
+    rows: scenarios.flatMap(({ title, fileSystem, appendsPerSecond }) =>
+      rowsOf(appendsPerSecond, title, fileSystem),
+    ),
+  });
   const glance = appends.filter(({ title }) => title === '1 process x 64 callers').slice(0, 1);
   const plots = [
-    [
-      'at-a-glance',
-      {
-        title: 'Durable appends a second (logarithmic)',
-        unit: 'appends a second',
-        scale: 'log',
-        rows: glance.flatMap(({ title, fileSystem, appendsPerSecond }) =>
-          rowsOf(appendsPerSecond, title, fileSystem),
-        ),
-      },
-    ],
-    [
-      'appends',
-      {
-        title: 'Durable appends a second (logarithmic)',
-        unit: 'appends a second',
-        scale: 'log',
-        rows: appends.flatMap(({ title, fileSystem, appendsPerSecond }) =>
-          rowsOf(appendsPerSecond, title, fileSystem),
-        ),
-      },
-    ],
+    ['at-a-glance', rates(glance)],
+    ['appends', rates(appends)],
     [
       'longest-waits',
       {
