@@ -3,6 +3,7 @@
  */
 import { hash } from 'node:crypto';
 import { firstLine, invalid } from '../base/errors.js';
+import { native } from '../native/addon.js';
 import { canonicalJson } from './canonical-json.js';
 import { withoutLink } from './chain-link.js';
 import { halvesEscaped, hasHalfPairs } from './characters.js';
@@ -25,10 +26,19 @@ export function looksComputed(id: string): boolean {
 export function computedId(event: JsonObject, idKey: string): string | undefined {
   const { [idKey]: _, ...rest } = withoutLink(event);
   try {
-    return hash('sha256', canonicalJson(JSON.stringify(rest)));
+    const json = JSON.stringify(rest);
+    return idOfPlain(json) ?? hash('sha256', canonicalJson(json));
   } catch {
     return undefined;
   }
+}
+
+/**
+ * The id to compute for an event, as {@link idOfJson} says, if its JSON is plain. Then it also holds neither half
+ * surrogate pairs nor characters that a line must not have. See native/event/plain_json.h.
+ */
+export function idOfPlain(json: string): string | undefined {
+  return native.idOfPlainJson(json);
 }
 
 /** In front of the id of an event that holds half a surrogate pair. */
@@ -37,10 +47,17 @@ const halfPairPrefix = 'utf16-';
 /**
  * The lowercase hex SHA-256 of the canonical form of an event's JSON. If that holds half a surrogate pair, in place of
  * which its line has U+FFFD, a prefix says that the id is not that of the line.
- *
- * @param hasHalves whether it does, for those who know
  */
-export function idOfJson(text: string, field: string, hasHalves: boolean = hasHalfPairs(text)): string {
+export function idOfJson(text: string, field: string): string {
+  return idOfPlain(text) ?? idOfOddJson(text, field, hasHalfPairs(text));
+}
+
+/**
+ * As {@link idOfJson}, for JSON that is not plain.
+ *
+ * @param hasHalves whether it holds half a surrogate pair
+ */
+export function idOfOddJson(text: string, field: string, hasHalves: boolean): string {
   const id = hash('sha256', canonicalOf(text, field, hasHalves));
   return hasHalves ? halfPairPrefix + id : id;
 }

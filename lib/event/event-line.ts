@@ -5,7 +5,7 @@ import { describe } from '../base/arguments.js';
 import { firstLine, HoldfastError, invalid } from '../base/errors.js';
 import { linkIn, linkKey, withRoomForLink } from './chain-link.js';
 import { hasHalfPairs, lineEndsEscaped, withoutHalfPairs } from './characters.js';
-import { idOf, idOfJson } from './event-id.js';
+import { idOf, idOfJson, idOfOddJson, idOfPlain } from './event-id.js';
 import { hasExactNumbers } from './exact-numbers.js';
 import { isObject, type JsonObject } from './line.js';
 import { type Schema, validate } from './schema.js';
@@ -46,17 +46,18 @@ export interface LineSettings {
 export function lineOfEvent(event: unknown, field: string, settings: LineSettings): EventLine {
   const { idKey, computeId } = settings;
   const json = toJson(event, field);
-  // All is looked for before the id is put in: that makes text which would first have to be copied.
-  const hasHalves = hasHalfPairs(json);
-  const text = writable(json, field, hasHalves);
+  // Nearly always it needs no other look.
+  const plainId = computeId && !json.includes(nameInText(idKey)) ? idOfPlain(json) : undefined;
+  const hasHalves = plainId === undefined && hasHalfPairs(json);
+  const text = plainId === undefined ? writable(json, field, hasHalves) : json;
   // Only then can it carry one; the name may also be deeper in the event, or in a string.
-  if (text.includes(nameInText(idKey))) {
+  if (plainId === undefined && text.includes(nameInText(idKey))) {
     const id = carriedId(JSON.parse(json) as JsonObject, field, idKey);
     if (id !== undefined) return checkedLine(text, id, field, settings);
   }
   if (!computeId) return checkedLine(text, undefined, field, settings);
   if (settings.dedupes) assertDistinct(event as object, json, field);
-  const id = idOfJson(json, field, hasHalves);
+  const id = plainId ?? idOfOddJson(json, field, hasHalves);
   return checkedLine(withId(text, text === '{}', idKey, id), id, field, settings);
 }
 
@@ -93,7 +94,7 @@ export function lineOfText(given: unknown, field: string, settings: LineSettings
   if (id !== undefined || !computeId) return checkedLine(text, id, field, settings);
   if (settings.dedupes && !hasExactNumbers(json))
     throw invalid(field, 'holds a number with more digits than its id could tell apart');
-  const computed = idOfJson(withoutSpace(json), field, hasHalves);
+  const computed = idOfJson(withoutSpace(json), field);
   const isEmpty = Object.keys(event).length === 0;
   return checkedLine(withId(text, isEmpty, idKey, computed), computed, field, settings);
 }

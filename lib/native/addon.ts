@@ -127,6 +127,12 @@ interface Native {
    * if the last one is not whole, or if `ends` cannot take them all. See native/read/line_array.h.
    */
   lineArray(lines: Buffer, separator: string, maxLineBytes: number, ends: Uint32Array): string | undefined;
+  /**
+   * The SHA-256 of the canonical form (RFC 8785) of an event's JSON, as lowercase hexadecimal digits; undefined if
+   * that is not plain. If it is, it also has neither half surrogate pairs nor characters that a line must not have.
+   * See native/event/plain_json.h.
+   */
+  idOfPlainJson(json: string): string | undefined;
   Writer: new (path: NativePath, options: WriterOptions, settle: (reply: RawReply) => void) => Writer;
   /** The tables of protocol.ts, as the native code has them. */
   readonly protocol: { readonly [table: string]: unknown };

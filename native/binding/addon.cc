@@ -21,6 +21,7 @@ Napi::Object Load(Napi::Env env, Napi::Object exports) {
   DefineHolders(env, exports);
   DefineFiles(env, exports);
   DefineReplacements(env, exports);
+  DefineEvents(env, exports);
   DefineLines(env, exports);
   DefineWriter(env, exports);
   exports.Set("sources", Napi::String::New(env, kSources));

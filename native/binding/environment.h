@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "binding/protocol.h"
+#include "event/plain_json.h"
 #include "files/replacement.h"
 #include "lock/held_lock.h"
 #include "lock/owner.h"
@@ -67,6 +68,7 @@ class Environment {
   // For the requests of this thread.
   const std::shared_ptr<lock::Owner>& owner() const { return owner_; }
   read::LineArray& line_array() { return line_array_; }
+  event::PlainJson& plain_json() { return plain_json_; }
 
   // The locks that are held.
   protocol::LockId Keep(lock::HeldLock held);
@@ -114,6 +116,7 @@ class Environment {
   std::unordered_map<protocol::ReplacementId, std::shared_ptr<files::Replacement>> replacements_;
   std::unordered_set<Writer*> writers_;
   read::LineArray line_array_;
+  event::PlainJson plain_json_;
   protocol::LockId last_lock_ = 0;
   protocol::Ticket last_ticket_ = 0;
   protocol::ReplacementId last_replacement_ = 0;

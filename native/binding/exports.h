@@ -12,6 +12,7 @@ void DefineFences(Napi::Env env, Napi::Object exports);
 void DefineHolders(Napi::Env env, Napi::Object exports);
 void DefineFiles(Napi::Env env, Napi::Object exports);
 void DefineReplacements(Napi::Env env, Napi::Object exports);
+void DefineEvents(Napi::Env env, Napi::Object exports);
 void DefineLines(Napi::Env env, Napi::Object exports);
 void DefineWriter(Napi::Env env, Napi::Object exports);
 

@@ -11,6 +11,8 @@ import fc from 'fast-check';
 import { appendEventWithId, openChronicle } from 'holdfast';
 import { describe, expect, it } from 'vitest';
 import { canonicalJson } from '../../dist/lib/event/canonical-json.js';
+import { hasHalfPairs, lineEndsEscaped } from '../../dist/lib/event/characters.js';
+import { idOfPlain } from '../../dist/lib/event/event-id.js';
 import { lineOfEvent } from '../../dist/lib/event/event-line.js';
 import { temporaryDirectory } from '../support/files.js';
 import { anyCharacter } from '../support/fuzz.js';
@@ -32,6 +34,18 @@ const parsesEscapedNames = (() => {
 
 function expectAsTheOther(text: string): void {
   expect(outcome(() => canonicalJson(text))).toBe(outcome(() => canonicalize(JSON.parse(text))));
+  expectTheSameId(text);
+}
+
+/** The native code has the id of the canonical form, or leaves that to this one; how many of them it has had. */
+let nativeIds = 0;
+function expectTheSameId(text: string): void {
+  const id = idOfPlain(text);
+  if (id === undefined) return;
+  nativeIds++;
+  expect(id).toBe(createHash('sha256').update(canonicalJson(text)).digest('hex'));
+  expect(hasHalfPairs(text)).toBe(false);
+  expect(lineEndsEscaped(text)).toBe(text);
 }
 
 /** Names that sort, escape or behave in ways of their own. */
@@ -96,12 +110,13 @@ describe('Canonical JSON is that of another implementation of RFC 8785', () => {
     });
     fc.assert(
       fc.property(anyObject, (object) => {
-        expect(outcome(() => canonicalJson(JSON.stringify(object)))).toBe(
-          outcome(() => canonicalize(object)),
-        );
+        const text = JSON.stringify(object);
+        expect(outcome(() => canonicalJson(text))).toBe(outcome(() => canonicalize(object)));
+        expectTheSameId(text);
       }),
       { numRuns: 2000 },
     );
+    expect(nativeIds).toBeGreaterThan(100);
   });
 
   it('for JSON that JSON.rawJSON brings in: other numbers and other escapes', () => {

@@ -1,4 +1,4 @@
-// What native code reads that others wrote: lines, the file of ids, and the end of a chronicle. For
+// What native code reads that others wrote: lines, events, the file of ids, and the end of a chronicle. For
 // libFuzzer: the first byte says which of them the rest is.
 #include <fcntl.h>
 #include <unistd.h>
@@ -13,6 +13,7 @@
 #include "dedupe/id_finder.h"
 #include "dedupe/ids_file.h"
 #include "dedupe/known_events.h"
+#include "event/plain_json.h"
 #include "os/file.h"
 #include "read/line_array.h"
 #include "read/line_grammar.h"
@@ -95,6 +96,18 @@ void MakeLineArray(std::string_view lines, uint64_t max_line_bytes) {
   }
 }
 
+// Only the order of what is plain changes, and what is in order is plain.
+void PutInOrder(std::string_view json) {
+  static event::PlainJson plain_json;
+  std::string canonical(plain_json.Canonical(json));
+  if (canonical.empty()) return;
+  Require(plain_json.Canonical(canonical) == canonical);
+  std::string bytes(json);
+  std::sort(bytes.begin(), bytes.end());
+  std::sort(canonical.begin(), canonical.end());
+  Require(bytes == canonical);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -102,7 +115,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   if (data[0] % 4 == 1) {
     MakeLineArray(bytes, data[0]);
-  } else if (data[0] % 4 != 0) {
+  } else if (data[0] % 4 == 2) {
+    PutInOrder(bytes);
+  } else if (data[0] % 4 == 3) {
     FindId(bytes);
   } else {
     const size_t half = bytes.size() / 2;

@@ -38,6 +38,7 @@ it.each<[name: string, call: () => unknown, problem: RegExp]>([
   ['a durability of its own', () => native.sync(0, 3, anything), /^durability: /],
   ['nobody to be told', () => native.sync(0, 1, {}), /^done: /],
   ['an array of bytes in place of words', () => native.lineArray(line, 'x', 9, new Uint8Array(4)), /^ends: /],
+  ['an event that is no text', () => native.idOfPlainJson(line), /^json: /],
   ['a lock of no number', () => native.unlock('1', 0), /^lock: /],
 ])('refuses %s', (_, call, problem) => {
   expect(call).toThrow(problem);

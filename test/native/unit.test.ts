@@ -6,8 +6,8 @@
  */
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { idOf } from '../../lib/event/event-id.js';
-import { parseLine } from '../../lib/event/line.js';
+import { idOf } from '../../dist/lib/event/event-id.js';
+import { parseLine } from '../../dist/lib/event/line.js';
 import { damagedFile } from '../support/damaged-files.js';
 import { seeded } from '../support/fuzz.js';
 import { missing } from '../support/native-program.js';

@@ -90,6 +90,7 @@ const takes = {
   discardReplacement: () => [begun(), done],
   removeTemporaries: () => [],
   syncDirectory: () => [newFile(), 1, done],
+  idOfPlainJson: () => ['{"b":1,"a":[true,"x"]}'],
   lineArray: () => [lines, '"x"', 100, ends],
   Writer: () => [newFile(), options(), done],
 };
