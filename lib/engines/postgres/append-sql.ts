@@ -9,29 +9,31 @@
  * 3. All lines are inserted at once, unless a call has a condition. Where that fails, because a line is a copy, they are
  *    inserted one by one, so that each sees those before it.
  * 4. A line of a chain has room for its link, which is put in here: what is before it is known under the lock.
+ * 5. Last of all it looks whether somebody follows (listener.ts).
  */
 import { withLink } from './chain-sql.js';
+import { followKey } from './listener.js';
 
 /** Fewer lines than this are inserted one by one from the start: that is no slower, and takes no subtransaction. */
 const fewLines = 4;
 
 /**
- * Parameters: the chronicle; the lines, joined by newlines; where each begins, counted from the first; how many bytes
- * they have, with their newlines; SHA-256 of each id, one after the other, zeros for a line without id; how many of the
- * last events are looked at for an id (0: none; null: all); whether to insert the lines one by one from the start; for each
- * call its number of lines, the end that it asks for, if any, and null for all of that if no call asks; in milliseconds,
- * how long to wait for the lock; whether the commit must be durable; of a writer that keeps a chain, the property that
- * holds ids (else null), and whether a new chain begins.
+ * Parameters: the chronicle; the lines, joined by newlines; where each ends with its newline, counted from where the
+ * first begins; SHA-256 of each id, one after the other, zeros for a line without id; how many of the last events are
+ * looked at for an id (0: none; null: all); whether to insert the lines one by one from the start; for each call its
+ * number of lines, the end that it asks for, if any, and null for all of that if no call asks; in milliseconds, how long
+ * to wait for the lock; whether the commit must be durable; of a writer that keeps a chain, the property that holds ids
+ * (else null), and whether a new chain begins.
  *
  * Answers, as one text with spaces between, where the chronicle ended before, where it ends now, how many microseconds
- * the lock was waited for, and, of lines that were looked at one by one, their fates (0: written, 1: a copy, 2: its
- * condition is not met), where they are, and how long they are, each with commas between. Columns of a row would cost the
- * server and the driver more.
+ * the lock was waited for, whether somebody is to be told that follows (0 or 1), and, of lines that were looked at one by
+ * one, their fates (0: written, 1: a copy, 2: its condition is not met), where they are, and how long they are, each with
+ * commas between. Columns of a row would cost the server and the driver more.
  */
 export function appendFunction(schema: string): string {
   return `
 CREATE FUNCTION ${schema}.append(
-  p_chronicle integer, p_lines text, p_begins bigint[], p_bytes bigint, p_hashes bytea, p_window bigint,
+  p_chronicle integer, p_lines text, p_line_ends bigint[], p_hashes bytea, p_window bigint,
   p_one_by_one boolean, p_counts integer[], p_ends bigint[], p_lock_timeout integer, p_durable boolean,
   p_chain_key text, p_restarts boolean) RETURNS text
 LANGUAGE plpgsql
@@ -42,6 +44,7 @@ AS $function$
 DECLARE
   zeros CONSTANT bytea := decode(repeat('00', 32), 'hex');
   lines text[] := string_to_array(p_lines, E'\\n');
+  bytes bigint := p_line_ends[cardinality(p_line_ends)];
   began timestamptz := clock_timestamp();
   head record;
   began_at bigint;
@@ -59,6 +62,7 @@ DECLARE
   copy bigint;
   has_copies boolean;
   link text;
+  is_followed boolean := false;
 BEGIN
   IF current_setting('transaction_isolation') <> 'read committed' THEN
     RAISE EXCEPTION 'appending needs the isolation level READ COMMITTED' USING ERRCODE = 'HF001';
@@ -72,12 +76,13 @@ BEGIN
   ELSIF current_setting('synchronous_commit') = 'local' AND current_setting('synchronous_standby_names') <> '' THEN
     RAISE EXCEPTION 'synchronous_commit is local, so what is acknowledged need not have reached the standbys' USING ERRCODE = 'HF002';
   END IF;
-  IF octet_length(p_lines) + 1 <> p_bytes OR cardinality(lines) <> cardinality(p_begins)
+  IF octet_length(p_lines) + 1 <> bytes OR cardinality(lines) <> cardinality(p_line_ends)
     OR octet_length(p_hashes) <> 32 * cardinality(lines) THEN
     RAISE EXCEPTION 'the lines have changed on their way: client_encoding must be UTF8' USING ERRCODE = 'HF003';
   END IF;
   PERFORM set_config('lock_timeout', p_lock_timeout::text, true);
-  SELECT c.ends, c.events, c.fingerprint, c.chain_link INTO head FROM ${schema}.chronicles c WHERE c.id = p_chronicle FOR UPDATE;
+  SELECT c.id, c.tableoid, c.ends, c.events, c.fingerprint, c.chain_link INTO head
+  FROM ${schema}.chronicles c WHERE c.id = p_chronicle FOR UPDATE;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'the chronicle was removed' USING ERRCODE = 'HF004';
   END IF;
@@ -101,14 +106,14 @@ BEGIN
     END IF;
     BEGIN
       INSERT INTO ${schema}.events (chronicle, begins, number, id_hash, copy, line)
-      SELECT p_chronicle, head.ends + given.begins, head.events + given.number,
+      SELECT p_chronicle, head.ends + given.ends - octet_length(given.line) - 1, head.events + given.number,
         nullif(substr(p_hashes, given.number::integer * 32 - 31, 32), zeros),
         CASE WHEN p_window = 0 THEN head.events + given.number ELSE 0 END,
         given.line
-      FROM unnest(lines, p_begins) WITH ORDINALITY AS given(line, begins, number);
+      FROM unnest(lines, p_line_ends) WITH ORDINALITY AS given(line, ends, number);
       head.chain_link := link;
       head.events := head.events + cardinality(lines);
-      head.ends := head.ends + p_bytes;
+      head.ends := head.ends + bytes;
     EXCEPTION WHEN unique_violation THEN
       p_one_by_one := true;
     END;
@@ -181,8 +186,10 @@ BEGIN
     UPDATE ${schema}.chronicles c SET ends = head.ends, events = head.events, fingerprint = head.fingerprint,
       chain_link = head.chain_link, chain_key = p_chain_key
     WHERE c.id = p_chronicle;
+    -- Held until the commit is done: whoever begins to follow meanwhile waits for that, and reads what was committed.
+    is_followed := NOT pg_try_advisory_xact_lock(${followKey('head')});
   END IF;
-  RETURN concat_ws(' ', began_at, head.ends, waited,
+  RETURN concat_ws(' ', began_at, head.ends, waited, is_followed::integer,
     array_to_string(fates, ','), array_to_string(offsets, ','), array_to_string(lengths, ','));
 END
 $function$`;

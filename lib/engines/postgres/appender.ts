@@ -22,7 +22,7 @@ export class Appender {
   readonly #chronicle: number;
   readonly #name: string;
   readonly #settings: PostgresSettings;
-  readonly #onCommit: () => void;
+  readonly #onCommit: (isFollowed: boolean) => void;
   readonly #restarts: boolean;
   readonly #log: CommitLog;
   readonly #statement: string;
@@ -39,7 +39,7 @@ export class Appender {
 
   /**
    * @param chronicle its number in the database
-   * @param onCommit called after each commit that has written something
+   * @param onCommit called after each commit that has written something, with whether to tell those who follow
    * @param restarts the first line begins a new chain, whatever there is of an old one
    */
   constructor(
@@ -47,7 +47,7 @@ export class Appender {
     chronicle: number,
     name: string,
     settings: PostgresSettings,
-    onCommit: () => void,
+    onCommit: (isFollowed: boolean) => void,
     restarts = false,
   ) {
     this.#session = session;
@@ -57,10 +57,10 @@ export class Appender {
     this.#onCommit = onCommit;
     this.#restarts = restarts;
     this.#log = new CommitLog(name);
-    const parameters = Array.from({ length: 13 }, (_, index) => `$${index + 1}`);
+    const parameters = Array.from({ length: 12 }, (_, index) => `$${index + 1}`);
     this.#statement = `SELECT ${session.schema}.append(${parameters.join()})`;
     // In one transaction, whichever of the two comes first.
-    this.#fencedStatement = `WITH checked AS MATERIALIZED (SELECT ${session.schema}.check_fence($14, $15) AS passed)
+    this.#fencedStatement = `WITH checked AS MATERIALIZED (SELECT ${session.schema}.check_fence($13, $14) AS passed)
       SELECT ${session.schema}.append(${parameters.join()}) FROM checked WHERE checked.passed`;
   }
 
@@ -143,7 +143,7 @@ export class Appender {
     const syncedNs = written === 0 ? 0 : Math.max(1, Math.round(took * 1e6) - waitedNs);
     const figures = { written, duplicates, bytes: answer.end - answer.begin, waitedNs, syncedNs };
     this.#log.record({ ...figures, healed: false, rotated: false });
-    if (written > 0) this.#onCommit();
+    if (written > 0) this.#onCommit(answer.isFollowed);
   }
 
   async #ask(group: Group): Promise<Answer> {

@@ -32,7 +32,8 @@ export class Group {
   readonly bytes: number;
   readonly events: number;
   readonly #lines: EventLine[] = [];
-  readonly #begins: number[] = [];
+  /** Of the lines with their newlines, counted from where the first begins. */
+  readonly #ends: number[] = [];
 
   constructor(calls: readonly Call[]) {
     this.calls = calls;
@@ -40,8 +41,8 @@ export class Group {
     for (const call of calls) {
       for (const line of call.lines) {
         this.#lines.push(line);
-        this.#begins.push(bytes);
         bytes += call.isOne ? call.bytes : Buffer.byteLength(line.text) + 1;
+        this.#ends.push(bytes);
       }
     }
     this.events = this.#lines.length;
@@ -64,8 +65,7 @@ export class Group {
     const hasConditions = this.calls.some(({ ifEnd }) => ifEnd !== undefined);
     return [
       lines,
-      `{${this.#begins.join()}}`,
-      this.bytes,
+      `{${this.#ends.join()}}`,
       // As text for so long: a Buffer of each costs six times as much.
       Buffer.from(hashes, 'hex'),
       Number.isFinite(window) ? window : null,
@@ -90,10 +90,9 @@ export class Group {
     let index = 0;
     const result = (line: EventLine): AppendResult => {
       const own = index++;
-      const first = this.#begins[own] as number;
       if (!fates) {
-        const next = begin + (this.#begins[own + 1] ?? this.bytes);
-        return { offset: begin + first, next, eventId: line.id, duplicate: false };
+        const offset = begin + (this.#ends[own - 1] ?? 0);
+        return { offset, next: begin + (this.#ends[own] as number), eventId: line.id, duplicate: false };
       }
       const offset = offsets?.[own] as number;
       const duplicate = fates[own] !== 0;
@@ -121,6 +120,8 @@ export interface Answer {
   readonly end: number;
   /** In microseconds. */
   readonly waited: number;
+  /** Whether somebody is to be told that follows. */
+  readonly isFollowed: boolean;
   /** Of each line, where the lines were looked at one by one. */
   readonly fates: readonly number[] | undefined;
   readonly offsets: readonly number[] | undefined;
@@ -128,7 +129,16 @@ export interface Answer {
 }
 
 export function readAnswer(text: string): Answer {
-  const [begin, end, waited, ...arrays] = text.split(' ');
+  const [begin, end, waited, followed, ...arrays] = text.split(' ');
   const [fates, offsets, lengths] = arrays.map((array) => array.split(',').map(Number));
-  return { begin: Number(begin), end: Number(end), waited: Number(waited), fates, offsets, lengths };
+  const isFollowed = followed === '1';
+  return {
+    begin: Number(begin),
+    end: Number(end),
+    waited: Number(waited),
+    isFollowed,
+    fates,
+    offsets,
+    lengths,
+  };
 }

@@ -1,5 +1,7 @@
 /**
- * Learning at once that somebody has appended: by LISTEN and NOTIFY, on one connection for all followers of a server.
+ * Learning at once that somebody has appended: by LISTEN and NOTIFY, on one connection for all followers of a server. That
+ * connection shares an advisory lock for each chronicle that is followed, and whoever appends tries to have it alone: so
+ * that nobody is told where nobody listens, which would cost one transaction for each that appends.
  * A notification may be lost, with its sender or on the way, so that whoever waits looks from time to time as well; the
  * more often if nothing can be heard, as through a pooler that gives each transaction another connection.
  */
@@ -29,11 +31,28 @@ export function channelOf({ schemaName }: Session): string {
   return `holdfast_${hash('sha256', schemaName).slice(0, 16)}`;
 }
 
+/**
+ * SQL for the key of that lock: the table's oid and the row's id, so that it is that of nobody else.
+ *
+ * @param row of the chronicles
+ */
+export function followKey(row: string): string {
+  return `${row}.tableoid::bigint::bit(32)::integer, ${row}.id`;
+}
+
+/** A chronicle that is followed here. */
+interface Followed {
+  followers: number;
+  /** Those who append to it tell of it. */
+  isTold: boolean;
+}
+
 export class Listener {
   readonly #session: Session;
   readonly #channel: string;
   readonly #waiting = new Map<number, Set<() => void>>();
-  #followers = 0;
+  readonly #followed = new Map<number, Followed>();
+  #isClosed = false;
   #connection: Connection | undefined;
   #hears = false;
   #isConnecting = false;
@@ -45,21 +64,41 @@ export class Listener {
     this.#channel = channelOf(session);
   }
 
-  /** Listens from now on; until the returned function is called, by the last who follows. */
-  follow(): () => void {
-    this.#followers++;
-    void this.#connect();
-    return () => {
-      this.#followers--;
-      if (this.#followers > 0) return;
-      clearTimeout(this.#timer);
-      this.#drop();
-    };
+  /** Listens from now on; until the returned function is called, by the last who follows the chronicle. */
+  follow(chronicle: number): () => void {
+    const followed = this.#followed.get(chronicle);
+    if (followed) followed.followers++;
+    else this.#begin(chronicle);
+    return () => this.#unfollow(chronicle);
+  }
+
+  #begin(chronicle: number): void {
+    this.#followed.set(chronicle, { followers: 1, isTold: false });
+    if (this.#hears) void this.#haveTold(this.#connection as Connection, chronicle);
+    else void this.#connect();
+  }
+
+  #unfollow(chronicle: number): void {
+    const followed = this.#followed.get(chronicle) as Followed;
+    followed.followers--;
+    if (followed.followers > 0) return;
+    this.#followed.delete(chronicle);
+    if (this.#isActive) {
+      if (this.#hears)
+        void this.#lock(this.#connection as Connection, chronicle, 'unlock_shared').catch(() => {});
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#drop();
+  }
+
+  get #isActive(): boolean {
+    return this.#followed.size > 0 && !this.#isClosed;
   }
 
   /** Ends it for all who follow. */
   close(): void {
-    this.#followers = Number.NEGATIVE_INFINITY;
+    this.#isClosed = true;
     clearTimeout(this.#timer);
     this.#drop();
     this.#wakeAll();
@@ -83,7 +122,8 @@ export class Listener {
       if (!changed && !stop.aborted) {
         await new Promise<void>((resolve) => {
           wake = resolve;
-          timer = setTimeout(resolve, this.#hears ? pollWhenListening : pollWhenDeaf);
+          const isTold = this.#followed.get(chronicle)?.isTold;
+          timer = setTimeout(resolve, isTold ? pollWhenListening : pollWhenDeaf);
         });
       }
       clearTimeout(timer);
@@ -94,22 +134,44 @@ export class Listener {
   }
 
   async #connect(): Promise<void> {
-    if (this.#isConnecting || this.#connection || this.#followers <= 0) return;
+    if (this.#isConnecting || this.#connection || !this.#isActive) return;
     this.#isConnecting = true;
     try {
       const connection = await this.#session.dedicated();
       this.#connection = connection;
       this.#hears = await this.#listen(connection);
-      if (this.#hears) this.#pause = 0;
-      else this.#drop();
+      if (!this.#hears) this.#drop();
     } catch {
       this.#drop();
     }
     this.#isConnecting = false;
-    if (this.#followers <= 0) this.#drop();
+    if (!this.#isActive) this.#drop();
     else if (!this.#connection) this.#reconnect();
+    else for (const chronicle of this.#followed.keys()) void this.#haveTold(this.#connection, chronicle);
+  }
+
+  /** Has those who append to it tell of it, from the next commit on. */
+  async #haveTold(connection: Connection, chronicle: number): Promise<void> {
+    const followed = this.#followed.get(chronicle) as Followed;
+    try {
+      await this.#lock(connection, chronicle, 'lock_shared');
+      followed.isTold = true;
+      this.#pause = 0;
+    } catch {
+      if (this.#connection !== connection) return;
+      this.#drop();
+      this.#reconnect();
+    }
     // What came while nothing was heard.
-    this.#wakeAll();
+    for (const hear of this.#waiting.get(chronicle) ?? []) hear();
+  }
+
+  #lock(connection: Connection, chronicle: number, call: string): Promise<unknown> {
+    return connection.query(
+      `SELECT pg_catalog.pg_advisory_${call}(${followKey('c')})::text
+      FROM ${this.#session.schema}.chronicles c WHERE c.id = $1`,
+      [chronicle],
+    );
   }
 
   /** Whether what is sent to the channel is heard. */
@@ -141,7 +203,7 @@ export class Listener {
   }
 
   #reconnect(): void {
-    if (this.#followers <= 0) return;
+    if (!this.#isActive) return;
     clearTimeout(this.#timer);
     this.#pause = Math.min(Math.max(firstPause, this.#pause * 2), longestPause);
     this.#timer = setTimeout(() => void this.#connect(), this.#pause);
@@ -152,6 +214,7 @@ export class Listener {
     const connection = this.#connection;
     this.#connection = undefined;
     this.#hears = false;
+    for (const followed of this.#followed.values()) followed.isTold = false;
     connection?.release(true);
   }
 

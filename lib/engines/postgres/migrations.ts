@@ -68,11 +68,17 @@ $function$`,
     linkAfterFunction(schema),
     chainEndFunction(schema),
   ],
-  // 4: an append function that answers with a text.
+  // 4: an append function that answers with a text; it is that of the fifth step.
   (schema) => [
     // Those of the first and third step.
     `DROP FUNCTION IF EXISTS ${schema}.append(integer, text, bigint[], bigint, bytea, bigint, boolean, integer[],
       bigint[], integer, boolean)`,
+    `DROP FUNCTION IF EXISTS ${schema}.append(integer, text, bigint[], bigint, bytea, bigint, boolean, integer[],
+      bigint[], integer, boolean, text, boolean)`,
+  ],
+  // 5: an append function that says whether somebody follows.
+  (schema) => [
+    // That of the fourth step had the parameters of that of the third one.
     `DROP FUNCTION IF EXISTS ${schema}.append(integer, text, bigint[], bigint, bytea, bigint, boolean, integer[],
       bigint[], integer, boolean, text, boolean)`,
     appendFunction(schema),

@@ -45,7 +45,7 @@ export async function* readPages(
 ): AsyncGenerator<PageOfLines, void, undefined> {
   const retries = new Retries(name, stop, isPassing);
   const ask = <T>(call: () => Promise<T>) => (follow ? retries.until(call) : call());
-  const unfollow = follow ? listener.follow() : undefined;
+  const unfollow = follow ? listener.follow(chronicle) : undefined;
   try {
     let { at, begun } = await ask(start);
     const to = follow ? Number.MAX_SAFE_INTEGER : (await pages.head()).ends;

@@ -81,8 +81,8 @@ export class PostgresEngine implements Engine {
     this.#listener = listener;
     this.source = { name, settings, pages: new Pages(session, chronicle, name, settings.maxLineBytes) };
     this.#notifier = new Notifier(session, chronicle);
-    const onCommit = () => {
-      this.#notifier.notify();
+    const onCommit = (isFollowed: boolean) => {
+      if (isFollowed) this.#notifier.notify();
       this.#housekeeper?.look();
     };
     this.#appender = new Appender(session, chronicle, name, settings, onCommit);

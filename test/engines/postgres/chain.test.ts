@@ -314,6 +314,9 @@ describe.skipIf(noPostgres)('a chain on a PostgreSQL server', () => {
       `DROP FUNCTION ${old}.link_in, ${old}.link_after, ${old}.chain_end, ${old}.append`,
       `CREATE FUNCTION ${old}.append(integer, text, bigint[], bigint, bytea, bigint, boolean, integer[], bigint[],
         integer, boolean) RETURNS integer LANGUAGE sql AS 'SELECT 1'`,
+      // What the fourth step made.
+      `CREATE FUNCTION ${old}.append(integer, text, bigint[], bigint, bytea, bigint, boolean, integer[], bigint[],
+        integer, boolean, text, boolean) RETURNS text LANGUAGE sql AS 'SELECT 1::text'`,
       `DELETE FROM ${old}.migrations WHERE step >= 3`,
     ]) {
       await server.query(statement);
