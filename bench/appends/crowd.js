@@ -9,8 +9,8 @@ const worker = join(import.meta.dirname, 'worker.js');
 const warmUpSeconds = 0.5;
 
 /** When the measurement begins and ends, if everybody starts to warm up now. */
-export function span(seconds) {
-  const begin = process.hrtime.bigint() + BigInt(warmUpSeconds * 1e9);
+export function span(seconds, warmUp = warmUpSeconds) {
+  const begin = process.hrtime.bigint() + BigInt(Math.round(warmUp * 1e9));
   return { begin: `${begin}`, end: `${begin + BigInt(Math.round(seconds * 1e9))}` };
 }
 
@@ -20,11 +20,11 @@ export function span(seconds) {
  *
  * @param {string} name
  * @param {string} path what its `open` gets
- * @param {{ processes: number, callers: number, bytes: number, seconds: number, contenders?: string }} crowd
- *   `contenders`: the module of this directory that knows it
+ * @param {{ processes: number, callers: number, bytes: number, seconds: number, warmUp?: number, contenders?: string }} crowd
+ *   `warmUp`: in seconds; `contenders`: the module of this directory that knows it
  */
 export async function runCrowd(name, path, crowd) {
-  const { processes, callers, bytes, seconds, contenders = 'contenders.js' } = crowd;
+  const { processes, callers, bytes, seconds, warmUp, contenders = 'contenders.js' } = crowd;
   const start = async (process) => {
     const child = fork(worker, [contenders, name, path, process, callers, bytes].map(String));
     await answerOf(child);
@@ -34,7 +34,7 @@ export async function runCrowd(name, path, crowd) {
   const first = await start(0);
   const others = Array.from({ length: processes - 1 }, (_, number) => start(number + 1));
   const children = [first, ...(await Promise.all(others))];
-  const message = span(seconds);
+  const message = span(seconds, warmUp);
   const answers = children.map(answerOf);
   for (const child of children) child.send(message);
   const reports = await Promise.all(answers);
