@@ -118,6 +118,8 @@ void BatchWriter::Close() {
 // now. Where somebody has the lock, he does that later.
 void BatchWriter::LeaveJournal() {
   if (poison_ || !durable_end_.HasJournaled()) return;
+  // So that there is nearly nothing left to sync under the lock.
+  if (file_.get().Sync(options_.durability)) return;
   const auto locked = file_.Lock([] { return nullptr; });
   uint64_t size = 0;
   if (locked.attempt == lock::Attempt::kGranted && !locked.opened_anew && !file_.get().Size(&size)) {

@@ -161,6 +161,7 @@ bool SideJournal::Open(const os::File& chronicle) {
   }
   if (bytes_ > journal::kMaxSize) return false;
   journal_ = std::move(file);
+  name_ = name;
   is_refused_ = false;
   head_ = {};
   Follow();

@@ -56,7 +56,7 @@ class SideJournal {
            uint64_t durable);
 
   // What was added, by this process and others.
-  os::Error Sync() const { return journal_.Sync(os::Durability::kData); }
+  os::Error Sync() const { return journal_.Sync(os::Durability::kData).Of(name_); }
 
   // A sync of the chronicle's file failed.
   void Distrust() const;
@@ -76,6 +76,7 @@ class SideJournal {
   bool Begin(const os::File& chronicle, uint64_t from);
 
   const std::string path_;
+  std::string name_;  // of the journal
   os::File journal_;
   bool is_refused_ = false;  // for the file that is open
   uint64_t bytes_ = 0;       // the size of the journal
