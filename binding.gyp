@@ -9,10 +9,7 @@
         "native/append/durable_end.cc",
         "native/append/gathering.cc",
         "native/append/group.cc",
-        "native/append/journal_format.cc",
         "native/append/judge.cc",
-        "native/append/put_back.cc",
-        "native/append/side_journal.cc",
         "native/append/writer_thread.cc",
         "native/binding/addon.cc",
         "native/binding/environment.cc",
@@ -57,7 +54,6 @@
         "native/lock/owner.cc",
         "native/lock/wait_queue.cc",
         "native/lock/waiting_mark.cc",
-        "native/os/boot.cc",
         "native/os/thread_pool.cc",
         "native/read/line_array.cc"
       ],

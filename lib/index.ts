@@ -9,7 +9,7 @@ export {
   writeFileAtomic,
 } from './atomic/write-file-atomic.js';
 export type { FilePath } from './base/arguments.js';
-export type { ChronicleDurability, Durability } from './base/durability.js';
+export type { Durability } from './base/durability.js';
 export {
   type AnyHoldfastError,
   type ChainError,

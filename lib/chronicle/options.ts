@@ -11,7 +11,7 @@ import {
   describe,
   ownCopy,
 } from '../base/arguments.js';
-import { type ChronicleDurability, checkDurability, type Durability } from '../base/durability.js';
+import { type Durability, durabilities } from '../base/durability.js';
 import { invalid } from '../base/errors.js';
 import { linkKey } from '../event/chain-link.js';
 import type { OnCorrupt } from '../event/corrupt-line.js';
@@ -95,8 +95,8 @@ export interface ReadOptions {
 export interface ChronicleOptions extends ReadOptions {
   /** How long an append waits for the file's lock, in milliseconds; 0 means one try. Default: 2000. */
   lockTimeout?: number | undefined;
-  /** What an acknowledged append survives, and where it is made durable. Default: `'data'`. */
-  durability?: ChronicleDurability | undefined;
+  /** What an acknowledged append survives. Default: `'data'`. */
+  durability?: Durability | undefined;
   /** The property that holds an event's id. Default: `'eventId'`. */
   idKey?: string | undefined;
   /** Give an id to events that carry none: the SHA-256 of their canonical JSON. Default: true. */
@@ -124,8 +124,6 @@ export interface ReadSettings {
 export interface Settings extends ReadSettings, LineSettings {
   readonly lockTimeout: number;
   readonly durability: Durability;
-  /** Whether appends are synced in a side journal, as far as `durability` says. */
-  readonly journal: boolean;
   /** How many of the last events are remembered; 0: none, Infinity: all. */
   readonly window: number;
   /** Undefined: never. */
@@ -191,7 +189,7 @@ export function checkChronicleOptions(
   const given = checkOptions(options);
   const {
     lockTimeout = 2000,
-    durability,
+    durability = 'data',
     idKey = 'eventId',
     computeId = true,
     dedupe,
@@ -215,7 +213,7 @@ export function checkChronicleOptions(
     ...checkReadOptions(given, more),
     maxEventBytes: given.maxLineBytes ?? defaultMaxEventBytes,
     lockTimeout: checkTimeout(lockTimeout, 'lockTimeout'),
-    ...checkDurability(durability),
+    durability: checkOneOf(durability, durabilities, 'durability'),
     idKey,
     computeId: checkBoolean(computeId, 'computeId'),
     dedupes: window > 0,

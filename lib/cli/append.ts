@@ -4,7 +4,7 @@
 import { fstatSync } from 'node:fs';
 import { addAbortSignal } from 'node:stream';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { ChronicleDurability } from '../base/durability.js';
+import type { Durability } from '../base/durability.js';
 import { HoldfastError, invalid, type ValidationError } from '../base/errors.js';
 import type { Chronicle } from '../chronicle/chronicle.js';
 import type { ChronicleOptions, Dedupe } from '../chronicle/options.js';
@@ -34,7 +34,7 @@ interface Options {
   id: boolean;
   dedupe?: Dedupe;
   chain?: boolean;
-  durability: ChronicleDurability;
+  durability: Durability;
   timeout: number;
   maxLineBytes: number;
   json?: boolean;
@@ -65,7 +65,7 @@ export function appendCommand(): Command {
         '8 MiB',
       ),
     )
-    .addOption(durabilityOption(['journal']))
+    .addOption(durabilityOption())
     .addOption(timeoutOption())
     .addOption(
       jsonOption('acknowledge each event: { line, offset, next, eventId, duplicate }, or { line, error }'),

@@ -34,15 +34,12 @@ export function idKeyOption(): Option {
   return new Option('--id-key <name>', "the property that holds an event's id").default('eventId');
 }
 
-/** @param more how appends to a file can be made durable besides */
-export function durabilityOption(more: readonly 'journal'[] = []): Option {
+export function durabilityOption(): Option {
   return new Option(
     '--durability <level>',
-    `what it survives: a power loss (data), also if a drive's cache lies (full), or only its own end (none)${
-      more.length > 0 ? '; journal: as data, synced in a side journal' : ''
-    }`,
+    "what it survives: a power loss (data), also if a drive's cache lies (full), or only its own end (none)",
   )
-    .choices(['data', 'full', 'none', ...more])
+    .choices(['data', 'full', 'none'])
     .default('data');
 }
 

@@ -10,8 +10,7 @@ import type { LockHolder } from '../base/lock-holder.js';
 import type { NativePath } from '../base/paths.js';
 import type { ReadSettings } from '../chronicle/options.js';
 import type { IgnoredReason } from '../chronicle/results.js';
-import { readAt } from '../engines/file/lines/open-file.js';
-import { openChronicleFile } from '../engines/file/lines/put-back.js';
+import { openForReading, readAt } from '../engines/file/lines/open-file.js';
 import { scanBackwards } from '../engines/file/lines/scanner.js';
 import { filesOf } from '../engines/file/read/files.js';
 import { damagedPathOf } from '../engines/file/upkeep/damaged-file.js';
@@ -86,7 +85,7 @@ export function statCommand(): Command {
 }
 
 async function factsOf(path: NativePath, idKey: string, { maxLineBytes }: ReadSettings): Promise<FileFacts> {
-  const file = await openChronicleFile(path);
+  const file = await openForReading(path);
   try {
     const { size, mtime, mode, uid, gid } = await file.stat();
     const last = await readAt(file, Math.max(0, size - 1), Buffer.alloc(1));

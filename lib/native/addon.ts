@@ -96,11 +96,6 @@ interface Native {
   /** Of the file `descriptor` at `path`, whose lock is held: a second name that a rotation has left. */
   removeAlias(path: NativePath, descriptor: number, done: Done): void;
   /**
-   * Before reading: puts back what a crash has taken from the chronicle at `path` and its side journal has. If that is
-   * needed, waits for its lock no longer than `patience` milliseconds.
-   */
-  putBack(path: NativePath, patience: number, done: Done): void;
-  /**
    * Makes the new file that is to replace what `path` names. `old` is one of `replacedFile`, `descriptor` that of the
    * old file, unless it is what the path names; `search`: 1 to look for what killed processes have left.
    */

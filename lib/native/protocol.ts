@@ -326,8 +326,6 @@ export interface WriterOptions {
   /** Milliseconds. */
   lockTimeout: number;
   durability: (typeof durabilityLevel)[Durability];
-  /** 1: appends are synced in a side journal. */
-  journal: 0 | 1;
   idKey: string;
   /** How many of the last events are remembered for deduplication; 0: none. */
   window: number;

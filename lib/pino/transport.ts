@@ -11,7 +11,7 @@ import {
   ownCopy,
   toNativePath,
 } from '../base/arguments.js';
-import type { ChronicleDurability } from '../base/durability.js';
+import type { Durability } from '../base/durability.js';
 import { invalid } from '../base/errors.js';
 import { checkChronicleOptions, type Rotate } from '../chronicle/options.js';
 import { LogStream } from './log-stream.js';
@@ -61,7 +61,7 @@ declare namespace logTo {
     /** The file. It and the directories above it are made if they are missing. */
     path: FilePath;
     /** What a line that is written survives. Default: `'data'`. */
-    durability?: ChronicleDurability | undefined;
+    durability?: Durability | undefined;
     /** When a new file is begun. Default: never. */
     rotate?: Rotate | undefined;
     /** How long a write waits for the file's lock before it is tried again, in milliseconds. Default: 2000. */

@@ -11,8 +11,6 @@
 #include <optional>
 #include <utility>
 
-#include "append/put_back.h"
-#include "append/side_journal.h"
 #include "lock/fence.h"
 #include "lock/mechanism.h"
 #include "os/clock.h"
@@ -62,7 +60,7 @@ BatchWriter::BatchWriter(Options options)
       known_(options_.path, id_finder_,
              {options_.window, options_.max_line_bytes, options_.rotation.is_on()}),
       chain_(options_.path, id_finder_, {options_.chain, options_.max_line_bytes}),
-      durable_end_(options_.path, options_.durability, options_.with_journal),
+      durable_end_(options_.path, options_.durability),
       housekeeping_(options_.path, options_.rotation),
       file_(options_.path, options_.owner) {}
 
@@ -96,36 +94,19 @@ Reply BatchWriter::Open() {
 }
 
 bool BatchWriter::HasUnsaved() const {
-  return file_.is_open() && (options_.window == dedupe::RecentIds::kAll || durable_end_.HasJournaled());
+  return file_.is_open() && options_.window == dedupe::RecentIds::kAll;
 }
 
 void BatchWriter::Save() {
   try {
-    if (!file_.is_open()) return;
-    LeaveJournal();
-    known_.Save(file_.get());
+    if (file_.is_open()) known_.Save(file_.get());
   } catch (const std::bad_alloc&) {
-    // The ids are only a cache, and what is in the journal is safe there.
-    file_.Unlock();
+    // It is only a cache.
   }
 }
 
 void BatchWriter::Close() {
   file_.Close();
-}
-
-// Nothing of what was acknowledged is left to a side journal alone, so that the file may be moved or copied
-// now. Where somebody has the lock, he does that later.
-void BatchWriter::LeaveJournal() {
-  if (poison_ || !durable_end_.HasJournaled()) return;
-  // So that there is nearly nothing left to sync under the lock.
-  if (file_.get().Sync(options_.durability)) return;
-  const auto locked = file_.Lock([] { return nullptr; });
-  uint64_t size = 0;
-  if (locked.attempt == lock::Attempt::kGranted && !locked.opened_anew && !file_.get().Size(&size)) {
-    durable_end_.EmptyJournal(file_.get(), size);
-  }
-  file_.Unlock();
 }
 
 const BatchWriter::Stage BatchWriter::kStages[] = {
@@ -220,23 +201,13 @@ BatchWriter::Step BatchWriter::Lock(Transaction* transaction) {
   const auto locked = file_.Lock([thread = transaction->thread, deadline] {
     return thread == nullptr ? nullptr : thread->InterruptAt(deadline);
   });
-  if (locked.opened_anew) {
-    durable_end_.FileChanged();
-    is_whole_ = false;
-  }
+  if (locked.opened_anew) durable_end_.FileChanged();
   transaction->reply.waited += locked.waited;
-  if (locked.attempt == lock::Attempt::kGranted) return is_whole_ ? Step::kNext : PutBackLost(transaction);
+  if (locked.attempt == lock::Attempt::kGranted) return Step::kNext;
   if (locked.attempt == lock::Attempt::kFailed) return Fail(transaction, locked.error);
   if (transaction->thread == nullptr) return HandOn(transaction);
   transaction->reply.status = Status::kLockTimeout;
   return Step::kEnd;
-}
-
-// Before anything is read or appended under the lock.
-BatchWriter::Step BatchWriter::PutBackLost(Transaction* transaction) {
-  if (os::Error error = PutBack(options_.path, file_.get())) return Fail(transaction, error);
-  is_whole_ = true;
-  return Step::kNext;
 }
 
 BatchWriter::Step BatchWriter::CatchUp(Transaction* transaction) {
@@ -304,13 +275,6 @@ BatchWriter::Step BatchWriter::RotateIfDue(Transaction* transaction) {
       return Step::kNext;
     }
     if (os::Error error = durable_end_.MakeDurable(file_.get(), size, size, {}, &transaction->reply.synced)) {
-      return Fail(transaction, error, Status::kUnknown);
-    }
-  }
-  // What a side journal has of this file is of no use beside the next one, whoever syncs to it.
-  os::FileId journal;
-  if (!os::Identify(JournalPath(options_.path, file_.get()), &journal)) {
-    if (os::Error error = file_.get().Sync(os::Durability::kData)) {
       return Fail(transaction, error, Status::kUnknown);
     }
   }
@@ -473,7 +437,6 @@ os::Error BatchWriter::Append(Transaction* transaction) {
     chain_.Forget();
     return error;
   }
-  durable_end_.Appended(file_.get(), size, {"\n", reply.healed ? size_t{1} : 0}, data);
   reply.start = size + (reply.healed ? 1 : 0);
   reply.end = reply.start + data.size();
   chain_.SetEnd(file_.id(), reply.end);

@@ -13,8 +13,7 @@
 //   1. If the group has a fencing token, see that it is not too old, and keep it so until the group is
 //   synced: whoever is given the lock next sees all that its holder before has written.
 //   2. Judge the group without the lock, if that is possible: read what others wrote, and ask JavaScript.
-//   3. Lock the file that the path names, and open it if it is not the one that is open. If it was just
-//   opened, put back what a crash has taken from it (put_back.h).
+//   3. Lock the file that the path names, and open it if it is not the one that is open.
 //   4. Read what others wrote since. If that is much, let go of the lock meanwhile, and go back to 2.
 //   5. Judge the group again, if anything was written since. If JavaScript has to be asked, keep the lock
 //      meanwhile, but not for long; then go back to 2, or to 4 if the lock was kept.
@@ -58,7 +57,6 @@ struct Options {
   std::shared_ptr<lock::Owner> owner;  // the thread that may block for an append
   std::chrono::milliseconds lock_timeout{2000};
   os::Durability durability = os::Durability::kData;
-  bool with_journal = false;  // see side_journal.h
   std::string id_key;
   // How many of the last events are remembered. 0: nothing is deduplicated; dedupe::RecentIds::kAll: all.
   size_t window = 0;
@@ -89,7 +87,6 @@ class BatchWriter : public Committer {
   Step HoldFence(Transaction* transaction);
   Step JudgeUnlocked(Transaction* transaction);
   Step Lock(Transaction* transaction);
-  Step PutBackLost(Transaction* transaction);
   Step CatchUp(Transaction* transaction);
   Step JudgeLocked(Transaction* transaction);
   Step RotateIfDue(Transaction* transaction);
@@ -105,7 +102,6 @@ class BatchWriter : public Committer {
   void Remember(Transaction* transaction, std::string_view data);
   Step Fail(Transaction* transaction, os::Error error, Status status = Status::kFailed);
   Step HandOn(Transaction* transaction);
-  void LeaveJournal();
 
   const Options options_;
   const dedupe::IdFinder id_finder_;
@@ -114,8 +110,7 @@ class BatchWriter : public Committer {
   DurableEnd durable_end_;
   files::Housekeeping housekeeping_;
   ChronicleFile file_;
-  bool is_whole_ = false;  // whatever a crash took from the file was put back
-  os::Error poison_;       // why nothing can be appended any more
+  os::Error poison_;  // why nothing can be appended any more
 };
 
 // A batch writer with its thread.

@@ -9,13 +9,9 @@
 
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
-#include "append/side_journal.h"
 #include "os/directory.h"
 #include "os/file.h"
 
@@ -24,28 +20,17 @@ namespace holdfast::append {
 class DurableEnd {
  public:
   // With Durability::kNone, everything here does nothing.
-  DurableEnd(std::string path, os::Durability durability, bool with_journal)
-      : path_(std::move(path)), durability_(durability) {
-    if (with_journal) journal_.emplace(path_);
-  }
+  DurableEnd(std::string path, os::Durability durability) : path_(std::move(path)), durability_(durability) {}
 
   // The path names another file from now on.
   void FileChanged() {
-    end_ = journal_end_ = added_end_ = 0;
+    end_ = 0;
     directory_is_durable_ = false;
     entries_.Close();
-    if (journal_) journal_->FileChanged();
   }
 
   // What is in the file from `offset` on is new.
   void Written(uint64_t offset);
-
-  // Under the lock: `prefix` and `data` were appended to the file, which had `size` bytes.
-  void Appended(const os::File& file, uint64_t size, std::string_view prefix, std::string_view data) {
-    if (!journal_) return;
-    const bool is_added = journal_->Add(file, size, prefix, data, end_);
-    added_end_ = is_added ? size + prefix.size() + data.size() : 0;
-  }
 
   // Makes the directory entry durable. To be called under the lock, before the first byte of an empty file.
   os::Error SyncDirectory();
@@ -61,22 +46,11 @@ class DurableEnd {
   os::Error MakeDurable(const os::File& file, uint64_t end, uint64_t size,
                         const std::vector<os::File>& rotated, std::chrono::nanoseconds* took);
 
-  // Whether MakeDurable has left something of the file to a side journal.
-  bool HasJournaled() const { return journal_end_ > end_; }
-  // Under the lock: syncs the file, which has `size` bytes, and empties the journal.
-  void EmptyJournal(const os::File& file, uint64_t size);
-
  private:
-  os::Error Sync(const os::File& file, uint64_t end, uint64_t size);
-
   const std::string path_;
   const os::Durability durability_;
   // The file is known to be durable up to here, whoever wrote it.
   uint64_t end_ = 0;
-  // The same with the help of the side journal, if there is one; and up to where that has what this process
-  // appended last, synced or not.
-  std::optional<SideJournal> journal_;
-  uint64_t journal_end_ = 0, added_end_ = 0;
   bool directory_is_durable_ = false;
   os::Entries entries_;  // unless they are durable
 };

@@ -1,15 +1,12 @@
 // Files for JavaScript: what node:fs does not do, or not on threads of our own.
 #include <errno.h>
 
-#include <chrono>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "append/put_back.h"
 #include "binding/environment.h"
 #include "binding/exports.h"
 #include "binding/values.h"
@@ -136,14 +133,6 @@ void RemoveAlias(const Napi::CallbackInfo& info) {
   });
 }
 
-// putBack(path, patience, done): see append::PutBackBeforeReading. `patience` in milliseconds.
-void PutBack(const Napi::CallbackInfo& info) {
-  const std::chrono::milliseconds patience(IntegerFrom(info[1], "patience", 0, INT32_MAX));
-  Environment::Of(info.Env()).RunOnHelper(info.Env(), info[2], [path = PathFrom(info[0]), patience] {
-    return append::PutBackBeforeReading(path, patience);
-  });
-}
-
 }  // namespace
 
 void DefineFiles(Napi::Env env, Napi::Object exports) {
@@ -154,7 +143,6 @@ void DefineFiles(Napi::Env env, Napi::Object exports) {
   Define<RotatedFiles>(env, exports, "rotatedFiles");
   Define<SuccessionOf>(env, exports, "successionOf");
   Define<RemoveAlias>(env, exports, "removeAlias");
-  Define<PutBack>(env, exports, "putBack");
 }
 
 }  // namespace holdfast

@@ -28,6 +28,10 @@ std::shared_ptr<Replacement> ReplacementFrom(const Napi::Value& value) {
   return found;
 }
 
+bool BooleanFrom(const Napi::Value& value, const char* name) {
+  return IntegerFrom(value, name, 0, 1) == 1;
+}
+
 // beginReplacement(path, old, descriptor, permissions, search, done): its number. `descriptor` is that of the
 // old file, or undefined where it is what the path names. done({ isNew, names }), or the error; then it is
 // gone.

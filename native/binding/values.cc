@@ -90,10 +90,6 @@ std::string_view BytesFrom(const Napi::Value& value, const char* name) {
   return {bytes.Data(), bytes.Length()};
 }
 
-bool BooleanFrom(const Napi::Value& value, const char* name) {
-  return IntegerFrom(value, name, 0, 1) == 1;
-}
-
 std::string StringFrom(const Napi::Value& value, const char* name) {
   if (!value.IsString()) Refuse(value, name, "a string");
   return value.As<Napi::String>().Utf8Value();

@@ -53,8 +53,6 @@ std::chrono::duration<double, std::milli> MillisecondsFrom(const Napi::Value& va
 // Those of a Buffer, until the event loop goes on.
 std::string_view BytesFrom(const Napi::Value& value, const char* name);
 
-// 0 or 1.
-bool BooleanFrom(const Napi::Value& value, const char* name);
 std::string StringFrom(const Napi::Value& value, const char* name);
 Napi::Function FunctionFrom(const Napi::Value& value, const char* name);
 Napi::Object ObjectFrom(const Napi::Value& value, const char* name);

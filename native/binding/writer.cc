@@ -52,7 +52,6 @@ Writer::Writer(const Napi::CallbackInfo& info)
   options.owner = environment_->owner();
   options.lock_timeout = milliseconds(given, "lockTimeout");
   options.durability = EnumFrom(given.Get("durability"), "durability", os::Durability::kFull);
-  options.with_journal = BooleanFrom(given.Get("journal"), "journal");
   options.id_key = StringFrom(given.Get("idKey"), "idKey");
   options.window = static_cast<size_t>(BoundFrom(given.Get("window"), "window"));
   options.max_line_bytes = BoundFrom(given.Get("maxLineBytes"), "maxLineBytes");

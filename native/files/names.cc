@@ -94,10 +94,6 @@ std::string IdsPath(std::string_view path) {
   return std::string(path) + ".ids";
 }
 
-std::string JournalPath(std::string_view path) {
-  return std::string(path) + ".journal";
-}
-
 Milliseconds NextTime(Milliseconds now, std::string_view last_stamp) {
   return last_stamp.empty() ? now : std::max(now, TimeOf(last_stamp) + Milliseconds(1));
 }

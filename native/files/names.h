@@ -3,7 +3,6 @@
 //   orders.ndjson                          its file, the one that is appended to
 //   orders.ndjson.20261124T215247.123Z     a rotated file, with the time of its rotation in UTC
 //   orders.ndjson.ids                      the ids of a file (dedupe/ids_file.h); a rotated file has its own
-//   orders.ndjson.journal                  the side journal (append/side_journal.h)
 //
 // The names of rotated files sort in the order of their rotation. Which of them are believed is told in
 // rotated_files.h.
@@ -27,7 +26,6 @@ bool IsStamp(std::string_view text);
 
 std::string RotatedPath(std::string_view path, std::string_view stamp);
 std::string IdsPath(std::string_view path);
-std::string JournalPath(std::string_view path);
 
 // The time to put into the name of the next rotated file. `last_stamp`, if it is not empty, is that of the
 // last one: the clock may have gone back since, or two rotations may fall into one millisecond.

@@ -40,9 +40,8 @@ bool IsBelieved(const struct stat& status, uid_t owner) {
 }  // namespace
 
 Error File::OpenBeside(const std::string& path, const File& owner, Beside use, File* out) {
-  const bool create = use == Beside::kMadeToAppend || use == Beside::kMadeToOverwrite;
-  const bool append = use == Beside::kThere || use == Beside::kMadeToAppend;
-  const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | (append ? O_APPEND : 0);
+  const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | (use == Beside::kMadeToOverwrite ? 0 : O_APPEND);
+  const bool create = use != Beside::kThere;
   Error error = Open(path, flags, out);
   if (!error) {
     struct stat beside, status;

@@ -66,8 +66,7 @@ Error File::OpenBeside(const std::string& path, const File& owner, Beside use, F
     out->Close();
     return {EPERM, "open"};
   }
-  const bool create = use == Beside::kMadeToAppend || use == Beside::kMadeToOverwrite;
-  if (error.number != ENOENT || !create) return error;
+  if (error.number != ENOENT || use == Beside::kThere) return error;
   if (Error failed = Make(path, std::nullopt, out)) return failed;  // EEXIST: somebody was faster
   bool whole = false;
   return CopyRights(owner, *out, &whole);

@@ -63,7 +63,7 @@ struct LockAccess {
 };
 
 // A file of our own beside another one: whether it is made if it is missing, and how it is written.
-enum class Beside { kThere, kThereToOverwrite, kMadeToAppend, kMadeToOverwrite };
+enum class Beside { kThere, kMadeToAppend, kMadeToOverwrite };
 
 // An open file, closed on destruction. No child process inherits it.
 class File {
@@ -118,9 +118,6 @@ class File {
   // file, a file that belongs neither to us nor to who owns `owner`. One that more may write to than may
   // write to `owner` is refused, too, or made anew.
   static Error OpenBeside(const std::string& path, const File& owner, Beside use, File* out);
-
-  // Opens a file that is there, not through a link, for reading and for WriteAt.
-  static Error OpenToOverwrite(const std::string& path, File* out);
 
   // Makes a file for reading and appending (EEXIST: something has the name). Without permissions, nobody else
   // may open it; the umask narrows those that are given. Windows knows only whether it may be written to, and

@@ -188,10 +188,6 @@ Error File::OpenForSync(const std::string& path, File* out) {
   return Open(path, GENERIC_WRITE, OPEN_EXISTING, 0, out);
 }
 
-Error File::OpenToOverwrite(const std::string& path, File* out) {
-  return Open(path, GENERIC_READ | GENERIC_WRITE, OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT, out);
-}
-
 Error File::Make(const std::string& path, std::optional<unsigned> permissions, File* out) {
   PSECURITY_DESCRIPTOR private_to_owner = nullptr;
   // Everything for its owner, and nothing for others, whatever the directory would give them.

@@ -134,10 +134,6 @@ Error File::OpenForSync(const std::string& path, File* out) {
   return OpenForReading(path, out);
 }
 
-Error File::OpenToOverwrite(const std::string& path, File* out) {
-  return Open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, out);
-}
-
 Error File::Make(const std::string& path, std::optional<unsigned> permissions, File* out) {
   return Open(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, out, permissions.value_or(0600));
 }

@@ -35,7 +35,6 @@ it.each<[name: string, call: () => unknown, problem: RegExp]>([
   ['no number of a descriptor', () => native.sync(Number.NaN, 1, anything), /^descriptor: /],
   ['a descriptor that would be 0', () => native.sync(2 ** 32, 1, anything), /^descriptor: /],
   ['a range that ends nowhere', () => native.waitLockSync(file(), 7, 2n ** 63n - 1n, 1, 0), /^length: /],
-  ['a patience that is negative', () => native.putBack('x', -1, anything), /^patience: /],
   ['a durability of its own', () => native.sync(0, 3, anything), /^durability: /],
   ['nobody to be told', () => native.sync(0, 1, {}), /^done: /],
   ['an array of bytes in place of words', () => native.lineArray(line, 'x', 9, new Uint8Array(4)), /^ends: /],
@@ -49,7 +48,6 @@ it('refuses calls of a writer that it would wait for for ever, and bytes that ar
   const options = {
     lockTimeout: 5,
     durability: 0,
-    journal: 0,
     idKey: 'eventId',
     window: 3,
     maxLineBytes: 1000,

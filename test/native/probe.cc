@@ -277,7 +277,7 @@ ssize_t pread(int descriptor, void* buffer, size_t length, off_t offset) {
 }
 
 ssize_t pwrite(int descriptor, const void* buffer, size_t length, off_t offset) {
-  return Watch(real.pwrite.name, static_cast<long>(offset), PathOf(descriptor),
+  return Watch(real.pwrite.name, static_cast<long>(length), PathOf(descriptor),
                [&](Answer answer) { return real.pwrite(descriptor, buffer, Short(answer, length), offset); });
 }
 

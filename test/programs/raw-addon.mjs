@@ -82,7 +82,6 @@ const takes = {
   copyRights: () => [newDescriptor(), newDescriptor(), done],
   rotatedFiles: () => [newFile(), newDescriptor(), done],
   successionOf: () => [newDescriptor(), done],
-  putBack: () => [newFile(), 1, done],
   removeAlias: () => [newFile(), newDescriptor(), done],
   beginReplacement: () => [newFile(), 1, newDescriptor(), 0o600, 1, done],
   writeReplacement: () => [begun(), lines, done],
@@ -99,7 +98,6 @@ const takes = {
 const options = () => ({
   lockTimeout: 5,
   durability: 0,
-  journal: 0,
   idKey: 'eventId',
   window: 3,
   maxLineBytes: 1000,

@@ -24,7 +24,7 @@ export interface Call {
   readonly process: number;
   /** As in native/os/system_calls.h, or as node:fs makes it; a `flock` or `fcntl` that releases is an `unlock`. */
   readonly name: string;
-  /** The flags, length or size; of a `pwrite` the offset. */
+  /** The flags, length or size. */
   readonly argument: number;
   /** Relative to the directory that is watched, `.` for itself. */
   readonly path: string;

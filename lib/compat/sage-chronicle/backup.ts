@@ -5,8 +5,7 @@ import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { copyRights, syncDirectory, syncFile } from '../../atomic/sync.js';
 import { withIoErrors } from '../../base/errors.js';
 import { type NativePath, withSuffix } from '../../base/paths.js';
-import type { OpenFile } from '../../engines/file/lines/open-file.js';
-import { openChronicleFile } from '../../engines/file/lines/put-back.js';
+import { type OpenFile, openForReading } from '../../engines/file/lines/open-file.js';
 import { copyRange } from './copy-range.js';
 
 /**
@@ -15,7 +14,7 @@ import { copyRange } from './copy-range.js';
  * @throws `EIO`; there is no copy then
  */
 export async function backUp(path: NativePath): Promise<string> {
-  const source = await openChronicleFile(path);
+  const source = await openForReading(path);
   try {
     const backupPath = withSuffix(path, `.backup.${Date.now()}`);
     // Exclusive, and so never through a link that somebody may have put there.

@@ -5,7 +5,7 @@ import { invalid } from '../../base/errors.js';
 import { checkReadRange } from '../../chronicle/call-options.js';
 import { checkChronicleOptions } from '../../chronicle/options.js';
 import { orMissing } from '../../engines/file/functions.js';
-import { openChronicleFile } from '../../engines/file/lines/put-back.js';
+import { openForReading } from '../../engines/file/lines/open-file.js';
 import { readFile, readOpenFile } from '../../engines/file/read/read-file.js';
 import { checkText } from './envelope.js';
 import type { ChronicleEvent } from './events.js';
@@ -99,7 +99,7 @@ export async function getCompleteChain(path: ChroniclePath, startEventId: string
   checkText(startEventId, 'startEventId');
   const notFound = invalid('startEventId', `Event ${startEventId} not found in Chronicle`);
   const settings = checkChronicleOptions({});
-  const file = await orMissing(() => openChronicleFile(nativePath));
+  const file = await orMissing(() => openForReading(nativePath));
   if (!file) throw notFound;
   try {
     const links = new CausalLinks();

@@ -16,7 +16,7 @@ import { checkReadRange } from '../../chronicle/call-options.js';
 import { checkChronicleOptions } from '../../chronicle/options.js';
 import type { AppendResult, Position } from '../../chronicle/results.js';
 import type { FileEngine } from '../../engines/file/file-engine.js';
-import { openChronicleFile } from '../../engines/file/lines/put-back.js';
+import { openForReading } from '../../engines/file/lines/open-file.js';
 import { readOpenFile } from '../../engines/file/read/read-file.js';
 import { idOf } from '../../event/event-id.js';
 import type { EventLine } from '../../event/event-line.js';
@@ -163,7 +163,7 @@ function appendLines([first]: readonly Call[], lines: EventLine[], ifEnd: Positi
 
 /** The id of the last event, if it has one, and where the file ends. */
 async function lastEvent(path: NativePath): Promise<{ end: number; id: string | undefined }> {
-  const file = await openChronicleFile(path);
+  const file = await openForReading(path);
   try {
     const { size: end } = await file.stat();
     const query = checkReadRange({ reverse: true, limit: 1, to: end });

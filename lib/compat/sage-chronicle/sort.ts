@@ -10,8 +10,12 @@ import type { NativePath } from '../../base/paths.js';
 import { checkReadRange } from '../../chronicle/call-options.js';
 import { checkChronicleOptions } from '../../chronicle/options.js';
 import { orMissing } from '../../engines/file/functions.js';
-import { type OpenFile, type ReadableFile, readAt } from '../../engines/file/lines/open-file.js';
-import { openChronicleFile } from '../../engines/file/lines/put-back.js';
+import {
+  type OpenFile,
+  openForReading,
+  type ReadableFile,
+  readAt,
+} from '../../engines/file/lines/open-file.js';
 import { readOpenFile } from '../../engines/file/read/read-file.js';
 import { stillNames } from '../../lock/named-file.js';
 import { refuseChained } from './chained-file.js';
@@ -35,7 +39,7 @@ const truncated = Symbol('the file was truncated');
  */
 export async function sortByTimestamp(path: NativePath): Promise<boolean> {
   for (;;) {
-    const file = await orMissing(() => openChronicleFile(path));
+    const file = await orMissing(() => openForReading(path));
     if (!file) return false;
     try {
       if ((await timesOf(file, path)).areInOrder) return false;

@@ -67,12 +67,6 @@ export function checkPostgresOptions(options: PostgresChronicleOptions | undefin
       'a line cannot be torn or damaged here: leave it out (with a schema, it is for events that the schema refuses)',
     );
   }
-  if (given.durability === 'journal') {
-    throw invalid(
-      'durability',
-      "a side journal is one of a file, and there is none: leave it out, or ask for 'data'",
-    );
-  }
   const settings = checkChronicleOptions(given as ChronicleOptions, ['retain', 'readOnly']);
   const { readOnly = false } = given;
   return { ...settings, retention: checkRetain(given.retain), readOnly: checkBoolean(readOnly, 'readOnly') };

@@ -310,7 +310,6 @@ describe.skipIf(noPostgres)('chronicles on a PostgreSQL server', () => {
   describe('what has no meaning here is refused by name', () => {
     it.each([
       [{ rotate: { maxBytes: 1000 } }, 'rotate'],
-      [{ durability: 'journal' }, 'durability'],
       [{ onCorrupt: 'skip' }, 'onCorrupt'],
       [{ dedup: 'all' }, 'dedup'],
     ])('%o', async (options, field) => {

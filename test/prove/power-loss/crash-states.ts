@@ -12,19 +12,12 @@
  * A sector is written whole or not at all, as drives promise it.
  */
 import { linkSync, mkdirSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Random } from '../prove.js';
 
 /** One entry of a recording. Files are numbers, directories are their paths. */
 export type Operation =
-  | {
-      readonly kind: 'create';
-      readonly directory: string;
-      readonly name: string;
-      readonly file: number;
-      /** In milliseconds since 1970. */
-      readonly born: number;
-    }
+  | { readonly kind: 'create'; readonly directory: string; readonly name: string; readonly file: number }
   | { readonly kind: 'mkdir'; readonly directory: string; readonly name: string }
   | { readonly kind: 'rename'; readonly directory: string; readonly from: string; readonly name: string }
   | { readonly kind: 'link'; readonly directory: string; readonly from: string; readonly name: string }
@@ -109,12 +102,6 @@ export class Disk {
     }
   }
 
-  /** The number of the file that has this path; undefined if none has. */
-  fileAt(path: string): number | undefined {
-    const entry = this.#directories.get(dirname(path))?.get(basename(path));
-    return entry === 'directory' ? undefined : entry;
-  }
-
   /** The same text for the same state. */
   key(directory = '.'): string {
     return [...this.#entries(directory)]
@@ -139,7 +126,6 @@ export class Disk {
   }
 
   #resize(file: number, size: number): Buffer {
-    if (this.#content(file).length === size) return this.#content(file);
     const resized = Buffer.alloc(size);
     this.#content(file).copy(resized);
     this.#files.set(file, resized);

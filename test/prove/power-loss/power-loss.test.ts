@@ -4,7 +4,7 @@
  * and appending goes on. Sabotaged builds show that a promise that is not kept would be seen.
  */
 import { hash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type ChronicleOptions,
@@ -18,8 +18,8 @@ import { ChronicleProcess } from '../../support/chronicle-process.js';
 import { memory, temporaryDirectory } from '../../support/files.js';
 import { SystemCalls, unwatchable } from '../../support/system-calls.js';
 import { prove, Random, type Tally } from '../prove.js';
-import { crashStates, type Disk, type Operation } from './crash-states.js';
-import { journalSabotages, Recorder, type Sabotage, sabotages } from './recorder.js';
+import { crashStates, type Operation } from './crash-states.js';
+import { Recorder, type Sabotage, sabotages } from './recorder.js';
 
 const chronicle = 'made/by/them/chronicle';
 const state = 'made/state';
@@ -34,10 +34,6 @@ function eventOf(eventId: string): JsonObject {
 interface How {
   readonly options: ChronicleOptions;
   readonly moves: boolean;
-  /** The size of a side journal that is there before, in bytes. */
-  readonly journal?: number;
-  /** One of the processes appends with other options. */
-  readonly other?: ChronicleOptions;
 }
 
 const plain: How = { options: { onCorrupt: 'skip' }, moves: false };
@@ -51,38 +47,14 @@ const rotatingWindow: How = {
 };
 const chained: How = { options: { onCorrupt: 'skip', chain: true }, moves: false };
 const chainedRotating: How = { ...rotating, options: { ...rotating.options, chain: true } };
-const journaled: How = {
-  options: { onCorrupt: 'skip', durability: 'journal' },
-  moves: false,
-  journal: 16_384, // so that it is full again and again
-};
-const journaledAnew: How = { ...journaled, journal: 0 };
-const journaledByOne: How = { ...journaled, other: { onCorrupt: 'skip' } };
-const journaledBesideUnsynced: How = { ...journaled, other: { onCorrupt: 'skip', durability: 'none' } };
-const journaledRotating: How = {
-  ...journaled,
-  options: { ...rotating.options, durability: 'journal', rotate: { maxBytes: 20_000 } },
-  moves: true,
-};
-const journaledRotatingWindow: How = {
-  ...journaledRotating,
-  options: { ...journaledRotating.options, dedupe: { window: 200 } },
-};
-const rotatedByAnother: How = {
-  ...journaledRotating,
-  other: { ...journaledRotating.options, durability: 'none' },
-};
 
 interface Recording {
   readonly how: How;
-  readonly sabotage: Sabotage | undefined;
   readonly operations: readonly Operation[];
   /** The events that were sent, acknowledged or not. */
   readonly sent: ReadonlySet<string>;
   /** What the file beside the chronicle was to hold, one after the other. */
   readonly states: readonly string[];
-  /** How many syncs there were of the side journal. */
-  readonly journalSyncs: number;
 }
 
 /** Several processes append to a new chronicle; their order is another one each time. */
@@ -93,8 +65,6 @@ async function record(random: Random, how: How, sabotage?: Sabotage): Promise<Re
   const file = join(directory, chronicle);
   const sent = new Set<string>();
   const states: string[] = [];
-  if (how.journal) recorder.make(`${file}.journal`, how.journal);
-  const isJournaled = how.options.durability === 'journal';
   const processes = [0, 1, 2].map(() => new ChronicleProcess({ env: calls.env }));
   const [first, second] = processes as [ChronicleProcess, ChronicleProcess];
 
@@ -113,17 +83,8 @@ async function record(random: Random, how: How, sabotage?: Sabotage): Promise<Re
 
   await Promise.all(
     processes.map(async (process, index) => {
-      const options = index === 2 && how.other ? how.other : how.options;
-      // What is not synced is promised nothing.
-      const isPromised = options.durability !== 'none';
-      await process.ask('open', file, { ...options, lockTimeout: 60_000 });
-      for (let number = 0; number < (isJournaled ? 8 : 3); number++) {
-        if (!isPromised) {
-          const ids = [`unsynced${number}`, `shared${random.below(4)}`];
-          for (const id of ids) sent.add(id);
-          await process.appendMany(ids.map(eventOf));
-          continue;
-        }
+      await process.ask('open', file, { ...how.options, lockTimeout: 60_000 });
+      for (let number = 0; number < 3; number++) {
         await append(process, `${'p'.repeat(random.below(4))}${index}.${number}`, `shared${random.below(4)}`);
       }
     }),
@@ -137,13 +98,11 @@ async function record(random: Random, how: How, sabotage?: Sabotage): Promise<Re
   held.release();
   await slow;
   recorder.tear(file, '{"eventId":"torn","fill":"');
-  const promised = processes.filter((_, index) => index !== 2 || how.other?.durability !== 'none');
-  await Promise.all(promised.map((process, index) => append(process, `behind the torn tail ${index}`)));
+  await Promise.all(processes.map((process, index) => append(process, `behind the torn tail ${index}`)));
   await writeState(second, 'state 2, which is longer');
   await Promise.all(processes.map((process) => process.kill()));
   rmSync(directory, { recursive: true });
-  const journalSyncs = isJournaled ? recorder.syncsOf(`${file}.journal`) : 0;
-  return { how, sabotage, operations: recorder.operations, sent, states, journalSyncs };
+  return { how, operations: recorder.operations, sent, states };
 }
 
 /** Opens a state with the product; what is wrong with it. */
@@ -153,7 +112,7 @@ async function findingsIn(root: string, recording: Recording, end: number): Prom
   const given = new Set(promises.map(({ of }) => of));
   const findings: string[] = [];
   const file = join(root, chronicle);
-  const left = existsSync(file) ? readFileSync(file) : Buffer.alloc(0);
+  const before = existsSync(file) ? readFileSync(file) : Buffer.alloc(0);
 
   const statePath = join(root, state);
   const content = existsSync(statePath) ? readFileSync(statePath, 'utf8') : undefined;
@@ -166,11 +125,6 @@ async function findingsIn(root: string, recording: Recording, end: number): Prom
   const countIn = (events: readonly JsonObject[], id: string) =>
     events.filter(({ eventId }) => eventId === id).length;
   const events = await read();
-  // A side journal puts back what is missing or zeros.
-  const before = existsSync(file) ? readFileSync(file) : Buffer.alloc(0);
-  const isPutBack = how.options.durability === 'journal';
-  if (left.some((byte, index) => byte !== before[index] && !(isPutBack && byte === 0)))
-    findings.push('C3: reading has changed what stood there');
   const promised = promises.filter(({ of }) => sent.has(of));
   for (const { of } of promised) if (countIn(events, of) !== 1) findings.push(`C1: ${of} is lost`);
   for (const { eventId } of events) {
@@ -215,26 +169,6 @@ async function chainFindings(file: string, promises: readonly Operation[]): Prom
     .map(({ path, offset, reason }) => `the chain does not hold at ${offset} of ${path}: ${reason}`);
 }
 
-/**
- * A restored file was made now, in place of the one that it stands for, and the system was not started anew. Lets the
- * side journal see what it would see after a crash: docs/format.md has the offsets.
- */
-function startAnew(root: string, disk: Disk, { operations }: Recording): void {
-  const path = join(root, `${chronicle}.journal`);
-  if (!existsSync(path)) return;
-  const number = disk.fileAt(chronicle);
-  const made = operations.find((operation) => operation.kind === 'create' && operation.file === number);
-  const restored = made && statSync(join(root, chronicle), { bigint: true }).birthtimeNs / 1_000_000n;
-  const bytes = readFileSync(path);
-  for (const head of [0, 4096]) {
-    if (bytes.length < head + 72 || bytes.readBigUInt64LE(head) === 0n) continue;
-    const isSame = made?.kind === 'create' && bytes.readBigUInt64LE(head + 56) === BigInt(made.born);
-    bytes.writeBigUInt64LE(isSame && restored ? restored : 1n, head + 56);
-    bytes.writeBigUInt64LE(0n, head + 64);
-  }
-  writeFileSync(path, bytes);
-}
-
 /** Tries states of crashes in every place of a recording. */
 async function tryCrashes(
   recording: Recording,
@@ -254,9 +188,6 @@ async function tryCrashes(
       seen.add(key);
       mkdirSync(root);
       disk.restore(root);
-      if (recording.how.options.durability === 'journal') startAnew(root, disk, recording);
-      if (recording.sabotage === 'putting nothing back')
-        rmSync(join(root, `${chronicle}.journal`), { force: true });
       tally.count++;
       const findings = await findingsIn(root, recording, end);
       rmSync(root, { recursive: true });
@@ -273,13 +204,6 @@ describe.skipIf(unwatchable)('power loss', () => {
     'rotated, dedupe with a window': rotatingWindow,
     'with a chain': chained,
     'with a chain, rotated': chainedRotating,
-    'with a side journal': journaled,
-    'with a side journal that is made': journaledAnew,
-    'with a side journal of some writers, others sync the file': journaledByOne,
-    'with a side journal of some writers, others sync nothing': journaledBesideUnsynced,
-    "with a side journal, rotated, dedupe 'all'": journaledRotating,
-    'with a side journal, rotated, dedupe with a window': journaledRotatingWindow,
-    'with a side journal, rotated also by a writer that syncs nothing': rotatedByAnother,
   })) {
     prove(
       'power loss',
@@ -289,15 +213,13 @@ describe.skipIf(unwatchable)('power loss', () => {
         const random = new Random();
         while (tally.hasBudget) {
           const recording = await record(random, how);
-          if (how.options.durability === 'journal') expect(recording.journalSyncs).toBeGreaterThan(0);
           expect(await tryCrashes(recording, random, tally, 64)).toEqual([]);
         }
       },
     );
   }
 
-  for (const sabotage of [...sabotages, ...journalSabotages]) {
-    const how = (journalSabotages as readonly Sabotage[]).includes(sabotage) ? journaled : plain;
+  for (const sabotage of sabotages) {
     prove(
       'power loss',
       `a build ${sabotage} is caught`,
@@ -306,7 +228,7 @@ describe.skipIf(unwatchable)('power loss', () => {
         const random = new Random();
         let lost: string | undefined;
         while (tally.hasBudget && lost === undefined) {
-          const findings = await tryCrashes(await record(random, how, sabotage), random, tally, 16);
+          const findings = await tryCrashes(await record(random, plain, sabotage), random, tally, 16);
           lost = findings.find((finding) => finding.endsWith('is lost'));
         }
         expect(lost).toBeDefined();

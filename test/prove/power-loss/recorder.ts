@@ -3,15 +3,7 @@
  * promised when. To have that order, every call that changes or syncs something is let go only when the one
  * before it is done.
  */
-import {
-  appendFileSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, constants, existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import type { Answer, Call, SystemCalls } from '../../support/system-calls.js';
 import type { Operation } from './crash-states.js';
@@ -23,14 +15,7 @@ export const sabotages = [
   'without healing the torn tail',
   'acknowledging a duplicate before the first copy is durable',
 ] as const;
-
-/** The same, of what only a side journal has. */
-export const journalSabotages = [
-  'without the sync of the side journal',
-  'without the sync of the file when the side journal is full',
-  'putting nothing back',
-] as const;
-export type Sabotage = (typeof sabotages | typeof journalSabotages)[number];
+export type Sabotage = (typeof sabotages)[number];
 
 export class Recorder {
   readonly operations: Operation[] = [];
@@ -47,8 +32,6 @@ export class Recorder {
     readonly released: Promise<void>;
   }[] = [];
   #late: Operation[] = [];
-  /** A record was written to a side journal. */
-  #hasRecords = false;
   #lastFile = 0;
   #before: Promise<void> = Promise.resolve();
 
@@ -76,29 +59,6 @@ export class Recorder {
     return { reached, release };
   }
 
-  /** Makes a file of zeros and the directories above it, all of it durable, as if it was there before. */
-  make(path: string, size: number): void {
-    const name = relative(this.#root, path);
-    const parents: string[] = [];
-    for (let parent = dirname(name); parent !== '.'; parent = dirname(parent)) parents.unshift(parent);
-    mkdirSync(dirname(path), { recursive: true });
-    for (const parent of parents) {
-      this.#directories.add(parent);
-      this.operations.push({ kind: 'mkdir', directory: dirname(parent), name: basename(parent) });
-    }
-    writeFileSync(path, Buffer.alloc(size));
-    this.#created(name);
-    this.#wrote(name, size);
-    this.operations.push({ kind: 'sync', file: this.#numberOf(name) });
-    for (const directory of ['.', ...parents]) this.operations.push({ kind: 'syncDirectory', directory });
-  }
-
-  /** How many syncs there were of the file that has the path now. */
-  syncsOf(path: string): number {
-    const file = this.#files.get(relative(this.#root, path))?.number;
-    return this.operations.filter((operation) => operation.kind === 'sync' && operation.file === file).length;
-  }
-
   /** Appends to a file as a writer does that dies behind the first bytes of its write. */
   tear(path: string, text: string): void {
     const name = relative(this.#root, path);
@@ -116,7 +76,6 @@ export class Recorder {
       hold?.reached();
       await hold?.released;
     }
-    const isJournal = path.endsWith('.journal');
     switch (this.#sabotage) {
       case 'without the sync of directories':
         if (name === 'fsync' && !isFileSync) return 'skip';
@@ -128,13 +87,6 @@ export class Recorder {
       case 'without healing the torn tail':
         // Wherever it learns of the last byte.
         if (name === 'pread' && isFile) return { last: '\n'.charCodeAt(0) };
-        break;
-      case 'without the sync of the side journal':
-        if (isFileSync && isJournal) return 'skip';
-        break;
-      case 'without the sync of the file when the side journal is full':
-        // Until there is a journal, the file is synced as ever.
-        if (isFileSync && !isJournal && this.#hasRecords) return 'skip';
         break;
       case 'acknowledging a duplicate before the first copy is durable':
         if (isFileSync && !this.#dirty.has(process)) return 'skip';
@@ -164,7 +116,9 @@ export class Recorder {
     const place = { directory: dirname(path), name: basename(path) };
     switch (name) {
       case 'open':
-        if (!existed) this.#created(path);
+        if (existed) return;
+        this.#files.set(path, { number: ++this.#lastFile, size: 0 });
+        this.operations.push({ kind: 'create', ...place, file: this.#lastFile });
         return;
       case 'mkdir':
         this.#directories.add(path);
@@ -196,12 +150,6 @@ export class Recorder {
         this.#dirty.add(process);
         this.#wrote(path, result);
         return;
-      case 'pwrite':
-        this.#dirty.add(process);
-        this.#wrote(path, result, argument);
-        // Not its heads, and not the zeros that it is made of.
-        if (path.endsWith('.journal') && argument % 4096 !== 0) this.#hasRecords = true;
-        return;
       case 'ftruncate': {
         const file = this.#files.get(path);
         if (!file) return;
@@ -219,27 +167,12 @@ export class Recorder {
     }
   }
 
-  #created(path: string): void {
-    this.#files.set(path, { number: ++this.#lastFile, size: 0 });
-    const { birthtimeNs } = statSync(join(this.#root, path), { bigint: true });
-    const born = Number(birthtimeNs / 1_000_000n);
-    this.operations.push({
-      kind: 'create',
-      directory: dirname(path),
-      name: basename(path),
-      file: this.#lastFile,
-      born,
-    });
-  }
-
-  /** At its end, unless it is said where. */
-  #wrote(path: string, length: number, at?: number): void {
+  #wrote(path: string, length: number): void {
     const file = this.#files.get(path);
     if (!file) throw new Error(`a write into a file that nobody made: ${path}`);
-    const offset = at ?? file.size;
-    const bytes = readFileSync(join(this.#root, path)).subarray(offset, offset + length);
-    this.operations.push({ kind: 'write', file: file.number, offset, bytes });
-    file.size = Math.max(file.size, offset + length);
+    const bytes = readFileSync(join(this.#root, path)).subarray(file.size, file.size + length);
+    this.operations.push({ kind: 'write', file: file.number, offset: file.size, bytes });
+    file.size += length;
   }
 
   #numberOf(path: string): number {
@@ -257,7 +190,6 @@ const changing = new Set([
   'unlink',
   'write',
   'writev',
-  'pwrite',
   'ftruncate',
   'fsync',
   'fdatasync',

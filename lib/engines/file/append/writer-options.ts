@@ -11,12 +11,11 @@ const maxTime = 2 ** 40;
 const noRotation = { maxBytes: 0, maxAge: 0, keep: Number.POSITIVE_INFINITY };
 
 export function writerOptions(settings: Settings, chain: ChainMode): WriterOptions {
-  const { lockTimeout, durability, journal, idKey, window, rotation } = settings;
+  const { lockTimeout, durability, idKey, window, rotation } = settings;
   const { maxBytes, maxAge, keep } = rotation ?? noRotation;
   return {
     lockTimeout: Math.min(lockTimeout, maxTime),
     durability: durabilityLevel[durability],
-    journal: journal ? 1 : 0,
     idKey,
     window,
     // Not this writer's limit: others may have written longer lines, whose ids and links count too.

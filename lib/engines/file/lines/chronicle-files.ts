@@ -10,7 +10,6 @@ import { fileId, namedFileId } from '../../../lock/named-file.js';
 import { GzipFile } from './gzip-file.js';
 import { type OpenFile, openForReading, type ReadableFile } from './open-file.js';
 import { FileSource } from './position.js';
-import { openChronicleFile } from './put-back.js';
 import { gzipSuffix, isCompressed, rotatedFiles, rotatedName } from './rotated-files.js';
 
 /** A file that is open for reading. */
@@ -47,7 +46,7 @@ export async function takeSnapshot(
     let current: (ChronicleFile & { readonly file: OpenFile; readonly id: string }) | undefined;
     let missing: unknown;
     try {
-      const file = await openChronicleFile(path);
+      const file = await openForReading(path);
       const id = fileId(await withIoErrors(file.stat({ bigint: true }), path));
       current = { path, file, id, source: new FileSource(path) };
     } catch (error) {

@@ -7,9 +7,8 @@ import type { ReadQuery } from '../../../chronicle/call-options.js';
 import type { Batches } from '../../../chronicle/engine.js';
 import type { ReadSettings } from '../../../chronicle/options.js';
 import { reportCorruptLine } from '../../../event/corrupt-line.js';
-import type { ReadableFile } from '../lines/open-file.js';
+import { openForReading, type ReadableFile } from '../lines/open-file.js';
 import { FileSource } from '../lines/position.js';
-import { openChronicleFile } from '../lines/put-back.js';
 import { scanBackwards, scanForwards } from '../lines/scanner.js';
 import { ReadFilter, splitAtDamage } from './read-filter.js';
 
@@ -19,7 +18,7 @@ export type FileQuery = Pick<ReadQuery, 'from' | 'to' | 'limit' | 'reverse' | 'w
 /** Lines that are no event are reported as `onCorrupt` says, between the events before and after them. */
 export async function* readFile(path: NativePath, settings: ReadSettings, query: FileQuery): Batches {
   if (query.limit === 0) return;
-  const file = await openChronicleFile(path);
+  const file = await openForReading(path);
   try {
     yield* readOpenFile(file, path, settings, query);
   } finally {

@@ -20,8 +20,7 @@ import { lock } from '../../../lock/lock.js';
 import { stillNames } from '../../../lock/named-file.js';
 import type { LineBatch, NonEventLine } from '../lines/line-batch.js';
 import { hasMark, type Mark, markAt } from '../lines/mark.js';
-import { type OpenFile, readAt } from '../lines/open-file.js';
-import { openChronicleFile } from '../lines/put-back.js';
+import { type OpenFile, openForReading, readAt } from '../lines/open-file.js';
 import { scanForwards } from '../lines/scanner.js';
 
 export interface RewriteSettings {
@@ -73,7 +72,7 @@ export async function rewriteChronicle(
   begin: () => Selection,
 ): Promise<boolean> {
   for (;;) {
-    const file = await openChronicleFile(path);
+    const file = await openForReading(path);
     const rewriting = new Rewriting(path, file, settings);
     try {
       if (!(await rewriting.isNeeded(begin()))) return false;
