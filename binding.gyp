@@ -10,6 +10,7 @@
         "native/append/gathering.cc",
         "native/append/group.cc",
         "native/append/judge.cc",
+        "native/append/shared_sync.cc",
         "native/append/writer_thread.cc",
         "native/binding/addon.cc",
         "native/binding/environment.cc",

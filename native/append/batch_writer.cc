@@ -105,6 +105,10 @@ void BatchWriter::Save() {
   }
 }
 
+void BatchWriter::Rest() {
+  if (file_.is_open()) durable_end_.Rest(file_.get());
+}
+
 void BatchWriter::Close() {
   file_.Close();
 }
@@ -274,7 +278,8 @@ BatchWriter::Step BatchWriter::RotateIfDue(Transaction* transaction) {
       housekeeping_.RotationFailed(error);
       return Step::kNext;
     }
-    if (os::Error error = durable_end_.MakeDurable(file_.get(), size, size, {}, &transaction->reply.synced)) {
+    if (os::Error error =
+            durable_end_.MakeDurable(file_.get(), size, size, {}, false, &transaction->reply.synced)) {
       return Fail(transaction, error, Status::kUnknown);
     }
   }
@@ -312,8 +317,9 @@ BatchWriter::Step BatchWriter::Write(Transaction* transaction) {
 BatchWriter::Step BatchWriter::Sync(Transaction* transaction) {
   Reply& reply = transaction->reply;
   file_.Unlock();
-  if (os::Error error = durable_end_.MakeDurable(file_.get(), transaction->acknowledged_end, reply.end,
-                                                 transaction->rotated, &reply.synced)) {
+  if (os::Error error =
+          durable_end_.MakeDurable(file_.get(), transaction->acknowledged_end, reply.end,
+                                   transaction->rotated, transaction->thread != nullptr, &reply.synced)) {
     return Fail(transaction, error, Status::kUnknown);
   }
   housekeeping_.RemoveOld(file_.get());

@@ -75,6 +75,7 @@ class BatchWriter : public Committer {
   std::optional<Reply> TryCommit(Group* group) override;
   bool HasUnsaved() const override;
   void Save() override;
+  void Rest() override;
   void Close() override;
 
  private:

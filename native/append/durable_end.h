@@ -9,9 +9,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "append/shared_sync.h"
 #include "os/directory.h"
 #include "os/file.h"
 
@@ -27,9 +29,12 @@ class DurableEnd {
     end_ = 0;
     directory_is_durable_ = false;
     entries_.Close();
+    seen_.reset();
+    company_ = 0;
+    shared_sync_.FileChanged();
   }
 
-  // What is in the file from `offset` on is new.
+  // What is in the file from `offset` on is new. `offset` is its size before a write.
   void Written(uint64_t offset);
 
   // Makes the directory entry durable. To be called under the lock, before the first byte of an empty file.
@@ -43,16 +48,25 @@ class DurableEnd {
 
   // After Prepare: makes the file durable up to `end`, which is no further than `size`, its size before the
   // call; and all of `rotated`. Syncs nothing that is durable already. `took` is how long it synced.
+  // `may_wait`: for the sync of another process, which is for threads of os::StartThread.
   os::Error MakeDurable(const os::File& file, uint64_t end, uint64_t size,
-                        const std::vector<os::File>& rotated, std::chrono::nanoseconds* took);
+                        const std::vector<os::File>& rotated, bool may_wait, std::chrono::nanoseconds* took);
+
+  // Nothing is appended for a while: leaves nothing of the file locked.
+  void Rest(const os::File& file) { shared_sync_.Rest(file); }
 
  private:
+  os::Error SyncFile(const os::File& file, bool may_wait);
+
   const std::string path_;
   const os::Durability durability_;
   // The file is known to be durable up to here, whoever wrote it.
   uint64_t end_ = 0;
   bool directory_is_durable_ = false;
-  os::Entries entries_;  // unless they are durable
+  os::Entries entries_;           // unless they are durable
+  std::optional<uint64_t> seen_;  // the size of the file after the last commit
+  int company_ = 0;               // for so many commits more, others are taken to append as well
+  SharedSync shared_sync_;
 };
 
 }  // namespace holdfast::append

@@ -41,6 +41,8 @@ class Committer {
   // Whether Save has something to do, which may take long.
   virtual bool HasUnsaved() const = 0;
   virtual void Save() = 0;
+  // There was nothing to do for a while. Returns at once.
+  virtual void Rest() = 0;
   virtual void Close() = 0;
 };
 

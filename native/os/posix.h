@@ -42,6 +42,14 @@ Error FollowLinks(std::string* path);
 // remote.
 bool IsLocalFileSystem(const struct statfs& status);
 
+#ifdef __linux__
+// Writes that the kernel could not carry out later are told of once to each file that was open then, by the
+// next sync of it (errseq_t, since Linux 4.14). LostWrite asks for that without a sync. Only file systems of
+// which this is known say yes; one that stands upon another may not know.
+bool TellsOfLostWrites(const File& file);
+Error LostWrite(const File& file);
+#endif
+
 }  // namespace holdfast::os
 
 #endif  // HOLDFAST_OS_POSIX_H_

@@ -88,6 +88,7 @@ using ::fgetxattr;
 using ::fremovexattr;
 using ::fsetxattr;
 using ::getxattr;
+using ::sync_file_range;
 
 // Not by its name in the C library, which has had it only since glibc 2.25.
 ssize_t getrandom(void* out, size_t length) {

@@ -84,6 +84,7 @@ struct SystemCall<Result(Arguments...)> {
   ENTRY(acl_set_fd, int(int descriptor, acl_t acl))
 #else
 #define HOLDFAST_MORE_SYSTEM_CALLS(ENTRY)                                                            \
+  ENTRY(sync_file_range, int(int descriptor, off_t offset, off_t length, unsigned flags))            \
   ENTRY(statx, int(int descriptor, int flags, unsigned mask, struct statx* out))                     \
   ENTRY(getxattr, ssize_t(const char* path, const char* name, void* value, size_t size))             \
   ENTRY(fgetxattr, ssize_t(int descriptor, const char* name, void* value, size_t size))              \

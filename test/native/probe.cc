@@ -309,6 +309,11 @@ int fdatasync(int descriptor) {
                [&](Answer) { return real.fdatasync(descriptor); });
 }
 
+int sync_file_range(int descriptor, off_t offset, off_t length, unsigned flags) {
+  return Watch(real.sync_file_range.name, 0, PathOf(descriptor),
+               [&](Answer) { return real.sync_file_range(descriptor, offset, length, flags); });
+}
+
 int mkdir(const char* path, mode_t mode) {
   return Watch(real.mkdir.name, 0, path, [&](Answer) { return real.mkdir(path, mode); });
 }

@@ -51,6 +51,7 @@ class FakeCommitter : public Committer {
   }
   bool HasUnsaved() const override { return script_->closed == 0; }
   void Save() override { script_->saved++; }
+  void Rest() override {}
   void Close() override { script_->closed++; }
 
  private:

@@ -97,6 +97,19 @@ async function record(random: Random, how: How, sabotage?: Sabotage): Promise<Re
   await append(second, 'slow');
   held.release();
   await slow;
+  // An event that another process writes when a sync is done and not told of yet, which does not cover it.
+  for (const round of [1, 2]) {
+    await append(first, `first, ${round}`);
+    await append(second, `second, ${round}`);
+  }
+  const told = recorder.holdAfterSync(first.pid);
+  const synced = append(first, 'synced');
+  await Promise.race([told.reached, synced]);
+  const waits = recorder.waitsForSync(second.pid);
+  const written = append(second, 'written behind the sync');
+  await Promise.race([waits, written]);
+  told.release();
+  await Promise.all([synced, written]);
   recorder.tear(file, '{"eventId":"torn","fill":"');
   await Promise.all(processes.map((process, index) => append(process, `behind the torn tail ${index}`)));
   await writeState(second, 'state 2, which is longer');

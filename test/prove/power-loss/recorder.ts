@@ -14,7 +14,12 @@ export const sabotages = [
   'acknowledging before the sync',
   'without healing the torn tail',
   'acknowledging a duplicate before the first copy is durable',
+  "acknowledging by another process's sync that had begun before the write",
 ] as const;
+// Commands of fcntl on Linux, by which processes share a sync.
+const F_OFD_GETLK = 36;
+const F_OFD_SETLKW = 38;
+
 export type Sabotage = (typeof sabotages)[number];
 
 export class Recorder {
@@ -31,6 +36,12 @@ export class Recorder {
     readonly reached: () => void;
     readonly released: Promise<void>;
   }[] = [];
+  /** The processes that have not yet asked, since their last write, which syncs of others have begun. */
+  readonly #unasked = new Set<number>();
+  #afterSync:
+    | { readonly process: number; synced: boolean; reached(): void; released: Promise<void> }
+    | undefined;
+  #waiting: { readonly process: number; reached(): void } | undefined;
   #late: Operation[] = [];
   #lastFile = 0;
   #before: Promise<void> = Promise.resolve();
@@ -59,6 +70,25 @@ export class Recorder {
     return { reached, release };
   }
 
+  /** What this process tells others behind its next sync of a file waits until `release` is called. */
+  holdAfterSync(process: number): { reached: Promise<void>; release: () => void } {
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const reached = new Promise<void>((resolve) => {
+      this.#afterSync = { process, synced: false, reached: resolve, released };
+    });
+    return { reached, release };
+  }
+
+  /** Until this process is about to wait for the sync of another. */
+  waitsForSync(process: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting = { process, reached: resolve };
+    });
+  }
+
   /** Appends to a file as a writer does that dies behind the first bytes of its write. */
   tear(path: string, text: string): void {
     const name = relative(this.#root, path);
@@ -76,6 +106,16 @@ export class Recorder {
       hold?.reached();
       await hold?.released;
     }
+    if (name === 'fcntl') {
+      const after = this.#afterSync;
+      if (after?.process === process && after.synced) {
+        this.#afterSync = undefined;
+        after.reached();
+        await after.released;
+      }
+      if (argument === F_OFD_SETLKW && this.#waiting?.process === process) this.#waiting.reached();
+    }
+    const asks = name === 'fcntl' && argument === F_OFD_GETLK && this.#unasked.delete(process);
     switch (this.#sabotage) {
       case 'without the sync of directories':
         if (name === 'fsync' && !isFileSync) return 'skip';
@@ -90,6 +130,10 @@ export class Recorder {
         break;
       case 'acknowledging a duplicate before the first copy is durable':
         if (isFileSync && !this.#dirty.has(process)) return 'skip';
+        break;
+      case "acknowledging by another process's sync that had begun before the write":
+        // Of what began since it last asked, it sees nothing.
+        if (asks && this.#waiting?.process === process) return 'skip';
         break;
     }
     if (!changing.has(name) || (name === 'open' && (argument & constants.O_CREAT) === 0)) return 'go';
@@ -148,6 +192,7 @@ export class Recorder {
       case 'write':
       case 'writev':
         this.#dirty.add(process);
+        this.#unasked.add(process);
         this.#wrote(path, result);
         return;
       case 'ftruncate': {
@@ -159,6 +204,8 @@ export class Recorder {
       }
       default:
         this.#dirty.delete(process);
+        if (this.#afterSync?.process === process && !this.#directories.has(path))
+          this.#afterSync.synced = true;
         this.operations.push(
           this.#directories.has(path)
             ? { kind: 'syncDirectory', directory: path }
