@@ -53,7 +53,8 @@ export async function buildNative(
     fixed.push(...(flags ? ['-O1', '-g', ...flags] : ['-O0']));
     const compile = async (rest: string[]) => {
       for (let file = rest.shift(); file; file = rest.shift()) {
-        const object = join(objects, `${basename(file)}.o`);
+        // By its whole path: a room may be called like a source of a test.
+        const object = join(objects, `${file.replaceAll('/', '-')}.o`);
         await run(compiler, [...fixed, '-c', '-o', object, file], { cwd: directory });
       }
     };
