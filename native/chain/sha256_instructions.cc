@@ -17,10 +17,12 @@
 #elif defined(__aarch64__) && (defined(__linux__) || defined(__APPLE__))
 #define HOLDFAST_SHA256_ARM
 #include <arm_neon.h>
-#ifdef __APPLE__
-#define HOLDFAST_WITH_SHA
-#else
+#ifdef __linux__
 #include <sys/auxv.h>
+#endif
+#ifdef __clang__
+#define HOLDFAST_WITH_SHA __attribute__((target("sha2")))
+#else
 #define HOLDFAST_WITH_SHA __attribute__((target("+crypto")))
 #endif
 #endif
