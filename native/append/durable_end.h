@@ -47,7 +47,8 @@ class DurableEnd {
                     std::vector<os::File>* out);
 
   // After Prepare: makes the file durable up to `end`, which is no further than `size`, its size before the
-  // call; and all of `rotated`. Syncs nothing that is durable already. `took` is how long it synced.
+  // call; and all of `rotated`. Syncs nothing that is durable already. `took` is how long it synced,
+  // or waited for the sync of another.
   // `may_wait`: for the sync of another process, which is for threads of os::StartThread.
   os::Error MakeDurable(const os::File& file, uint64_t end, uint64_t size,
                         const std::vector<os::File>& rotated, bool may_wait, std::chrono::nanoseconds* took);

@@ -21,8 +21,7 @@ using lock::Attempt;
 using lock::Mode;
 using lock::Spec;
 
-// Where the bytes begin: past the last byte that any file system can hold.
-constexpr uint64_t kRounds = uint64_t{1} << 62;
+constexpr uint64_t kRounds = lock::kMarks;
 constexpr uint64_t kTurns = kRounds + (uint64_t{1} << 61);
 constexpr uint64_t kAbsences = kTurns + (uint64_t{1} << 60);
 
@@ -41,6 +40,11 @@ constexpr int kAlone = 16;
 // A leader waits for those who are absent no longer than this part of a sync: half. If that was in vain, it
 // does not for some rounds, and for more of them each time.
 constexpr int kGatheringShare = 2;
+
+// So long he looks out for them without sleeping, which would take as long; then he sleeps for this part of a
+// sync.
+constexpr auto kMaxLookOut = std::chrono::microseconds(100);
+constexpr int kNaps = 16;
 constexpr int kMaxRests = 15;
 
 Spec RoundOf(uint64_t number, uint64_t length) {
@@ -150,14 +154,20 @@ void SharedSync::Gather(const os::File& file, uint64_t number) {
     rests_--;
     return;
   }
-  const auto until = os::Clock::now() + sync_ / kGatheringShare;
+  const auto began = os::Clock::now();
+  const auto until = began + sync_ / kGatheringShare;
   std::optional<Spec> absent;
   while (FindOther(file, AbsenceOf(number, Mode::kExclusive), &absent) && absent) {
-    if (os::Clock::now() >= until) {
+    const auto now = os::Clock::now();
+    if (now >= until) {
       rests_ = in_vain_ = std::min(2 * in_vain_ + 1, kMaxRests);
       return;
     }
-    std::this_thread::yield();
+    if (now - began < kMaxLookOut) {
+      std::this_thread::yield();
+    } else {
+      std::this_thread::sleep_for(sync_ / kNaps);
+    }
   }
   in_vain_ = 0;
 }
@@ -201,11 +211,19 @@ os::Error SharedSync::Sync(const os::File& file) {
   }
   // That round may have begun by now, but it had not when the last one was looked for.
   if (WaitFor(file, number)) {
-    return IsDone(file, number) ? os::LostWrite(file) : file.Sync(os::Durability::kData);
+    return IsDone(file, number) ? Covered(file) : file.Sync(os::Durability::kData);
   }
   alone_ = kAlone;
   // Its leader may be stopped before it began. A later round makes everybody forget it.
   if (Take(file, TurnOf(number + 1, Mode::kExclusive))) return Lead(file, number + 1);
+  return file.Sync(os::Durability::kData);
+}
+
+os::Error SharedSync::Covered(const os::File& file) {
+  const os::Error error = os::LostWrite(file);
+  if (!error || error.number == EIO || error.number == ENOSPC || error.number == EDQUOT) return error;
+  // The system does not answer that: from now on he syncs for himself.
+  is_possible_ = false;
   return file.Sync(os::Durability::kData);
 }
 

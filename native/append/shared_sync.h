@@ -38,6 +38,9 @@
 //
 // Only on Linux, and on file systems that are known to tell each open file of such an error. Everywhere else,
 // where the locks cannot be had, and after every failure of this, everybody syncs for himself.
+//
+// Whoever shares relies on the others: one whose syncs do nothing (eatmydata, SuppressSync of systemd) says
+// that they are done. Who may write to a chronicle could also destroy it; Durability::kFull relies on nobody.
 #ifndef HOLDFAST_APPEND_SHARED_SYNC_H_
 #define HOLDFAST_APPEND_SHARED_SYNC_H_
 
@@ -85,6 +88,8 @@ class SharedSync {
   void Gather(const os::File& file, uint64_t number);
   // Whether the round is over, however it ended.
   bool WaitFor(const os::File& file, uint64_t number);
+  // Of who is covered by the sync of another: the error of a write of his own that was lost.
+  os::Error Covered(const os::File& file);
   // With the turn of the round, which is given up.
   os::Error Lead(const os::File& file, uint64_t number);
 

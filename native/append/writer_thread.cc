@@ -192,6 +192,7 @@ void WriterThread::Run() {
       const bool found = wake_.WaitFor(mutex_, kLinger, has_work);
       if (closing_) break;
       if (!found) {
+        if (serving_) continue;  // on another thread, see AppendOnThisThread
         committer_->Rest();
         running_ = false;
         return;

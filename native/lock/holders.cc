@@ -117,9 +117,12 @@ struct Line {
 };
 
 // Of the lock that the words of a line describe: "1:", FLOCK, OFDLCK or POSIX, ADVISORY, READ or WRITE, the
-// process, the file. In the line of a wait, "->" is the second one.
+// process, the file, the first byte. In the line of a wait, "->" is the second one.
 bool Parse(const std::vector<std::string_view>& words, Line* out) {
   if (words.size() < 6 || (words[1] != "FLOCK" && words[1] != "OFDLCK" && words[1] != "POSIX")) return false;
+  uint64_t start = 0;
+  if (words.size() > 6) std::from_chars(words[6].data(), words[6].data() + words[6].size(), start);
+  if (words[1] == "OFDLCK" && start >= kMarks) return false;
   const Mode mode = words[3] == "WRITE" ? Mode::kExclusive : Mode::kShared;
   *out = {NumberIn(words[4]), mode, std::string(words[5])};
   return true;

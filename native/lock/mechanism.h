@@ -20,6 +20,10 @@ struct Spec {
   uint64_t length = 0;
 };
 
+// From this byte on, past the last one that any file system can hold, locks of open file descriptions are
+// nothing that anybody waits for as a lock: processes tell each other by them what they do (docs/format.md).
+constexpr uint64_t kMarks = uint64_t{1} << 62;
+
 // A lock on a file, held or wanted.
 struct Locked {
   os::FileId id;

@@ -233,6 +233,8 @@ bool File::IsLocal() const {
 
 #ifdef __linux__
 bool TellsOfLostWrites(const File& file) {
+  // On 32 bits, the kernel answers for pages that it can number, and LostWrite asks for one that it cannot.
+  if (sizeof(long) < 8) return false;
   struct statfs status;
   if (system_calls.fstatfs(file.handle(), &status) != 0) return false;
   const auto type = static_cast<uint32_t>(status.f_type);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -27,6 +28,7 @@ struct Script {
   // False: it would have to wait.
   std::function<bool(Group*)> on_try = [](Group*) { return true; };
   int saved = 0;
+  std::atomic<int> rested{0};
   int closed = 0;
 };
 
@@ -51,7 +53,7 @@ class FakeCommitter : public Committer {
   }
   bool HasUnsaved() const override { return script_->closed == 0; }
   void Save() override { script_->saved++; }
-  void Rest() override {}
+  void Rest() override { script_->rested++; }
   void Close() override { script_->closed++; }
 
  private:
@@ -192,6 +194,24 @@ TEST("whoever blocks comes after what is under way, and leaves to the thread wha
   fixture.Close();
   const std::vector<std::string> expected{"first\n", "second\n", "third, which is no short string\n"};
   CHECK((fixture.script->groups == expected));
+}
+
+TEST("the thread that has nothing to do leaves the committer alone while somebody blocks in it") {
+  Fixture fixture;
+  fixture.Append("first\n");
+  fixture.Next();
+  int rested = 0;
+  fixture.script->on_try = [&](Group*) {
+    rested = fixture.script->rested;
+    // Longer than it stays without work.
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+    rested = fixture.script->rested - rested;
+    return true;
+  };
+  CHECK(fixture.writer->AppendOnThisThread({"second\n", 1, {}}).has_value());
+  CHECK_EQ(rested, 0);
+  while (fixture.script->rested == 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  fixture.Close();
 }
 
 TEST("what has come waits for those who were acknowledged a moment ago, but not while somebody blocks") {
