@@ -199,7 +199,7 @@ describe.skipIf(!isShared)('one sync for several processes', () => {
     await held.release();
   });
 
-  it.each(['ENOSYS', 'EPERM', 'EINVAL'])(
+  it.each(['ENOSYS', 'EPERM', 'EINVAL'] as const)(
     'is not relied upon where a lost write cannot be asked for (%s)',
     async (fail) => {
       const { file, writers } = await writersOf(3);
