@@ -18,7 +18,7 @@ import { temporaryDirectory } from './support/temporary-directory.js';
 const [journal, noJournal] = ['ext4, journal', 'ext4, no journal'];
 
 /**
- * What is run: the whole takes some seventeen minutes, `--quick` five. All of it runs without a journal, which leaves
+ * What is run: the whole takes some twenty minutes, `--quick` nine. All of it runs without a journal, which leaves
  * the least to the disk; with one, what that changes.
  */
 const runs = [
