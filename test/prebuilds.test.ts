@@ -40,7 +40,8 @@ const inBothCLibraries = new Set(
   memcmp memcpy memmove memset mkdir nanosleep open opendir poll pread pthread_attr_destroy pthread_attr_init
   pthread_attr_setdetachstate pthread_attr_setstacksize pthread_cond_timedwait pthread_create pthread_kill
   pthread_mutex_lock pthread_mutex_unlock pthread_self pthread_sigmask pwrite readdir readlink realpath rename sched_yield sigaction
-  sigaddset sigemptyset sigfillset snprintf statfs strchr strlen strtoll sync_file_range syscall unlink writev`.split(/\s+/),
+  sigaddset sigemptyset sigfillset snprintf statfs strchr strlen strtoll sync_file_range syscall unlink
+  writev`.split(/\s+/),
 );
 
 /** Debian's package musl. */
